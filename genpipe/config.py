@@ -1,0 +1,296 @@
+"""From YAML to validated experiments, with file, line and nearest match for whatever is wrong.
+
+`params.yaml` is the index (seed, data sets, one line an experiment); `pipelines/<name>.yaml` holds the knobs of one.
+Everything that is wrong is reported at once.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from genpipe import paths, registry
+from genpipe.document import Document, KeyPath, read
+from genpipe.errors import ConfigError, Problem, UnknownName, Unsuitable, nearest
+from genpipe.schema import Strict
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
+RULE = "use 1 to 80 letters, digits, '_', '-' or '.', beginning with a letter or digit"
+
+Count = Annotated[int, Field(ge=1)]
+Steps = Annotated[int, Field(ge=0)]
+
+
+class Optim(Strict):
+    """How the weights of one phase move."""
+
+    algorithm: Literal["adam", "adamw", "sgd", "rmsprop"] = "adam"
+    lr: float = Field(default=1e-3, gt=0)
+    betas: Annotated[tuple[float, float], Field(strict=False)] = (0.9, 0.999)
+    weight_decay: float = Field(default=0.0, ge=0)
+    clip_norm: float | None = Field(default=None, gt=0)
+
+
+class Train(Strict):
+    """How long, on how much at a time, and how closely watched."""
+
+    steps: Steps
+    batch_size: Count = 64
+    average_halflife_images: Count | None = None
+    log_every_steps: Count = 50
+    checkpoint_every_steps: Count = 500
+    precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
+
+
+class Sample(Strict):
+    """How many images are drawn for the scores."""
+
+    images: Count = 10000
+    batch_size: Count = 500
+
+
+class Evaluate(Strict):
+    """Which scores, on which features."""
+
+    extractor: str = "classifier"
+    metrics: dict[str, dict[str, Any]]
+
+
+class Knobs(Strict):
+    """A pipeline file; `model`, `evaluate.metrics` and `analyses` have schemas beside what they configure."""
+
+    seed: int = Field(ge=0, lt=2**32)
+    model: dict[str, Any]
+    optim: dict[str, Optim]
+    train: Train
+    sample: Sample
+    evaluate: Evaluate
+    analyses: dict[str, dict[str, Any]]
+
+
+class Entry(Strict):
+    """One experiment's line in the index."""
+
+    model: str
+    data: str
+
+
+class Dataset(Strict):
+    """What every data set says of itself; the rest is its source's."""
+
+    source: str
+    size: Count
+    fit: Literal["pad", "crop", "stretch"] = "crop"
+
+
+class Index(Strict):
+    """params.yaml."""
+
+    seed: int = Field(ge=0, lt=2**32)
+    datasets: dict[str, dict[str, Any]]
+    experiments: dict[str, Entry]
+
+
+@dataclass(frozen=True)
+class Data:
+    """A data set of the index, validated."""
+
+    name: str
+    seed: int
+    common: Dataset
+    source: Strict
+
+    def spec(self) -> Any:
+        """The ImageSpec that this data set will have."""
+        from genpipe.interfaces import ImageSpec
+
+        kind: Any = registry.load("data", self.common.source)
+        return ImageSpec(kind.channels, self.common.size, self.common.size, kind.classes)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One experiment, validated and complete."""
+
+    name: str
+    model_name: str
+    data: Data
+    knobs: Knobs
+    model: Strict
+    metrics: Mapping[str, Strict]
+    analyses: Mapping[str, Strict]
+
+    def resolved(self) -> dict[str, Any]:
+        """Every knob with its value, defaults written out; ready for JSON."""
+        dumped = self.knobs.model_dump(mode="json")
+        dumped["model"] = self.model.model_dump(mode="json")
+        dumped["evaluate"]["metrics"] = {k: v.model_dump(mode="json") for k, v in self.metrics.items()}
+        dumped["analyses"] = {k: v.model_dump(mode="json") for k, v in self.analyses.items()}
+        return {"system": self.model_name, "data": self.data.name, **dumped}
+
+    def key(self, *sections: str, also: object = None) -> str:
+        """A short hash of some sections (all, if none is named) and whatever else decides a result."""
+        chosen = {k: v for k, v in self.resolved().items() if not sections or k in sections}
+        return hashlib.sha256(json.dumps([chosen, also], sort_keys=True).encode()).hexdigest()[:16]
+
+
+class Project:
+    """The index with all that it names, read from a root folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.document = read(root / paths.INDEX, str(paths.INDEX))
+        self.index: Index = _only(_validated(Index, self.document.value, (), self.document))
+        self._names_allowed("datasets", self.index.datasets)
+        self._names_allowed("experiments", self.index.experiments)
+
+    def data(self, name: str) -> Data:
+        """A data set of the index. Raises UnknownName or ConfigError."""
+        if name not in self.index.datasets:
+            raise UnknownName(name, f"data set in {paths.INDEX}", self.index.datasets)
+        at, given = ("datasets", name), dict(self.index.datasets[name])
+        mine = {k: given.pop(k) for k in list(given) if k in Dataset.model_fields}
+        common: Dataset = _only(_validated(Dataset, mine, at, self.document))
+        source: Any = self._load("data", common.source, (*at, "source"), self.document)
+        return Data(name, self.index.seed, common, _only(_validated(source.Config, given, at, self.document)))
+
+    def experiment(self, name: str) -> Experiment:
+        """An experiment of the index. Raises UnknownName, or ConfigError with everything that is wrong."""
+        if name not in self.index.experiments:
+            raise UnknownName(name, f"experiment in {paths.INDEX}", self.index.experiments)
+        entry, at = self.index.experiments[name], ("experiments", name)
+        system = self._load("models", entry.model, (*at, "model"), self.document)
+        if entry.data not in self.index.datasets:
+            hint = nearest(entry.data, self.index.datasets)
+            raise ConfigError([self.document.problem((*at, "data"), f"'{entry.data}' is not under datasets.{hint}")])
+        file = paths.pipeline(name)
+        return self.compose(name, entry.model, system, self.data(entry.data), read(self.root / file, str(file)))
+
+    def compose(self, name: str, model_name: str, system: type, data: Data, document: Document) -> Experiment:
+        """An experiment from its parts. Raises ConfigError with everything that is wrong in the document."""
+        knobs, problems = _validated(Knobs, document.value, (), document)
+        if knobs is None:
+            raise ConfigError(problems)
+        model, more = _validated(system.Config, knobs.model, ("model",), document)
+        metrics, wrong = self._named("metrics", knobs.evaluate.metrics, ("evaluate", "metrics"), document)
+        analyses, wrong_too = self._named("analyses", knobs.analyses, ("analyses",), document)
+        problems += more + wrong + wrong_too + self._extractor(knobs, document)
+        if not problems:
+            problems += _optim_problems(system, model, data, knobs, document)
+        if problems:
+            raise ConfigError(problems)
+        return Experiment(name, model_name, data, knobs, model, metrics, analyses)
+
+    def check(self) -> list[Experiment]:
+        """Every experiment of the index. Raises one ConfigError with all that is wrong in all files."""
+        problems: list[Problem] = []
+        found = []
+        for name in self.index.experiments:
+            try:
+                found.append(self.experiment(name))
+            except ConfigError as error:
+                problems += error.problems
+        if problems:
+            raise ConfigError(dict.fromkeys(problems))
+        return found
+
+    def _extractor(self, knobs: Knobs, document: Document) -> list[Problem]:
+        available = registry.names("extractors")
+        if knobs.evaluate.extractor in available:
+            return []
+        given = knobs.evaluate.extractor
+        return [document.problem(("evaluate", "extractor"), f"'{given}' does not exist.{nearest(given, available)}")]
+
+    def _named(
+        self, kind: str, given: Mapping[str, Any], at: KeyPath, document: Document
+    ) -> tuple[dict[str, Any], list[Problem]]:
+        """The validated Config of each named part of an open folder, and what is wrong."""
+        configs: dict[str, Any] = {}
+        problems: list[Problem] = []
+        for name, values in given.items():
+            try:
+                part = self._load(kind, name, (*at, name), document)
+            except ConfigError as error:
+                problems += error.problems
+                continue
+            configs[name], wrong = _validated(part.Config, values, (*at, name), document)
+            problems += wrong
+        return configs, problems
+
+    @staticmethod
+    def _load(kind: str, name: str, at: KeyPath, document: Document) -> Any:
+        try:
+            return registry.load(kind, name)
+        except UnknownName as error:
+            raise ConfigError([document.problem(at, str(error))]) from None
+
+    def _names_allowed(self, section: str, given: Mapping[str, Any]) -> None:
+        wrong = [n for n in given if not NAME.fullmatch(n) or n.startswith("real-")]
+        if wrong:
+            raise ConfigError(self.document.problem((section, n), f"the name is not allowed: {RULE}.") for n in wrong)
+
+
+def load(root: Path | None = None) -> Project:
+    """The project around the current folder."""
+    return Project(root or paths.root())
+
+
+def _optim_problems(system: Any, model: Any, data: Data, knobs: Knobs, document: Document) -> list[Problem]:
+    """What is wrong with `optim`, seen from the phases of the model; it is built without memory for its weights."""
+    import torch
+
+    try:
+        with torch.device("meta"):
+            phases = [phase.name for phase in system(model, data.spec()).phases()]
+    except Unsuitable as error:
+        return [document.problem(("model",), str(error))]
+    unknown = [
+        document.problem(("optim", name), f"not a phase of this system.{nearest(name, phases)}")
+        for name in knobs.optim
+        if name not in phases
+    ]
+    missing = [name for name in phases if name not in knobs.optim]
+    return unknown + [document.problem(("optim",), f"the phase '{name}' is missing.") for name in missing]
+
+
+def _validated(schema: type[Strict], value: Any, at: KeyPath, document: Document) -> tuple[Any, list[Problem]]:
+    """A value in its schema or None, and everything that is wrong with it."""
+    try:
+        return schema.model_validate(value), []
+    except ValidationError as error:
+        return None, [_explained(schema, details, at, document) for details in error.errors()]
+
+
+def _only(result: tuple[Any, list[Problem]]) -> Any:
+    value, problems = result
+    if problems:
+        raise ConfigError(problems)
+    return value
+
+
+def _explained(schema: type[Strict], details: ErrorDetails, at: KeyPath, document: Document) -> Problem:
+    """A pydantic error in the words of the person who wrote the file."""
+    path = (*at, *details["loc"])
+    match details["type"]:
+        case "extra_forbidden":
+            return document.problem(path, f"unknown key.{nearest(str(path[-1]), _fields(schema, details['loc'][:-1]))}")
+        case "missing":
+            return document.problem(path, "the key is missing.")
+        case _:
+            given = json.dumps(details["input"], default=str)
+            return document.problem(path, f"{details['msg'].removeprefix('Input ')}, but {given} is given.")
+
+
+def _fields(schema: Any, loc: tuple[str | int, ...]) -> list[str]:
+    """The keys that are allowed at a place of a schema."""
+    for part in loc:
+        annotation = schema.model_fields[part].annotation if part in getattr(schema, "model_fields", {}) else None
+        inner = [a for a in getattr(annotation, "__args__", ()) if hasattr(a, "model_fields")]
+        schema = annotation if hasattr(annotation, "model_fields") else inner[0] if inner else schema
+    return list(getattr(schema, "model_fields", {}))

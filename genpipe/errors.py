@@ -1,0 +1,99 @@
+"""Every error a person can meet.
+
+GenpipeError                 one message, no traceback, exit status 1
+├── ConfigError              something in YAML is wrong: file, line, key, what is allowed
+├── UnknownName              a system, data set, metric or recipe that does not exist
+├── Unsuitable               a system that cannot be built for these images
+├── DataError                a data set that cannot be read, or is not what it claims to be
+├── CheckpointError          a checkpoint or model file that is damaged or does not fit
+├── TrainingError            training cannot go on
+│   └── NonFiniteLoss        a loss became NaN or infinite
+├── ExistsError              something is already there and would be overwritten
+└── UsageError               a command called the wrong way; exit status 2
+
+A message says what was given, what is allowed and what to do.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+
+class GenpipeError(Exception):
+    """Base of every error that is shown as one message instead of a traceback."""
+
+    exit_status = 1
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong in one file: where, which key, what to do."""
+
+    file: str
+    line: int | None
+    key: str
+    message: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place}: {self.key}: {self.message}" if self.key else f"{place}: {self.message}"
+
+
+class ConfigError(GenpipeError):
+    """All the problems found in the YAML files, one a line."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = sorted(problems, key=lambda p: (p.file, p.line or 0))
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class UnknownName(GenpipeError):
+    """A name that is not among those that exist, with the nearest one that is."""
+
+    def __init__(self, given: str, kind: str, available: Iterable[str]) -> None:
+        super().__init__(f"no {kind} is called '{given}'.{nearest(given, available)}")
+
+
+class Unsuitable(GenpipeError):
+    """A system that cannot be built for these images."""
+
+
+class DataError(GenpipeError):
+    """A data set that cannot be read, or is not what it claims to be."""
+
+
+class CheckpointError(GenpipeError):
+    """A checkpoint or model file that is damaged or does not fit its configuration."""
+
+
+class TrainingError(GenpipeError):
+    """Training cannot go on."""
+
+
+class NonFiniteLoss(TrainingError):
+    """A loss became NaN or infinite."""
+
+    def __init__(self, phase: str, step: int, loss: float, checkpoint: str | None) -> None:
+        kept = f"The last good checkpoint is {checkpoint}" if checkpoint else "No checkpoint was written before"
+        super().__init__(
+            f"step {step}: the loss of phase '{phase}' is {loss}. {kept}. "
+            f"Lower optim.{phase}.lr, or set optim.{phase}.clip_norm, and run again."
+        )
+
+
+class ExistsError(GenpipeError):
+    """Something is already there and would be overwritten."""
+
+
+class UsageError(GenpipeError):
+    """A command was called the wrong way."""
+
+    exit_status = 2
+
+
+def nearest(given: str, available: Iterable[str]) -> str:
+    """A sentence to append: the closest match, if any, and everything that is allowed."""
+    names = sorted(available)
+    match = get_close_matches(given, names, n=1, cutoff=0.5)
+    hint = f" Did you mean '{match[0]}'?" if match else ""
+    return f"{hint} Available: {', '.join(names) or 'none'}."

@@ -1,0 +1,57 @@
+"""Encoders and decoders of autoencoders: fully connected or convolutional, each the mirror of the other."""
+
+from itertools import pairwise
+from math import prod
+from typing import Annotated, Literal
+
+from pydantic import Field
+from torch import nn
+
+from genpipe.interfaces import ImageSpec
+from genpipe.nn.conv import doubling, halving, seed_size
+from genpipe.schema import Strict
+
+Width = Annotated[int, Field(ge=1)]
+
+
+class Body(Strict):
+    """The hidden layers between an image and its code, named from the image inwards."""
+
+    body: Literal["mlp", "conv"] = "conv"
+    widths: Annotated[list[Width], Field(min_length=1)] = [32, 64, 128]
+    latent_dim: Width = 32
+
+
+def encoder(config: Body, spec: ImageSpec, outputs: int) -> nn.Sequential:
+    """Images [b c h w] to [b outputs]."""
+    if config.body == "mlp":
+        layers = _hidden([spec.values, *config.widths])
+        return nn.Sequential(nn.Flatten(), *layers, nn.Linear(config.widths[-1], outputs))
+    side = seed_size(spec, len(config.widths))
+    layers = [halving([spec.channels, *config.widths], [_normalised] * len(config.widths))]
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(config.widths[-1] * side**2, outputs))
+
+
+def decoder(config: Body, spec: ImageSpec) -> nn.Sequential:
+    """Codes [b latent_dim] to images [b c h w] in [-1, 1]."""
+    outwards = config.widths[::-1]
+    if config.body == "mlp":
+        last = [nn.Linear(outwards[-1], spec.values), nn.Tanh(), nn.Unflatten(1, spec.shape)]
+        return nn.Sequential(*_hidden([config.latent_dim, *outwards]), *last)
+    side = seed_size(spec, len(outwards))
+    seed = (outwards[0], side, side)
+    after = [*[_normalised] * (len(outwards) - 1), lambda _: nn.Tanh()]
+    return nn.Sequential(
+        nn.Linear(config.latent_dim, prod(seed)),
+        nn.Unflatten(1, seed),
+        _normalised(seed[0]),
+        doubling([*outwards, spec.channels], after),
+    )
+
+
+def _hidden(sizes: list[int]) -> list[nn.Module]:
+    return [layer for i, o in pairwise(sizes) for layer in (nn.Linear(i, o), nn.ReLU())]
+
+
+def _normalised(channels: int) -> nn.Module:
+    return nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU())

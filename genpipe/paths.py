@@ -1,0 +1,93 @@
+"""Where every artefact lives, relative to the project's root. Imports nothing of genpipe but errors."""
+
+import os
+from pathlib import Path
+
+from genpipe.errors import UsageError
+
+INDEX = Path("params.yaml")
+WIRING = Path("dvc.yaml")
+PIPELINES = Path("pipelines")
+CHECKED = Path("runs/checked.json")
+TIMINGS = Path("runs/timings")
+REPORTS = Path("reports")
+SCORES = REPORTS / "scores"
+CURVES = REPORTS / "curves"
+FIGURES = REPORTS / "figures"
+
+
+def pipeline(experiment: str) -> Path:
+    """The knobs of an experiment."""
+    return PIPELINES / f"{experiment}.yaml"
+
+
+def data(name: str) -> Path:
+    """A prepared data set: images and labels as arrays, and what they are."""
+    return Path("data") / name
+
+
+def reference(data_name: str) -> Path:
+    """What scores need to know of a data set: the in-domain classifier and what it makes of the real images."""
+    return Path("runs/reference") / data_name
+
+
+def model(experiment: str) -> Path:
+    """A finished model: weights and configuration."""
+    return Path("runs") / experiment / "model"
+
+
+def samples(experiment: str) -> Path:
+    """The samples of an experiment, one archive."""
+    return Path("runs") / experiment / "samples.npz"
+
+
+def scores(experiment: str) -> Path:
+    """The scores of an experiment."""
+    return SCORES / f"{experiment}.json"
+
+
+def curves(experiment: str) -> Path:
+    """The training curves of an experiment, a row a logging step."""
+    return CURVES / f"{experiment}.csv"
+
+
+def figures(experiment: str) -> Path:
+    """The pictures of an experiment."""
+    return FIGURES / experiment
+
+
+def timing(stage: str, key: str) -> Path:
+    """How long one run of a stage took, in seconds."""
+    return TIMINGS / stage / f"{key}.json"
+
+
+def root(start: Path | None = None) -> Path:
+    """The nearest folder upwards that holds params.yaml and dvc.yaml.
+
+    Raises UsageError if there is none.
+    """
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if (folder / INDEX).is_file() and (folder / WIRING).is_file():
+            return folder
+    raise UsageError(f"no genpipe project at {here} or above: go into a folder with {INDEX} and {WIRING}.")
+
+
+def home() -> Path:
+    """The project that outlives a temporary workspace: DVC names it when it runs a stage in a throw-away copy."""
+    return Path(os.environ.get("DVC_ROOT") or root())
+
+
+def checkpoints() -> Path:
+    """Unfinished trainings, outside what DVC manages."""
+    return home() / ".genpipe" / "checkpoints"
+
+
+def tracking_store() -> Path:
+    """The default MLflow store."""
+    return home() / "mlflow.db"
+
+
+def tracking_artifacts() -> Path:
+    """The pictures and models of the default MLflow store."""
+    return home() / "mlartifacts"

@@ -1,0 +1,58 @@
+"""Open folders: the name in YAML is the name of a file.
+
+`genpipe/models/vae.py` is the system `vae`; nothing else mentions it. Names are listed without importing anything, so
+that listing needs no torch. A leading underscore hides a file.
+"""
+
+import ast
+import inspect
+import pkgutil
+from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+from genpipe.errors import UnknownName
+
+PACKAGE = Path(__file__).parent
+KINDS = {
+    "models": "system",
+    "data": "data source",
+    "extractors": "feature extractor",
+    "metrics": "metric",
+    "analyses": "analysis",
+}
+
+
+def names(kind: str) -> list[str]:
+    """The sorted names of one open folder ("models", "data", "extractors", "metrics" or "analyses")."""
+    return sorted(m.name for m in pkgutil.iter_modules([str(PACKAGE / kind)]) if not m.name.startswith("_"))
+
+
+@cache
+def load(kind: str, name: str) -> type:
+    """The one public class that the file `genpipe/<kind>/<name>.py` defines.
+
+    Raises UnknownName, with the nearest name, if there is no such file.
+    """
+    if name not in names(kind):
+        raise UnknownName(name, KINDS[kind], names(kind))
+    module = import_module(f"genpipe.{kind}.{name}")
+    found = [c for c in vars(module).values() if _defines(c, module.__name__)]
+    assert len(found) == 1, f"{module.__file__} defines {len(found)} classes with a Config; it must define exactly one"
+    return found[0]
+
+
+def summary(kind: str, name: str) -> str:
+    """The first line of a file's docstring, read without importing it."""
+    text = (PACKAGE / kind / f"{name}.py").read_text(encoding="utf-8")
+    return (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]
+
+
+def summaries(kind: str) -> Iterator[tuple[str, str]]:
+    """Each name of an open folder with its one-line summary."""
+    return ((name, summary(kind, name)) for name in names(kind))
+
+
+def _defines(candidate: object, module: str) -> bool:
+    return inspect.isclass(candidate) and candidate.__module__ == module and hasattr(candidate, "Config")
