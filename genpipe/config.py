@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
@@ -19,33 +19,10 @@ from genpipe import paths, registry
 from genpipe.document import Document, KeyPath, read
 from genpipe.errors import ConfigError, Problem, UnknownName, Unsuitable, nearest
 from genpipe.schema import Strict
+from genpipe.training.knobs import Count, Optim, Train
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
 RULE = "use 1 to 80 letters, digits, '_', '-' or '.', beginning with a letter or digit"
-
-Count = Annotated[int, Field(ge=1)]
-Steps = Annotated[int, Field(ge=0)]
-
-
-class Optim(Strict):
-    """How the weights of one phase move."""
-
-    algorithm: Literal["adam", "adamw", "sgd", "rmsprop"] = "adam"
-    lr: float = Field(default=1e-3, gt=0)
-    betas: Annotated[tuple[float, float], Field(strict=False)] = (0.9, 0.999)
-    weight_decay: float = Field(default=0.0, ge=0)
-    clip_norm: float | None = Field(default=None, gt=0)
-
-
-class Train(Strict):
-    """How long, on how much at a time, and how closely watched."""
-
-    steps: Steps
-    batch_size: Count = 64
-    average_halflife_images: Count | None = None
-    log_every_steps: Count = 50
-    checkpoint_every_steps: Count = 500
-    precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
 
 
 class Sample(Strict):
@@ -89,11 +66,20 @@ class Dataset(Strict):
     fit: Literal["pad", "crop", "stretch"] = "crop"
 
 
+class Reference(Strict):
+    """The in-domain classifier that is trained once for each data set."""
+
+    model: dict[str, Any]
+    optim: dict[str, Optim]
+    train: Train
+
+
 class Index(Strict):
     """params.yaml."""
 
     seed: int = Field(ge=0, lt=2**32)
     datasets: dict[str, dict[str, Any]]
+    reference: Reference
     experiments: dict[str, Entry]
 
 
@@ -110,7 +96,7 @@ class Data:
         """The ImageSpec that this data set will have."""
         from genpipe.interfaces import ImageSpec
 
-        kind: Any = registry.load("data", self.common.source)
+        kind = registry.load("data", self.common.source)
         return ImageSpec(kind.channels, self.common.size, self.common.size, kind.classes)
 
 
@@ -157,8 +143,13 @@ class Project:
         at, given = ("datasets", name), dict(self.index.datasets[name])
         mine = {k: given.pop(k) for k in list(given) if k in Dataset.model_fields}
         common: Dataset = _only(_validated(Dataset, mine, at, self.document))
-        source: Any = self._load("data", common.source, (*at, "source"), self.document)
+        source = self._load("data", common.source, (*at, "source"), self.document)
         return Data(name, self.index.seed, common, _only(_validated(source.Config, given, at, self.document)))
+
+    def classifier(self) -> Strict:
+        """The configuration of the in-domain classifier. Raises ConfigError."""
+        schema = registry.load("extractors", "classifier").Config
+        return _only(_validated(schema, self.index.reference.model, ("reference", "model"), self.document))
 
     def experiment(self, name: str) -> Experiment:
         """An experiment of the index. Raises UnknownName, or ConfigError with everything that is wrong."""
@@ -172,7 +163,7 @@ class Project:
         file = paths.pipeline(name)
         return self.compose(name, entry.model, system, self.data(entry.data), read(self.root / file, str(file)))
 
-    def compose(self, name: str, model_name: str, system: type, data: Data, document: Document) -> Experiment:
+    def compose(self, name: str, model_name: str, system: Any, data: Data, document: Document) -> Experiment:
         """An experiment from its parts. Raises ConfigError with everything that is wrong in the document."""
         knobs, problems = _validated(Knobs, document.value, (), document)
         if knobs is None:
@@ -181,6 +172,7 @@ class Project:
         metrics, wrong = self._named("metrics", knobs.evaluate.metrics, ("evaluate", "metrics"), document)
         analyses, wrong_too = self._named("analyses", knobs.analyses, ("analyses",), document)
         problems += more + wrong + wrong_too + self._extractor(knobs, document)
+        problems += _capability_problems(system, model_name, analyses, document)
         if not problems:
             problems += _optim_problems(system, model, data, knobs, document)
         if problems:
@@ -239,6 +231,18 @@ class Project:
 def load(root: Path | None = None) -> Project:
     """The project around the current folder."""
     return Project(root or paths.root())
+
+
+def _capability_problems(system: Any, name: str, analyses: Mapping[str, Any], document: Document) -> list[Problem]:
+    """The analyses that ask for what the system cannot do."""
+    return [
+        document.problem(
+            ("analyses", analysis), f"needs a system that {needed.__name__}, and {name} does not; remove it."
+        )
+        for analysis in analyses
+        for needed in registry.load("analyses", analysis).requires
+        if not issubclass(system, needed)
+    ]
 
 
 def _optim_problems(system: Any, model: Any, data: Data, knobs: Knobs, document: Document) -> list[Problem]:

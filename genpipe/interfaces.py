@@ -9,7 +9,8 @@ Images are float32 in [-1, 1], [batch channels height width], inside models; uin
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from itertools import chain
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -34,6 +35,11 @@ class ImageSpec:
     height: int
     width: int
     classes: tuple[str, ...] = ()
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "ImageSpec":
+        """What `dataclasses.asdict` gave, after a way through JSON."""
+        return cls(**{**value, "classes": tuple(value["classes"])})
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -78,6 +84,11 @@ class Trainable(nn.Module, ABC):
 
     def finish(self, batches: Iterable[Batch]) -> None:
         """Called once after the last step with one pass over the training images in order."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(chain(self.parameters(), self.buffers())).device
 
 
 class Generative(Trainable):
@@ -172,8 +183,16 @@ class Evidence:
 
 
 @dataclass(frozen=True)
+class Real:
+    """The real images: those that the model was trained on, and those that it never saw."""
+
+    training: Evidence
+    held_out: Evidence
+
+
+@dataclass(frozen=True)
 class Score:
-    """One figure and how it was made, beside the same figure for held-out real images."""
+    """One figure and how it was made."""
 
     value: float
     how: Mapping[str, object] = field(default_factory=dict)
@@ -182,28 +201,31 @@ class Score:
 class Extractor(ABC):
     """Sees images and gives features and class probabilities."""
 
-    Config: ClassVar[type[Strict]]
-
     @abstractmethod
     def extract(self, images: UInt8[np.ndarray, "n c h w"]) -> Evidence:
         """Features [n d] float32 and class probabilities [n k] float32 of uint8 images."""
 
 
 class Metric(ABC):
-    """A score of generated images against training images."""
+    """A score of images against real ones."""
 
     Config: ClassVar[type[Strict]]
     title: ClassVar[str]
     meaning: ClassVar[str]
     """Two sentences for the report: what it says, and what it misses."""
     lower_is_better: ClassVar[bool]
+    on_pixels: ClassVar[bool] = False
+    """Whether it looks at the pixels themselves, not at what an extractor sees."""
 
-    def __init__(self, config: Strict) -> None:
+    def __init__(self, config: Any) -> None:
         self.config = config
 
     @abstractmethod
-    def scores(self, images: Evidence, training: Evidence, extractor: str) -> Mapping[str, Score]:
-        """Named scores of a set of images against the training images, the extractor's name in each name."""
+    def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
+        """Scores by name, each name saying what made it: "fid_classifier".
+
+        A deviation is called like its score with "_std" appended.
+        """
 
 
 # --- analyses ---------------------------------------------------------------------------------------------------------
@@ -214,18 +236,16 @@ class Subject:
     """What an analysis looks at: a trained model, its samples, and the data it learned from."""
 
     model: Generative
-    spec: ImageSpec
-    samples: UInt8[np.ndarray, "n c h w"]
-    training: Evidence
-    held_out: Evidence
+    samples: Evidence
+    real: Real
     seed: int
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What an analysis found: pictures [h w c] uint8 by name with a caption, and figures by name."""
+    """What an analysis found: pictures with a caption, and figures, by name."""
 
-    figures: Mapping[str, tuple[UInt8[np.ndarray, "h w c"], str]] = field(default_factory=dict)
+    pictures: Mapping[str, tuple[UInt8[np.ndarray, "h w c"], str]] = field(default_factory=dict)
     numbers: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -235,7 +255,7 @@ class Analysis(ABC):
     Config: ClassVar[type[Strict]]
     requires: ClassVar[tuple[type, ...]] = ()
 
-    def __init__(self, config: Strict) -> None:
+    def __init__(self, config: Any) -> None:
         self.config = config
 
     @abstractmethod

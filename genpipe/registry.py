@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from genpipe.errors import UnknownName
 
@@ -30,7 +31,7 @@ def names(kind: str) -> list[str]:
 
 
 @cache
-def load(kind: str, name: str) -> type:
+def load(kind: str, name: str) -> Any:
     """The one public class that the file `genpipe/<kind>/<name>.py` defines.
 
     Raises UnknownName, with the nearest name, if there is no such file.

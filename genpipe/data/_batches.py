@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genpipe.interfaces import Batch, Images
+from genpipe.interfaces import Batch
+from genpipe.nn.pixels import to_model
 
 _SHARE_OF_DEVICE = 0.5
 """Images live on the device if they take at most this share of its free memory."""
@@ -58,16 +59,6 @@ class Batches:
             pixels = torch.from_numpy(self._images[rows]).to(self.device, non_blocking=True)
             index = torch.from_numpy(rows)
         return Batch(to_model(pixels), None if self._labels is None else self._labels[index.to(self.device)])
-
-
-def to_model(pixels: Tensor) -> Images:
-    """uint8 images as float32 in [-1, 1]."""
-    return pixels.float().mul_(2 / 255).sub_(1)
-
-
-def to_pixels(x: Images) -> Tensor:
-    """Images in [-1, 1] as uint8: clamped, then rounded to the nearest level."""
-    return x.float().add(1).mul_(127.5).clamp_(0, 255).round_().to(torch.uint8)
 
 
 def _fits(size_bytes: int, device: torch.device) -> bool:

@@ -1,5 +1,6 @@
 """A prepared data set on disk: a few large arrays, read through the memory map."""
 
+import hashlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,8 +24,12 @@ def labels_file(folder: Path, split: str) -> Path:
 
 
 def write_meta(folder: Path, spec: ImageSpec) -> None:
-    """Notes what the images are."""
-    write_json(folder / "meta.json", asdict(spec))
+    """Notes what the images are, with a digest of all that was written so far."""
+    digest = hashlib.sha256()
+    for file in sorted(folder.glob("*.npy")):
+        with file.open("rb") as content:
+            digest.update(file.name.encode() + hashlib.file_digest(content, "sha256").digest())
+    write_json(folder / "meta.json", {"images": asdict(spec), "sha256": digest.hexdigest()})
 
 
 @dataclass(frozen=True)
@@ -33,13 +38,14 @@ class Prepared:
 
     folder: Path
     spec: ImageSpec
+    sha256: str
 
     @classmethod
     def open(cls, folder: Path) -> "Prepared":
         """The data set in a folder. Raises DataError if it is not there or damaged."""
         try:
             meta = read_json(folder / "meta.json")
-            return cls(folder, ImageSpec(**{**meta, "classes": tuple(meta["classes"])}))
+            return cls(folder, ImageSpec.from_json(meta["images"]), meta["sha256"])
         except FileNotFoundError:
             raise DataError(f"{folder} holds no prepared data set. Run `dvc repro` to prepare it.") from None
         except (ValueError, TypeError, KeyError) as error:

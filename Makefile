@@ -1,0 +1,37 @@
+# make run: from an empty clone to a report.   make test: every check.   make ui: the MLflow pages.
+
+VENV := .venv
+STAMP := $(VENV)/.installed
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.PHONY: run test ui
+
+run: $(STAMP)
+	genpipe check
+	dvc repro
+	@echo
+	@echo "The report:     reports/index.html"
+	@echo "The MLflow UI:  make ui"
+	@echo "The commands:   source $(VENV)/bin/activate, then dvc repro, genpipe --help"
+
+test: $(STAMP) browser
+	ruff check .
+	ruff format --check .
+	mypy
+	python -m pytest
+
+ui: $(STAMP)
+	genpipe ui
+
+$(STAMP): pyproject.toml constraints.txt
+	python3 -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	touch "$@"
+
+.PHONY: browser
+browser: # a headless browser for the test of the report, where apt is there to install one
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null \
+		|| { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
+			&& apt-get update -qq && apt-get install -qq --no-install-recommends chromium >/dev/null; } \
+		|| echo "no Chromium, and none can be installed here: the test that opens the report will be skipped"
+

@@ -1,0 +1,1 @@
+"""Latent tools and checks of claims, one a file."""

@@ -1,0 +1,1 @@
+"""What scores look through, one a file."""

@@ -1,0 +1,86 @@
+"""In-domain classifier: a small convolutional net trained on the data set's own labels."""
+
+from itertools import pairwise
+from typing import Annotated
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from genpipe.errors import Unsuitable
+from genpipe.interfaces import Batch, Evidence, Extractor, Images, ImageSpec, Logs, Phase, Scalar, Trainable
+from genpipe.nn.pixels import to_model
+from genpipe.schema import Strict
+
+Size = Annotated[int, Field(ge=1)]
+
+
+class Classifier(Trainable, Extractor):
+    """Convolutions and max pooling after LeNet-5 (LeCun et al. 1998), then a hidden layer: the features of the scores.
+
+    It learns from randomly shifted images. Raises Unsuitable if the data has no labels.
+    """
+
+    class Config(Strict):
+        channels: Annotated[list[Size], Field(min_length=1)] = [32, 64]
+        """Of the convolutions; each is followed by a halving of the image."""
+        features: Size = 128
+        dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3
+        shift_pixels: Annotated[int, Field(ge=0)] = 2
+
+    def __init__(self, config: Config, spec: ImageSpec) -> None:
+        super().__init__()
+        if len(spec.classes) < 2:
+            raise Unsuitable(
+                "the in-domain classifier needs labels of at least two classes, and this data set has none."
+            )
+        self.shift_pixels = config.shift_pixels
+        convolutions = [_convolution(i, o) for i, o in pairwise([spec.channels, *config.channels])]
+        left = (spec.height >> len(config.channels)) * (spec.width >> len(config.channels))
+        if not left:
+            raise Unsuitable(f"{len(config.channels)} halvings leave nothing of {spec.height}×{spec.width} pixels.")
+        self.body = nn.Sequential(
+            *convolutions, nn.Flatten(), nn.Linear(config.channels[-1] * left, config.features), nn.ReLU()
+        )
+        self.head = nn.Sequential(nn.Dropout(config.dropout), nn.Linear(config.features, len(spec.classes)))
+
+    def phases(self) -> list[Phase]:
+        return [Phase("classifier", self, self.loss)]
+
+    def loss(self, batch: Batch) -> tuple[Scalar, Logs]:
+        """Cross-entropy in nats."""
+        assert batch.y is not None, "a classifier was given a batch without labels"
+        return cross_entropy(self.head(self.body(self._shifted(batch.x))), batch.y), {}
+
+    def extract(self, images: UInt8[np.ndarray, "n c h w"]) -> Evidence:
+        self.eval()
+        features, probabilities = [], []
+        with torch.inference_mode():
+            for chunk in torch.from_numpy(np.array(images)).split(500):
+                features.append(self.body(to_model(chunk.to(self.device))))
+                probabilities.append(self.head(features[-1]).softmax(1))
+        return Evidence(images, _joined(features), _joined(probabilities))
+
+    def _shifted(self, x: Images) -> Images:
+        """Each image moved by up to shift_pixels in both directions, its border repeated."""
+        s = self.shift_pixels
+        if not s:
+            return x
+        b, _, h, w = x.shape
+        padded = nn.functional.pad(x, (s, s, s, s), mode="replicate")
+        dy, dx = torch.randint(0, 2 * s + 1, (2, b, 1), device=x.device)
+        rows = (torch.arange(h, device=x.device) + dy)[:, None, :, None]
+        columns = (torch.arange(w, device=x.device) + dx)[:, None, None, :]
+        channels = torch.arange(x.shape[1], device=x.device)[None, :, None, None]
+        return padded[torch.arange(b, device=x.device)[:, None, None, None], channels, rows, columns]
+
+
+def _convolution(inputs: int, outputs: int) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU(), nn.MaxPool2d(2))
+
+
+def _joined(parts: list[Tensor]) -> Float[np.ndarray, "n d"]:
+    return torch.cat(parts).float().cpu().numpy()

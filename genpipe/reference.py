@@ -1,0 +1,90 @@
+"""What scores need to know of a data set, made once: the in-domain classifier and what it sees in the real images."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genpipe import paths, registry
+from genpipe.config import Project
+from genpipe.data._batches import Batches
+from genpipe.data._storage import SPLITS, Prepared
+from genpipe.errors import DataError
+from genpipe.files import read_json, whole_file, whole_folder, write_json
+from genpipe.interfaces import Evidence, Extractor, Real
+from genpipe.modelfiles import load_weights, save_weights
+from genpipe.training.loop import fabric, fit, seed
+from genpipe.training.progress import progress
+
+EXTRACTOR = "classifier"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The real images of a data set as an extractor sees them, the extractor, and how to tell it from another."""
+
+    extractor: Extractor
+    real: Real
+    described: Mapping[str, Any]
+
+
+def make_reference(project: Project, name: str) -> Mapping[str, Any]:
+    """Trains the classifier of a data set, looks at all its images with it, and stores both.
+
+    Gives what is to be said of it: its accuracy on held-out images, from 0 to 1, its SHA-256 and its speed.
+    """
+    prepared, knobs = Prepared.open(project.root / paths.data(name)), project.index.reference
+    seed(project.index.seed)
+    classifier = registry.load("extractors", EXTRACTOR)(project.classifier(), prepared.spec)
+    device = fabric(knobs.train.precision)
+    batches = Batches(
+        prepared.images("train"),
+        prepared.labels("train"),
+        size=knobs.train.batch_size,
+        seed=project.index.seed,
+        device=device.device,
+    )
+    with progress(f"classifier of {name}") as watcher:
+        outcome = fit(classifier, batches, knobs.train, knobs.optim, device=device, watchers=[watcher])
+    described = _store(classifier, prepared, project.root / paths.reference(name))
+    return {
+        **described,
+        "images_per_sec": outcome.images_per_sec,
+        "steps": knobs.train.steps,
+        "device": str(device.device),
+    }
+
+
+def _store(classifier: Any, prepared: Prepared, folder: Path) -> Mapping[str, Any]:
+    with whole_folder(folder) as temporary:
+        save_weights(classifier, temporary / "classifier.safetensors")
+        for split in SPLITS:
+            seen = classifier.extract(prepared.images(split))
+            with whole_file(temporary / f"{split}.npz") as path, path.open("wb") as file:
+                np.savez(file, features=seen.features, probabilities=seen.probabilities)
+        accuracy = float(np.mean(seen.probabilities.argmax(1) == prepared.labels("test")))
+        digest = hashlib.sha256((temporary / "classifier.safetensors").read_bytes()).hexdigest()
+        described = {"extractor": EXTRACTOR, "extractor_sha256": digest, "extractor_accuracy": accuracy}
+        write_json(temporary / "reference.json", described)
+    return described
+
+
+def load_reference(project: Project, name: str) -> Reference:
+    """What `make_reference` stored of a data set. Raises DataError if it is missing or damaged."""
+    folder, prepared = project.root / paths.reference(name), Prepared.open(project.root / paths.data(name))
+    try:
+        described = read_json(folder / "reference.json")
+        training, held_out = (_evidence(folder, prepared, split) for split in SPLITS)
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise DataError(f"{folder} cannot be read ({error}). Delete it and run `dvc repro`.") from None
+    classifier = registry.load("extractors", EXTRACTOR)(project.classifier(), prepared.spec)
+    load_weights(classifier, folder / "classifier.safetensors")
+    return Reference(classifier.to(fabric("32-true").device), Real(training, held_out), described)
+
+
+def _evidence(folder: Path, prepared: Prepared, split: str) -> Evidence:
+    with np.load(folder / f"{split}.npz", allow_pickle=False) as seen:
+        return Evidence(prepared.images(split), seen["features"], seen["probabilities"])

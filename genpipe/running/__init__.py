@@ -1,0 +1,54 @@
+"""Running the graph: what every stage of it shares."""
+
+import sys
+import time
+from collections.abc import Callable, Mapping
+from errno import ENOSPC
+from pathlib import Path
+from typing import Any
+
+from genpipe import paths
+from genpipe.errors import GenpipeError, UsageError
+from genpipe.files import write_json
+
+Facts = Mapping[str, Any]
+
+
+def stage(name: str, run: Callable[[str], Facts | None], arguments: list[str] | None = None) -> None:
+    """Runs a stage for the key on the command line and notes how long it took; ends the process.
+
+    What a person did wrong ends in one message and the error's exit status, not in a traceback.
+    """
+    sys.exit(guarded(lambda: _timed(name, run, sys.argv[1:] if arguments is None else arguments)))
+
+
+def guarded(run: Callable[[], object]) -> int:
+    """Calls a function and gives an exit status; an error of a person's making becomes one message."""
+    try:
+        run()
+    except GenpipeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_status
+    except OSError as error:
+        print(f"error: {_in_words(error)}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped; `dvc repro` goes on from here.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _timed(name: str, run: Callable[[str], Facts | None], arguments: list[str]) -> None:
+    if len(arguments) != 1:
+        raise UsageError(f"python -m stages.{name} takes one name, but {len(arguments)} are given: {arguments}.")
+    start, key = time.perf_counter(), arguments[0]
+    facts = run(key)
+    timing = {"stage": name, "key": key, "wall_sec": time.perf_counter() - start, "facts": dict(facts or {})}
+    write_json(paths.timing(name, key), timing)
+
+
+def _in_words(error: OSError) -> str:
+    if error.errno == ENOSPC:
+        where = error.filename or Path.cwd()
+        return f"the disk is full ({where}). Free some space and run again; what was there before is unharmed."
+    return f"{error}."

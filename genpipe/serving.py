@@ -1,0 +1,5 @@
+"""The script that MLflow keeps beside a model and runs to serve it."""
+
+from genpipe.tracking import serve
+
+serve()

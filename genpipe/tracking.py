@@ -1,0 +1,269 @@
+"""MLflow: a run for every experiment. Files are the truth and MLflow the copy; this alone imports mlflow.
+
+A server that cannot be reached costs a warning and the copy. A run is found again by the key of all that decides an
+experiment's result, so that restored caches, restarted trainings and later stages write to the same one.
+"""
+
+import csv
+import logging
+import os
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+
+import mlflow
+from filelock import FileLock
+from mlflow.entities import Metric, Param, Run
+from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
+
+from genpipe import paths
+from genpipe.config import Experiment, Project
+from genpipe.data._storage import Prepared
+from genpipe.files import read_json
+from genpipe.provenance import origin
+from genpipe.training.experiment import result_key
+from genpipe.training.loop import Moment
+
+logging.getLogger("mlflow").setLevel(logging.WARNING)
+
+EXPERIMENT = "genpipe"
+FLUSH_SEC = 10.0
+"""Curves are sent no more often than this."""
+SYSTEM_METRICS_SEC = 5.0
+LARGEST_BATCH = 1000
+"""What MLflow takes in one call."""
+
+
+def address() -> str:
+    """MLFLOW_TRACKING_URI, or the SQLite file in the project's root, also from inside a temporary workspace."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{paths.tracking_store()}"
+
+
+class Tracker:
+    """The runs of a project; from the first call that fails on, it only says once that it is silent."""
+
+    def __init__(self, project: Project) -> None:
+        self.project, self.silent = project, False
+        self._connection: tuple[mlflow.MlflowClient, str] | None = None
+
+    def connect(self) -> tuple[mlflow.MlflowClient, str]:
+        """The client and the id of the MLflow experiment; creates the local store under a lock when it is missing."""
+        if self._connection is None:
+            mlflow.set_tracking_uri(address())
+            client = mlflow.MlflowClient()
+            if address().startswith("sqlite"):
+                with FileLock(paths.home() / "mlflow.db.lock"):
+                    self._connection = client, _experiment_id(client, paths.tracking_artifacts().as_uri())
+            else:
+                self._connection = client, _experiment_id(client, None)
+        return self._connection
+
+    @contextmanager
+    def training(self, experiment: Experiment) -> Iterator[Callable[[Moment], None]]:
+        """A watcher that copies the curves of a training into a new run, or on into the run of a stopped one."""
+        live = _Live(self, experiment)
+        live.open()
+        try:
+            yield live
+        except BaseException as error:
+            live.close("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
+            raise
+        live.close("FINISHED")
+
+    def mirror(self, experiment: Experiment) -> None:
+        """Makes the run of an experiment show what is on disk: finds or remakes it, and adds scores and pictures."""
+        self.safely(lambda: self._mirror(experiment))
+
+    def _mirror(self, experiment: Experiment) -> None:
+        client, _ = self.connect()
+        root = self.project.root
+        run = self.find(experiment) or self._remade(experiment)
+        scores = read_json(root / paths.scores(experiment.name))
+        flat = {name: value for name, value in scores.items() if name != "how"}
+        if {name: run.data.metrics.get(name) for name in flat} != flat:
+            client.log_batch(run.info.run_id, _metrics(flat, 0))
+            client.log_dict(run.info.run_id, scores, "scores.json")
+            client.log_artifacts(run.info.run_id, str(root / paths.figures(experiment.name)), "figures")
+
+    def find(self, experiment: Experiment) -> Run | None:
+        """The newest run of exactly this experiment."""
+        client, folder = self.connect()
+        query = f"tags.`genpipe.key` = '{self.key(experiment)}'"
+        return next(iter(client.search_runs([folder], query, max_results=1)), None)
+
+    def create(self, experiment: Experiment) -> Run:
+        """A new run that carries the parameters and where everything came from; it takes the place of an older one."""
+        client, folder = self.connect()
+        while old := self.find(experiment):
+            client.delete_run(old.info.run_id)
+        tags = {"genpipe.key": self.key(experiment), **origin(self.project, experiment)}
+        run = client.create_run(folder, run_name=experiment.name, tags=tags)
+        params = [Param(name, str(value)) for name, value in _flat(experiment.resolved())]
+        client.log_batch(run.info.run_id, params=params)
+        return run
+
+    def _remade(self, experiment: Experiment) -> Run:
+        """A run for an experiment whose training came out of a cache."""
+        client, _ = self.connect()
+        run = self.create(experiment)
+        with (self.project.root / paths.curves(experiment.name)).open(encoding="utf-8") as file:
+            rows = [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
+        _send(client, run, [metric for row in rows for metric in _metrics(row, int(row["step"]))])
+        self.finish(run, experiment)
+        return run
+
+    def finish(self, run: Run, experiment: Experiment, status: str = "FINISHED") -> None:
+        """Adds the model of a finished training and closes the run."""
+        if status == "FINISHED":
+            _log_model(run, self.project.root / paths.model(experiment.name))
+        self.connect()[0].set_terminated(run.info.run_id, status)
+
+    def key(self, experiment: Experiment) -> str:
+        """A short hash of all that decides an experiment's result."""
+        prepared = Prepared.open(self.project.root / paths.data(experiment.data.name))
+        return experiment.key(also=result_key(experiment, prepared))
+
+    def safely(self, call: Callable[[], None]) -> None:
+        """Calls a function unless tracking failed before; a failure silences tracking with one warning."""
+        if self.silent:
+            return
+        try:
+            call()
+        except Exception as error:  # whatever a server does, files are the truth
+            self.silent = True
+            brief = str(error).partition("\n")[0][:200]
+            warnings.warn(f"MLflow at {address()} is left out from here on: {brief}", stacklevel=2)
+
+
+class _Live:
+    """The run of a training under way; rows wait here and are sent together."""
+
+    def __init__(self, tracker: Tracker, experiment: Experiment) -> None:
+        self.tracker, self.experiment = tracker, experiment
+        self.waiting: list[Metric] = []
+        self.sent_at = time.monotonic()
+        self.run: Run | None = None
+        self.last_step = -1
+        self.monitor: SystemMetricsMonitor | None = None
+
+    def open(self) -> None:
+        self.tracker.safely(self._open)
+
+    def _open(self) -> None:
+        client, _ = self.tracker.connect()
+        found = self.tracker.find(self.experiment)
+        if found and found.info.status != "FINISHED":
+            self.run = found
+            client.update_run(found.info.run_id, "RUNNING")
+            self.last_step = _last_step(client, found)
+        else:
+            self.run = self.tracker.create(self.experiment)
+        self.monitor = SystemMetricsMonitor(self.run.info.run_id, SYSTEM_METRICS_SEC, resume_logging=bool(found))
+        self.monitor.start()
+
+    def __call__(self, moment: Moment) -> None:
+        if moment.step > self.last_step:  # after a restart, steps since the checkpoint come a second time
+            row = {**moment.row, "images_per_sec": moment.images_per_sec}
+            self.waiting += _metrics(row, moment.step)
+        if time.monotonic() - self.sent_at > FLUSH_SEC:
+            self.flush()
+
+    def flush(self) -> None:
+        run, metrics, self.waiting = self.run, self.waiting, []
+        if run:
+            self.tracker.safely(lambda: _send(self.tracker.connect()[0], run, metrics))
+        self.sent_at = time.monotonic()
+
+    def close(self, status: str) -> None:
+        self.flush()
+        if self.monitor:
+            self.monitor.finish()
+        if run := self.run:
+            self.tracker.safely(lambda: self.tracker.finish(run, self.experiment, status))
+
+
+def _experiment_id(client: mlflow.MlflowClient, artifacts: str | None) -> str:
+    found = client.get_experiment_by_name(EXPERIMENT)
+    return found.experiment_id if found else client.create_experiment(EXPERIMENT, artifact_location=artifacts)
+
+
+def _metrics(row: Mapping[str, float], step: int) -> list[Metric]:
+    now = int(time.time() * 1000)
+    return [Metric(name, value, now, step) for name, value in row.items() if name != "step"]
+
+
+def _send(client: mlflow.MlflowClient, run: Run, metrics: list[Metric]) -> None:
+    for first in range(0, len(metrics), LARGEST_BATCH):
+        client.log_batch(run.info.run_id, metrics[first : first + LARGEST_BATCH])
+
+
+def _last_step(client: mlflow.MlflowClient, run: Run) -> int:
+    """The last step of which a run has curves, or -1."""
+    curves = [name for name in run.data.metrics if name.endswith("/loss")]
+    return max((m.step for name in curves for m in client.get_metric_history(run.info.run_id, name)), default=-1)
+
+
+def _flat(value: Any, path: str = "") -> Iterable[tuple[str, Any]]:
+    """Nested mappings as dotted names."""
+    if isinstance(value, Mapping) and value:
+        return [pair for k, v in value.items() for pair in _flat(v, f"{path}.{k}" if path else str(k))]
+    return [(path, value)]
+
+
+class ServedModel(mlflow.pyfunc.PythonModel):  # type: ignore[name-defined]
+    """Samples of a model, from MLflow: a table with the columns n and seed gives uint8 images [n c h w]."""
+
+    def load_context(self, context: Any) -> None:
+        """Reads the model from the run's artifacts."""
+        from genpipe.modelfiles import load_model
+
+        self.model, _ = load_model(Path(context.artifacts["model"]))
+
+    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # MLflow reads hints
+        """The samples of every row, one after the other."""
+        import numpy as np
+
+        from genpipe.sampling import draw
+
+        rows = model_input.to_dict("records")
+        return np.concatenate([draw(self.model, int(row["n"]), seed=int(row["seed"])) for row in rows])
+
+
+def serve() -> None:
+    """Tells MLflow what to serve; called by the script that it keeps beside the model."""
+    mlflow.models.set_model(ServedModel())
+
+
+def _log_model(run: Run, folder: Path) -> None:
+    package = Path(__file__).parent
+    columns: list[Any] = [mlflow.types.ColSpec("long", name) for name in ("n", "seed")]
+    with mlflow.start_run(run_id=run.info.run_id), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # it asks for type hints and an example beside the signature
+        mlflow.pyfunc.log_model(
+            name="model",
+            python_model=str(package / "serving.py"),
+            artifacts={"model": str(folder)},
+            code_paths=[str(package)],
+            signature=mlflow.models.ModelSignature(mlflow.types.Schema(columns)),
+            pip_requirements=["torch", "safetensors", "pydantic>=2", "jaxtyping", "pillow", "numpy", "pyyaml"],
+        )
+
+
+def ui(port: int) -> None:
+    """Brings the store up to date with the files, and serves MLflow's pages until stopped."""
+    import sys
+
+    project = Project(paths.root())
+    tracker = Tracker(project)
+    for name in project.index.experiments:
+        if (project.root / paths.scores(name)).exists():
+            tracker.mirror(project.experiment(name))
+    command = ["-m", "mlflow", "ui", "--backend-store-uri", address(), "--port", str(port)]
+    os.execv(sys.executable, [sys.executable, *command])

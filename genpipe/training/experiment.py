@@ -1,0 +1,75 @@
+"""Training of one experiment: from its YAML to a finished model and its curves."""
+
+import csv
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from genpipe import paths, registry
+from genpipe.config import Experiment, Project
+from genpipe.data._batches import Batches
+from genpipe.data._storage import Prepared
+from genpipe.files import whole_file
+from genpipe.modelfiles import save_model
+from genpipe.training.checkpoints import Checkpoints
+from genpipe.training.loop import Moment, Row, fabric, fit, seed
+
+PACKAGE = Path(__file__).parents[1]
+
+
+def train(
+    project: Project, experiment: Experiment, watchers: Sequence[Callable[[Moment], None]] = ()
+) -> Mapping[str, Any]:
+    """Trains an experiment, or goes on where it was stopped; writes the model and the curves.
+
+    Gives what is to be said of the training: steps, images/s, device, parameters.
+    """
+    prepared, knobs = Prepared.open(project.root / paths.data(experiment.data.name)), experiment.knobs
+    seed(knobs.seed)
+    model = registry.load("models", experiment.model_name)(experiment.model, prepared.spec)
+    device = fabric(knobs.train.precision)
+    batches = Batches(
+        prepared.images("train"),
+        prepared.labels("train"),
+        size=knobs.train.batch_size,
+        seed=knobs.seed,
+        device=device.device,
+    )
+    checkpoints = Checkpoints(paths.checkpoints() / f"{experiment.name}-{result_key(experiment, prepared)}")
+    outcome = fit(model, batches, knobs.train, knobs.optim, device=device, checkpoints=checkpoints, watchers=watchers)
+    save_model(
+        model, experiment.model_name, experiment.model, prepared.spec, project.root / paths.model(experiment.name)
+    )
+    write_curves(outcome.curves, project.root / paths.curves(experiment.name))
+    checkpoints.clear()
+    return {
+        "steps": knobs.train.steps,
+        "resumed_from_step": outcome.resumed_from_step,
+        "images_per_sec": outcome.images_per_sec,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "device": str(device.device),
+        "precision": device._precision.precision,
+    }
+
+
+def result_key(experiment: Experiment, prepared: Prepared) -> str:
+    """A short hash of all that decides a training's result: its knobs, its data and the code that it runs."""
+    sections = ("system", "seed", "model", "optim", "train")
+    return experiment.key(*sections, also=[prepared.sha256, code_digest(experiment.model_name)])
+
+
+def code_digest(system: str) -> str:
+    """A hash of the code that trains a system."""
+    shared = [path for folder in ("nn", "training") for path in sorted((PACKAGE / folder).glob("*.py"))]
+    files = [PACKAGE / "models" / f"{system}.py", PACKAGE / "data" / "_batches.py", *shared]
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
+
+
+def write_curves(curves: Sequence[Row], path: Path) -> None:
+    """Writes a table with a row a logging step; steps are whole numbers."""
+    columns = list(dict.fromkeys(["step", *(name for row in curves for name in row)]))
+    with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, columns)
+        table.writeheader()
+        table.writerows({**row, "step": int(row["step"])} for row in curves)

@@ -1,0 +1,18 @@
+"""Score an experiment: python -m stages.evaluate NAME."""
+
+from genpipe import config
+from genpipe.evaluation import evaluate
+from genpipe.running import stage
+from genpipe.tracking import Tracker
+
+
+def run(name: str) -> None:
+    """Writes scores and pictures, and copies them to MLflow."""
+    project = config.load()
+    experiment = project.experiment(name)
+    evaluate(project, experiment)
+    Tracker(project).mirror(experiment)
+
+
+if __name__ == "__main__":
+    stage("evaluate", run)

@@ -1,0 +1,19 @@
+"""Train an experiment: python -m stages.train NAME."""
+
+from genpipe import config
+from genpipe.running import Facts, stage
+from genpipe.tracking import Tracker
+from genpipe.training.experiment import train
+from genpipe.training.progress import progress
+
+
+def run(name: str) -> Facts:
+    """Trains, or goes on where a training was stopped."""
+    project = config.load()
+    experiment = project.experiment(name)
+    with Tracker(project).training(experiment) as tracked, progress(name) as shown:
+        return train(project, experiment, [shown, tracked])
+
+
+if __name__ == "__main__":
+    stage("train", run)
