@@ -41,7 +41,12 @@ def save_model(model: Generative, system: str, config: Strict, spec: ImageSpec, 
         write_json(temporary / "model.json", described)
 
 
-def load_model(folder: Path, device: str | torch.device | None = None) -> tuple[Generative, ImageSpec]:
+def accelerator() -> torch.device:
+    """A GPU where there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def load_model(folder: Path) -> tuple[Generative, ImageSpec]:
     """A finished model in evaluation mode, on a GPU where there is one, and the images it was made for.
 
     Raises CheckpointError if there is none, or if it is damaged.
@@ -54,7 +59,7 @@ def load_model(folder: Path, device: str | torch.device | None = None) -> tuple[
     except (ValueError, GenpipeError) as error:
         raise CheckpointError(f"{folder}/model.json does not fit the system any more: {_brief(error)}") from None
     load_weights(model, folder / "model.safetensors")
-    return model.eval().to(device or ("cuda" if torch.cuda.is_available() else "cpu")), spec
+    return model.eval().to(accelerator()), spec
 
 
 def _description(path: Path) -> dict[str, Any]:

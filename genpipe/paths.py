@@ -31,6 +31,11 @@ def reference(data_name: str) -> Path:
     return Path("runs/reference") / data_name
 
 
+def reference_scores(data_name: str) -> Path:
+    """How well the in-domain classifier of a data set does on held-out images."""
+    return REPORTS / "reference" / f"{data_name}.json"
+
+
 def model(experiment: str) -> Path:
     """A finished model: weights and configuration."""
     return Path("runs") / experiment / "model"

@@ -1,4 +1,4 @@
-"""What scores need to know of a data set, made once: the in-domain classifier and what it sees in the real images."""
+"""What scores need to know of a data set: the in-domain classifier and what it sees in the real images."""
 
 import hashlib
 from collections.abc import Mapping
@@ -10,14 +10,11 @@ import numpy as np
 
 from genpipe import paths, registry
 from genpipe.config import Project
-from genpipe.data._batches import Batches
 from genpipe.data._storage import SPLITS, Prepared
 from genpipe.errors import DataError
 from genpipe.files import read_json, whole_file, whole_folder, write_json
 from genpipe.interfaces import Evidence, Extractor, Real
-from genpipe.modelfiles import load_weights, save_weights
-from genpipe.training.loop import fabric, fit, seed
-from genpipe.training.progress import progress
+from genpipe.modelfiles import accelerator, load_weights, save_weights
 
 EXTRACTOR = "classifier"
 
@@ -31,34 +28,11 @@ class Reference:
     described: Mapping[str, Any]
 
 
-def make_reference(project: Project, name: str) -> Mapping[str, Any]:
-    """Trains the classifier of a data set, looks at all its images with it, and stores both.
+def store_reference(classifier: Any, prepared: Prepared, folder: Path) -> Mapping[str, Any]:
+    """Looks at all images with a trained classifier, and stores both.
 
-    Gives what is to be said of it: its accuracy on held-out images, from 0 to 1, its SHA-256 and its speed.
+    Gives what tells it from another: its SHA-256, and its accuracy on held-out images, from 0 to 1.
     """
-    prepared, knobs = Prepared.open(project.root / paths.data(name)), project.index.reference
-    seed(project.index.seed)
-    classifier = registry.load("extractors", EXTRACTOR)(project.classifier(), prepared.spec)
-    device = fabric(knobs.train.precision)
-    batches = Batches(
-        prepared.images("train"),
-        prepared.labels("train"),
-        size=knobs.train.batch_size,
-        seed=project.index.seed,
-        device=device.device,
-    )
-    with progress(f"classifier of {name}") as watcher:
-        outcome = fit(classifier, batches, knobs.train, knobs.optim, device=device, watchers=[watcher])
-    described = _store(classifier, prepared, project.root / paths.reference(name))
-    return {
-        **described,
-        "images_per_sec": outcome.images_per_sec,
-        "steps": knobs.train.steps,
-        "device": str(device.device),
-    }
-
-
-def _store(classifier: Any, prepared: Prepared, folder: Path) -> Mapping[str, Any]:
     with whole_folder(folder) as temporary:
         save_weights(classifier, temporary / "classifier.safetensors")
         for split in SPLITS:
@@ -73,7 +47,7 @@ def _store(classifier: Any, prepared: Prepared, folder: Path) -> Mapping[str, An
 
 
 def load_reference(project: Project, name: str) -> Reference:
-    """What `make_reference` stored of a data set. Raises DataError if it is missing or damaged."""
+    """What `store_reference` stored of a data set. Raises DataError if it is missing or damaged."""
     folder, prepared = project.root / paths.reference(name), Prepared.open(project.root / paths.data(name))
     try:
         described = read_json(folder / "reference.json")
@@ -82,7 +56,7 @@ def load_reference(project: Project, name: str) -> Reference:
         raise DataError(f"{folder} cannot be read ({error}). Delete it and run `dvc repro`.") from None
     classifier = registry.load("extractors", EXTRACTOR)(project.classifier(), prepared.spec)
     load_weights(classifier, folder / "classifier.safetensors")
-    return Reference(classifier.to(fabric("32-true").device), Real(training, held_out), described)
+    return Reference(classifier.to(accelerator()), Real(training, held_out), described)
 
 
 def _evidence(folder: Path, prepared: Prepared, split: str) -> Evidence:

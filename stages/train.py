@@ -2,9 +2,9 @@
 
 from genpipe import config
 from genpipe.running import Facts, stage
+from genpipe.running.progress import progress
 from genpipe.tracking import Tracker
 from genpipe.training.experiment import train
-from genpipe.training.progress import progress
 
 
 def run(name: str) -> Facts:

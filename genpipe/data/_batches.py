@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from genpipe.data._storage import Prepared
 from genpipe.interfaces import Batch
 from genpipe.nn.pixels import to_model
 
@@ -29,6 +30,11 @@ class Batches:
         self._images = torch.from_numpy(np.array(images)).to(device) if self._resident else images
         self._labels = None if labels is None else torch.from_numpy(np.array(labels)).to(device)
         self._order = lru_cache(maxsize=2)(self._shuffled)
+
+    @classmethod
+    def of(cls, prepared: Prepared, *, size: int, seed: int, device: torch.device) -> "Batches":
+        """The training images of a prepared data set."""
+        return cls(prepared.images("train"), prepared.labels("train"), size=size, seed=seed, device=device)
 
     def batch(self, number: int) -> Batch:
         """The number-th batch, from 0."""

@@ -29,13 +29,7 @@ def train(
     seed(knobs.seed)
     model = registry.load("models", experiment.model_name)(experiment.model, prepared.spec)
     device = fabric(knobs.train.precision)
-    batches = Batches(
-        prepared.images("train"),
-        prepared.labels("train"),
-        size=knobs.train.batch_size,
-        seed=knobs.seed,
-        device=device.device,
-    )
+    batches = Batches.of(prepared, size=knobs.train.batch_size, seed=knobs.seed, device=device.device)
     checkpoints = Checkpoints(paths.checkpoints() / f"{experiment.name}-{result_key(experiment, prepared)}")
     outcome = fit(model, batches, knobs.train, knobs.optim, device=device, checkpoints=checkpoints, watchers=watchers)
     save_model(

@@ -1,0 +1,31 @@
+"""Training of the in-domain classifier, once for each data set."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from genpipe import paths, registry
+from genpipe.config import Project
+from genpipe.data._batches import Batches
+from genpipe.data._storage import Prepared
+from genpipe.reference import EXTRACTOR, store_reference
+from genpipe.training.loop import Moment, fabric, fit, seed
+
+
+def make_reference(project: Project, name: str, watchers: Sequence[Callable[[Moment], None]] = ()) -> Mapping[str, Any]:
+    """Trains the classifier of a data set and stores it with what it sees in the real images.
+
+    Gives what is to be said of it: its accuracy on held-out images, from 0 to 1, its SHA-256 and its speed.
+    """
+    prepared, knobs = Prepared.open(project.root / paths.data(name)), project.index.reference
+    seed(project.index.seed)
+    classifier = registry.load("extractors", EXTRACTOR)(project.classifier(), prepared.spec)
+    device = fabric(knobs.train.precision)
+    batches = Batches.of(prepared, size=knobs.train.batch_size, seed=project.index.seed, device=device.device)
+    outcome = fit(classifier, batches, knobs.train, knobs.optim, device=device, watchers=watchers)
+    described = store_reference(classifier, prepared, project.root / paths.reference(name))
+    return {
+        **described,
+        "steps": knobs.train.steps,
+        "images_per_sec": outcome.images_per_sec,
+        "device": str(device.device),
+    }

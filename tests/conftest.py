@@ -1,0 +1,61 @@
+"""A small project in a temporary folder, for every test that needs one."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).parents[1]
+
+PARAMS = """\
+seed: 0
+datasets:
+  tiny: {source: digits, size: 8, fit: crop, test_images: 360}
+reference:
+  model: {channels: [8, 16], features: 16, dropout: 0.0, shift_pixels: 0}
+  optim:
+    classifier: {lr: 0.01}
+  train: {steps: 60, batch_size: 64}
+experiments:
+  first: {model: vae, data: tiny} # a comment that a person put here
+"""
+
+VAE = """\
+# a small VAE
+seed: 0
+model:
+  body: mlp
+  widths: [32]
+  latent_dim: 4
+optim:
+  autoencoder: {lr: 0.01}
+train: {steps: 6, batch_size: 16, log_every_steps: 2, checkpoint_every_steps: 2}
+sample: {images: 60, batch_size: 30}
+evaluate:
+  extractor: classifier
+  metrics:
+    inception_score: {splits: 2}
+    fid: {}
+analyses:
+  sample_grid: {rows: 3}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test touches a real MLflow store, or leans on another's random numbers."""
+    for variable in ("MLFLOW_TRACKING_URI", "DVC_ROOT", "MLFLOW_RUN_ID"):
+        monkeypatch.delenv(variable, raising=False)
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a project with one small experiment, which is the current folder."""
+    (tmp_path / "pipelines").mkdir()
+    (tmp_path / "params.yaml").write_text(PARAMS)
+    (tmp_path / "pipelines" / "first.yaml").write_text(VAE)
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

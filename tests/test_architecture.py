@@ -1,0 +1,137 @@
+"""The shape of the house, read from its own source."""
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from genpipe import document, registry
+
+ROOT = Path(__file__).parents[1]
+FLOORS = [
+    {"cli", "stages"},
+    {"composing", "reporting", "running", "tracking", "serving"},
+    {"evaluation", "provenance"},
+    {"training"},
+    {"reference", "sampling"},
+    {"modelfiles", "config"},
+    {"registry"},
+    set(registry.KINDS),
+    {"nn"},
+    {"interfaces"},
+    {"document", "schema"},
+    {"files", "paths"},
+    {"errors"},
+]
+"""From the top down: a room imports from the floors below its own; on its own floor too, unless it is an open folder."""
+EXCEPTIONS = {("config", "training"), ("training", "data")}
+"""config reads training's knobs, which need no torch; training feeds itself from data."""
+FRAME = {"config", "document", "errors", "files", "interfaces", "modelfiles", "paths", "registry", "schema"}
+FRAME |= {"provenance", "reporting", "running", "tracking"}
+"""Rooms that no result depends on, so that no stage has to run again when they change."""
+SOURCES = sorted([*ROOT.glob("genpipe/**/*.py"), *ROOT.glob("stages/*.py")])
+
+
+def room(path: Path) -> str:
+    """The first folder or file below genpipe/, or "stages"."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return parts[1] if parts[0] == "genpipe" and len(parts) > 1 else parts[0]
+
+
+@cache
+def imports(path: Path) -> frozenset[Path]:
+    """The files of this project that a file imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found |= set(_files(node.module))
+            found |= {file for alias in node.names for file in _files(f"{node.module}.{alias.name}")}
+        elif isinstance(node, ast.Import):
+            found |= {file for alias in node.names for file in _files(alias.name)}
+    return frozenset(found)
+
+
+def _files(module: str) -> Iterator[Path]:
+    stem = ROOT / Path(*module.split("."))
+    yield from (file for file in (stem.with_suffix(".py"),) if file.is_file() and ROOT in file.parents)
+
+
+def floor(name: str) -> int:
+    return next(i for i, names in enumerate(FLOORS) if name in names)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_run_downward_only(path: Path) -> None:
+    mine = room(path)
+    if mine == "__init__":
+        assert not imports(path)
+        return
+    for other in {room(file) for file in imports(path)} - {mine, "__init__"}:
+        same_floor = floor(mine) == floor(other) and mine not in registry.KINDS
+        allowed = floor(mine) < floor(other) or same_floor or (mine, other) in EXCEPTIONS
+        assert allowed, f"{path} imports {other}, which is above it"
+
+
+def closure(path: Path) -> set[Path]:
+    """All that a file needs of this project, itself included, stopping at the frame."""
+    seen, waiting = set(), [path]
+    while waiting:
+        file = waiting.pop()
+        if file not in seen:
+            seen.add(file)
+            if file == path or room(file) not in FRAME:
+                waiting += imports(file)
+    return seen
+
+
+ENTRY = {"train": "models", "sample": "models", "evaluate": "models", "prepare": "data"}
+
+
+@pytest.mark.parametrize("stage", ["prepare", "reference", "train", "sample", "evaluate"])
+def test_a_stage_depends_on_exactly_the_code_that_it_runs(stage: str) -> None:
+    do = document.read(ROOT / "dvc.yaml").value["stages"][stage]["do"]
+    example = {"models": "vae", "data": "mnist5k"}
+    deps = [ROOT / d.replace("${item.model}", "vae").replace("${item.source}", "mnist5k") for d in do["deps"]]
+    code = [d for d in deps if ROOT / "genpipe" in d.parents or d.parent == ROOT / "stages"]
+    files = {f for d in code for f in ([d] if d.suffix else d.glob("*.py"))}
+    kinds = [ENTRY[stage]] if stage in ENTRY else []
+    kinds += ["metrics", "analyses", "extractors"] if stage == "evaluate" else []
+    roots = [ROOT / f"stages/{stage}.py"]
+    roots += [ROOT / "genpipe/extractors/classifier.py"] if stage == "reference" else []
+    roots += [
+        ROOT / f"genpipe/{k}/{n}.py" for k in kinds for n in ([example[k]] if k in example else registry.names(k))
+    ]
+    needed = {f for r in roots for f in closure(r) if room(f) not in FRAME}
+    assert needed <= files, f"not in deps: {sorted(str(f.relative_to(ROOT)) for f in needed - files)}"
+    folders = {d for d in code if not d.suffix}
+    for dep in [d for d in code if d.suffix] + list(folders):
+        assert any(f == dep or dep in f.parents for f in needed), f"{dep} is in deps, but nothing of it is used"
+
+
+def test_a_system_is_named_nowhere_but_in_its_file_recipe_and_pipelines() -> None:
+    for path in SOURCES:
+        strings = {n.value for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Constant)}
+        named = strings & set(registry.names("models"))
+        assert not named, f"{path} names the system {named}"
+
+
+def test_only_tracking_imports_mlflow() -> None:
+    for path in SOURCES:
+        text = path.read_text(encoding="utf-8")
+        assert path.name == "tracking.py" or ("import mlflow" not in text and "from mlflow" not in text), path
+
+
+def test_stages_are_thin() -> None:
+    for path in ROOT.glob("stages/*.py"):
+        assert len(path.read_text().splitlines()) <= 27, f"{path} is no thin script any more"
+
+
+def test_functions_fit_on_a_screen_and_files_in_the_head() -> None:
+    for path in SOURCES:
+        text = path.read_text(encoding="utf-8")
+        assert text.count("\n") <= 300, f"{path}: more than one room?"
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef):
+                assert (node.end_lineno or 0) - node.lineno < 40, f"{path}:{node.lineno} {node.name} is too long"
