@@ -1,0 +1,134 @@
+"""Pictures that travel inside the page: PNG files as data URIs, training curves as inline SVG."""
+
+import base64
+import io
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from genpipe import paths
+from genpipe.errors import GenpipeError
+from genpipe.reporting.reading import Result, damaged
+from genpipe.reporting.wording import number, words
+
+ORDER = ("sample_grid.png", "reconstruction.png", "nearest_neighbours.png")
+_SMALL_PX = 200
+_INK, _LINE = "#010203", "#040506"  # stand for colours that the page decides, light or dark
+_STYLE: Any = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "genpipe",
+    "font.size": 10,
+    "text.color": _INK,
+    "axes.edgecolor": _INK,
+    "axes.labelcolor": _INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "axes.formatter.useoffset": False,
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An exact pixel picture and the size at which it is shown, in CSS pixels."""
+
+    file: str
+    caption: str
+    uri: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A training curve: an SVG, and what it shows in words."""
+
+    name: str
+    svg: str
+    alt: str
+
+
+def pictures(root: Path, result: Result) -> list[Picture]:
+    """The pictures of an experiment, samples first. Raises GenpipeError if one is missing or damaged."""
+    folder = paths.figures(result.name)
+    captions: Mapping[str, str] = result.how.figures if result.how else {}
+    names = {*captions, *(file.name for file in (root / folder).glob("*.png"))} if result.how else set()
+    ordered = sorted(names, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
+    return [_picture(root, folder / n, captions.get(n) or words(Path(n).stem)) for n in ordered]
+
+
+def curves(root: Path, result: Result) -> list[Curve]:
+    """The training curves of an experiment, unsmoothed, none for a model fitted in closed form.
+
+    Raises GenpipeError if the file of curves is damaged.
+    """
+    import pandas as pd  # slow to import, and the leaderboard can do without
+
+    file = paths.curves(result.name)
+    if not (root / file).exists():
+        return []
+    try:
+        table = pd.read_csv(root / file).astype(float)
+    except (ValueError, OSError) as error:  # what pandas raises for damaged text is a ValueError
+        raise damaged(file, str(error)) from None
+    if "step" not in table:
+        raise damaged(file, "it has no column 'step'")
+    series = {str(name): table[["step", name]].dropna() for name in table.columns.drop("step")}
+    return [_curve(result.name, name, points) for name, points in series.items() if len(points)]
+
+
+def _picture(root: Path, file: Path, caption: str) -> Picture:
+    from PIL import Image
+
+    try:
+        content = (root / file).read_bytes()
+        with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
+            image.load()
+            width, height = image.size
+    except FileNotFoundError:
+        raise GenpipeError(f"{file} is missing. Run `dvc repro`, which makes it again.") from None
+    except (OSError, ValueError, SyntaxError) as error:  # Pillow reports a broken chunk as a SyntaxError
+        raise damaged(file, str(error)) from None
+    times = max(1, _SMALL_PX // width)  # whole multiples keep every pixel a square
+    uri = f"data:image/png;base64,{base64.b64encode(content).decode()}"
+    return Picture(file.name, caption, uri, width * times, height * times)
+
+
+def _curve(experiment: str, name: str, points: Any) -> Curve:
+    """One curve over the steps, drawn as it was noted."""
+    steps, values = points["step"].to_list(), points[name].to_list()
+    first, last = f"{number(values[0])} at step {number(steps[0])}", f"{number(values[-1])} at step {number(steps[-1])}"
+    alt = f"{name} of {experiment} over training: {first}, {last}, lowest {number(min(values))}, highest "
+    return Curve(name, _svg(name, steps, values, f"{experiment}-{name}"), alt + number(max(values)))
+
+
+def _svg(name: str, steps: list[float], values: list[float], unique: str) -> str:
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(3.6, 2.3), layout="constrained")
+        axes = figure.add_subplot()
+        axes.plot(steps, values, color=_LINE, linewidth=1.3, marker="o" if len(steps) == 1 else None)
+        axes.set_title(name, loc="left", fontsize=10, parse_math=False)
+        axes.set_xlabel("step")
+        axes.grid(axis="y", color=_INK, alpha=0.15, linewidth=0.6)
+        axes.margins(x=0.01)
+        axes.locator_params(axis="x", nbins=5)
+        out = io.StringIO()
+        nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+        figure.savefig(out, format="svg", transparent=True, metadata=nothing)
+    return _for_page(out.getvalue(), unique)
+
+
+def _for_page(svg: str, unique: str) -> str:
+    """The drawing as a part of a page: no prologue, colours of the page, identifiers that no other drawing uses."""
+    prefix = re.sub(r"[^A-Za-z0-9]", lambda m: f"_{ord(m[0])}_", unique)
+    svg = svg[svg.index("<svg") :].replace(_INK, "currentColor").replace(_LINE, "var(--accent)")
+    return re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}-", svg)

@@ -1,0 +1,160 @@
+"""Which experiment is how good, and what may be compared with what.
+
+Scores of one name are ranked together only if they were made in the same way: on the same data set, with the same
+extractor, as many images and so on. Where the ways differ, each has a column of its own.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from genpipe import paths
+from genpipe.files import whole_file
+from genpipe.reporting.reading import Made, Result, results
+from genpipe.reporting.wording import decimals, fact, words
+
+REAL = "real-held-out"
+"""The name of the row of real images; no experiment may be called real-something."""
+CSV = paths.REPORTS / "leaderboard.csv"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One score, made in one way."""
+
+    score: str
+    way: str
+    """What sets this way apart from the others of the same score; empty if there is only one."""
+    made: Made
+    holders: tuple[Result, ...]
+
+    @property
+    def key(self) -> str:
+        """Its name in the table."""
+        return f"{self.score} [{self.way}]" if self.way else self.score
+
+    @cached_property
+    def real(self) -> int | float | None:
+        """The score of held-out real images."""
+        return next((h.made[self.score].real for h in self.holders if h.made[self.score].real is not None), None)
+
+    @cached_property
+    def decimals(self) -> int:
+        """How many decimals its figures are shown with."""
+        return decimals([*self._values, *([] if self.real is None else [self.real])])
+
+    def value(self, result: Result) -> int | float | None:
+        """The score of an experiment, or None if it has none made in this way."""
+        return result.values[self.score] if result in self.holders else None
+
+    def spread(self, result: Result) -> int | float | None:
+        """The standard deviation of that score, if it was noted."""
+        return result.values.get(f"{self.score}_std") if result in self.holders else None
+
+    def is_best(self, result: Result) -> bool:
+        """Whether no other experiment does better; nothing is best that stands alone."""
+        best = (min if self.made.lower_is_better else max)(self._values)
+        return len(self._values) > 1 and self.value(result) == best
+
+    def bar(self, value: int | float | None) -> float | None:
+        """The length of a value in per cent of the longest of its column, or None where lengths say nothing."""
+        all_values = [*self._values, *([] if self.real is None else [self.real])]
+        if value is None or min(all_values) < 0 or max(all_values) == 0:
+            return None
+        return round(100 * value / max(all_values), 2)
+
+    @property
+    def _values(self) -> list[int | float]:
+        return [h.values[self.score] for h in self.holders]
+
+
+@dataclass(frozen=True)
+class Board:
+    """The experiments on one data set, the best first, those without scores last."""
+
+    data: str
+    columns: Sequence[Column]
+    results: Sequence[Result]
+
+
+def boards(found: Sequence[Result]) -> list[Board]:
+    """A board for each data set, in the order of the index."""
+    result = []
+    for data in dict.fromkeys(r.data for r in found):
+        here = [r for r in found if r.data == data]
+        columns = _columns(here)
+        result.append(Board(data, columns, _sorted(here, columns)))
+    return result
+
+
+def rows(root: Path) -> list[dict[str, Any]]:
+    """The leaderboard, a row an experiment; before those of each data set its real held-out images.
+
+    `state` is "real", "scored" or "not run yet". A cell is None where there is nothing. All rows have the same keys.
+    Raises GenpipeError if a file is damaged.
+    """
+    made = [row for board in boards(results(root)) for row in _rows(board)]
+    keys = list(dict.fromkeys(key for row in made for key in row))
+    return [{key: row.get(key) for key in keys} for row in made]
+
+
+def write_csv(root: Path) -> Path:
+    """The path of the leaderboard as comma-separated values. Raises GenpipeError if a file is damaged."""
+    import pandas as pd  # slow to import, and `rows` can do without
+
+    with whole_file(root / CSV) as temporary:
+        pd.DataFrame(rows(root), dtype=object).to_csv(temporary, index=False, lineterminator="\n")
+    return root / CSV
+
+
+def _rows(board: Board) -> Iterable[dict[str, Any]]:
+    nothing: dict[str, Any] = {"data": board.data, "experiment": REAL, "system": None, "state": "real", "seed": None}
+    yield nothing | {"parameters": None} | _cells(board, None)
+    for result in board.results:
+        row = nothing | {"experiment": result.name, "system": result.system, "state": result.state}
+        row |= {"seed": result.how.seed if result.how else None, "parameters": result.values.get("parameters")}
+        yield row | _cells(board, result) | result.further
+
+
+def _cells(board: Board, result: Result | None) -> dict[str, int | float | None]:
+    """The scores in a row, each followed by its spread where any was noted; of real images without a result."""
+    cells = {}
+    for column in board.columns:
+        cells[column.key] = column.value(result) if result else column.real
+        if any(column.spread(r) is not None for r in board.results):
+            cells[f"{column.key}_std"] = column.spread(result) if result else None
+    return cells
+
+
+def _columns(here: Sequence[Result]) -> list[Column]:
+    """A column for each score and way of making it, scores in the order in which they first appear."""
+    columns = []
+    for score in dict.fromkeys(name for result in here for name in result.made):
+        ways: dict[str, list[Result]] = {}
+        for result in (r for r in here if score in r.made):
+            ways.setdefault(json.dumps(result.made[score].protocol, sort_keys=True), []).append(result)
+        first = [holders[0].made[score] for holders in ways.values()]
+        told = _told_apart(first)
+        columns += [Column(score, told[i], first[i], tuple(h)) for i, h in enumerate(ways.values())]
+    return columns
+
+
+def _told_apart(made: Sequence[Made]) -> list[str]:
+    """For each way, the facts in which the ways differ."""
+    keys = dict.fromkeys(key for m in made for key in m.protocol)
+    differing = [k for k in keys if len({json.dumps(m.protocol.get(k), sort_keys=True) for m in made}) > 1]
+    return [", ".join(f"{words(k)} {fact(k, m.protocol.get(k, 'not noted'))}" for k in differing) for m in made]
+
+
+def _sorted(here: Sequence[Result], columns: Sequence[Column]) -> list[Result]:
+    """By the first column of which less is better, then by the others; who has no score comes after who has."""
+    order = sorted(columns, key=lambda c: not c.made.lower_is_better)
+
+    def rank(result: Result) -> list[tuple[bool, float]]:
+        values = [(c.value(result), 1 if c.made.lower_is_better else -1) for c in order]
+        return [(value is None, 0.0 if value is None else sign * float(value)) for value, sign in values]
+
+    return sorted(here, key=rank)

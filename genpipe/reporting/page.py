@@ -1,0 +1,149 @@
+"""The report: one self-contained HTML page and its Markdown twin.
+
+Nothing in them depends on the day or the machine that writes them: equal inputs give equal bytes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+import genpipe
+from genpipe import paths
+from genpipe.files import write_text
+from genpipe.reporting import wording
+from genpipe.reporting.figures import Curve, Picture, curves, pictures
+from genpipe.reporting.leaderboard import Board, Column, boards, write_csv
+from genpipe.reporting.reading import STAGES, Result, Timing, results, timings
+
+PAGE = paths.REPORTS / "index.html"
+TWIN = paths.REPORTS / "README.md"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An experiment with all that the page shows of it."""
+
+    result: Result
+    columns: Sequence[Column]
+    pictures: Sequence[Picture]
+    curves: Sequence[Curve]
+
+    @property
+    def grid(self) -> Picture | None:
+        """Its samples."""
+        return next((p for p in self.pictures if p.file == "sample_grid.png"), None)
+
+
+@dataclass(frozen=True)
+class Times:
+    """How long the stages took for one experiment or data set."""
+
+    key: str
+    kind: str
+    by_stage: Mapping[str, Timing]
+
+    @property
+    def total_sec(self) -> float:
+        """All stages together."""
+        return sum(t.wall_sec for t in self.by_stage.values())
+
+    @property
+    def images_per_sec(self) -> int | float | None:
+        """The pace of training, if it was noted."""
+        return self.by_stage["train"].facts.images_per_sec if "train" in self.by_stage else None
+
+
+def write_report(root: Path) -> Path:
+    """The path of the page, written beside the leaderboard and the Markdown twin.
+
+    Raises ConfigError if the index is wrong, GenpipeError if something that a stage left is missing or damaged.
+    """
+    told = _told(root)
+    page = _environment(autoescape=True).get_template("page.html.j2").render(told)
+    twin = _environment(autoescape=False).get_template("README.md.j2").render(told)
+    write_csv(root)
+    write_text(root / TWIN, twin)
+    write_text(root / PAGE, page)
+    return root / PAGE
+
+
+def _environment(autoescape: bool) -> Environment:
+    """Templates; whatever comes from a file is escaped, by Jinja in HTML and by the filter `md` in Markdown."""
+    loader = PackageLoader("genpipe", "reporting")
+    made = Environment(
+        loader=loader, autoescape=autoescape, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    made.filters |= {"number": wording.number, "words": wording.words, "joined": wording.joined, "count": wording.count}
+    made.filters |= {"seconds": lambda sec: wording.number(sec, 1)}
+    made.filters |= {"md": wording.markdown, "urlpath": lambda text: quote(str(text), safe="")}
+    made.globals["fact"] = wording.fact
+    return made
+
+
+def _told(root: Path) -> dict[str, Any]:
+    """Everything that the templates tell."""
+    found = results(root)
+    ranked = boards(found)
+    run = [r for r in found if r.how]
+    shown = {r.name: Shown(r, _columns_of(r, ranked), pictures(root, r), curves(root, r)) for r in run}
+    return {
+        "boards": ranked,
+        "results": found,
+        "run": run,
+        "shown": shown,
+        "datasets": [board.data for board in ranked],
+        "lede": _lede(found, run),
+        "explained": _explained(ranked),
+        "times": _times(found, timings(root)),
+        "stages": STAGES,
+        "versions": _versions(run),
+    }
+
+
+def _lede(found: Sequence[Result], run: Sequence[Result]) -> str:
+    """What was run, in a sentence or two."""
+    datasets = wording.joined(dict.fromkeys(r.data for r in found))
+    devices = wording.joined(dict.fromkeys(r.how.device for r in run if r.how and r.how.device))
+    where = f", trained and scored on {devices}" if devices else ""
+    lede = f"{wording.count(len(found), 'experiment')} on {datasets or 'no data set'}{where}."
+    waiting = len(found) - len(run)
+    later = f"{wording.count(waiting, 'experiment')} {'has' if waiting == 1 else 'have'} not been run yet."
+    return wording.capital(lede) + (f" {wording.capital(later)}" if waiting else "")
+
+
+def _columns_of(result: Result, ranked: Sequence[Board]) -> list[Column]:
+    return [c for board in ranked for c in board.columns if result in c.holders]
+
+
+def _explained(ranked: Sequence[Board]) -> dict[str, list[tuple[str, Column]]]:
+    """Each score with the ways in which it was made, and on which data."""
+    explained: dict[str, list[tuple[str, Column]]] = {}
+    for board in ranked:
+        for column in board.columns:
+            explained.setdefault(column.score, []).append((board.data, column))
+    return explained
+
+
+def _times(found: Sequence[Result], noted: Mapping[tuple[str, str], Timing]) -> list[Times]:
+    """A row a data set, then a row an experiment, of those for which a time was noted."""
+    shared, own = STAGES[:2], STAGES[2:]
+    rows: list[tuple[str, str, tuple[str, ...]]]
+    rows = [(data, "data set", shared) for data in dict.fromkeys(r.data for r in found)]
+    rows += [(r.name, "experiment", own) for r in found]
+    made = [Times(key, kind, {s: noted[s, key] for s in over if (s, key) in noted}) for key, kind, over in rows]
+    return [times for times in made if times.by_stage]
+
+
+def _versions(run: Sequence[Result]) -> dict[str, list[str]]:
+    """Which versions of what made the figures; more than one of a thing if experiments differ."""
+    versions: dict[str, list[str]] = {"genpipe": [genpipe.__version__]}
+    for how in (r.how for r in run if r.how):
+        for name, version in [*how.versions.items(), *([("commit", how.commit)] if how.commit else [])]:
+            known = versions.setdefault(name, [])
+            if version not in known:
+                known.append(version)
+    return versions

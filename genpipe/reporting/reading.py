@@ -1,0 +1,164 @@
+"""What the experiments left on disk, checked as it is read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from genpipe import paths
+from genpipe.document import read
+from genpipe.errors import ConfigError, GenpipeError
+
+Number = int | Annotated[float, Field(allow_inf_nan=False)]
+STAGES = ("prepare", "reference", "train", "sample", "evaluate")
+
+
+class _Found(BaseModel):
+    """JSON that a stage wrote; facts beyond those named here are kept."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+
+
+class Made(_Found):
+    """How a score was made: what the title says, and in `protocol` what must agree before two of them compare."""
+
+    title: str
+    meaning: str
+    lower_is_better: bool
+    real: Number | None = None
+
+    @property
+    def protocol(self) -> Mapping[str, Any]:
+        """Extractor, counts, splits, seed and whatever else decided the figure."""
+        return self.model_extra or {}
+
+
+class How(_Found):
+    """The circumstances of an experiment; what else it holds is a `Made` for each score."""
+
+    system: str
+    data: str
+    seed: int | None = None
+    commit: str | None = None
+    device: str | None = None
+    versions: dict[str, str] = {}
+    figures: dict[str, str] = {}
+
+
+class Facts(_Found):
+    """What else a stage noted beside its time."""
+
+    images_per_sec: Number | None = None
+
+
+class Timing(_Found):
+    """How long one stage took for one experiment or data set."""
+
+    wall_sec: float
+    facts: Facts = Facts()
+
+
+@dataclass(frozen=True)
+class Result:
+    """One experiment of the index and, once it has run, what came of it."""
+
+    name: str
+    system: str
+    data: str
+    how: How | None
+    values: Mapping[str, int | float]
+    """Every figure by name."""
+    made: Mapping[str, Made]
+    """How the scores among them were made."""
+
+    @property
+    def state(self) -> str:
+        """ "scored" or "not run yet"."""
+        return "scored" if self.how else "not run yet"
+
+    @property
+    def further(self) -> dict[str, int | float]:
+        """The figures that are neither a score, nor the spread of one, nor the size of the model."""
+        own = {*self.made, *(f"{name}_std" for name in self.made), "parameters"}
+        return {name: value for name, value in self.values.items() if name not in own}
+
+
+def results(root: Path) -> list[Result]:
+    """Every experiment of the index, in its order.
+
+    Raises ConfigError if the index is wrong, GenpipeError if a file of scores is damaged.
+    """
+    document = read(root / paths.INDEX, str(paths.INDEX))
+    index = document.value.get("experiments") if isinstance(document.value, dict) else None
+    if not isinstance(index, dict):
+        raise ConfigError([document.problem(("experiments",), "names with {model: …, data: …} are needed.")])
+    for name, entry in index.items():
+        if not isinstance(entry, dict) or not {"model", "data"} <= entry.keys():
+            raise ConfigError([document.problem(("experiments", name), "{model: …, data: …} is needed.")])
+    return [_result(root, str(name), str(entry["model"]), str(entry["data"])) for name, entry in index.items()]
+
+
+def timings(root: Path) -> dict[tuple[str, str], Timing]:
+    """How long each stage took, by stage and key. Raises GenpipeError if a file is damaged."""
+    found = {}
+    for stage in STAGES:
+        for file in sorted((root / paths.TIMINGS / stage).glob("*.json")):
+            found[stage, file.stem] = parsed(Timing, _text(root, file.relative_to(root)), file.relative_to(root))
+    return found
+
+
+def damaged(file: Path, why: str) -> GenpipeError:
+    """The error to raise for a file that a stage should have left whole."""
+    return GenpipeError(f"{file} is damaged ({why}). Delete it and run `dvc repro`.")
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def parsed(kind: type[Model], text: str, file: Path) -> Model:
+    """A JSON text in its schema. Raises GenpipeError naming the file."""
+    try:
+        return kind.model_validate_json(text)
+    except ValidationError as error:
+        raise damaged(file, _reason(error)) from None
+
+
+def _text(root: Path, file: Path) -> str:
+    try:
+        return (root / file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise damaged(file, str(error)) from None
+
+
+class _Scores(BaseModel):
+    """A file of scores: flat, name to number, and `how`."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+    __pydantic_extra__: dict[str, Number | None] = Field(init=False)
+    how: How
+
+
+def _result(root: Path, name: str, system: str, data: str) -> Result:
+    file = paths.scores(name)
+    if not (root / file).exists():
+        return Result(name, system, data, None, {}, {})
+    scores = parsed(_Scores, _text(root, file), file)
+    values = {k: v for k, v in (scores.model_extra or {}).items() if v is not None}
+    notes = scores.how.model_extra or {}
+    made = {k: _made(notes[k], k, file) for k in values if k in notes}
+    return Result(name, scores.how.system, scores.how.data, scores.how, values, made)
+
+
+def _made(note: object, score: str, file: Path) -> Made:
+    try:
+        return Made.model_validate(note)
+    except ValidationError as error:
+        raise damaged(file, f"how.{score}: {_reason(error)}") from None
+
+
+def _reason(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = ".".join(map(str, first["loc"]))
+    return f"{where}: {first['msg']}" if where else first["msg"]

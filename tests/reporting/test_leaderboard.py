@@ -1,0 +1,85 @@
+"""What is ranked with what, and how the table says it."""
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from genpipe.reporting import leaderboard
+
+
+def test_real_images_come_first_and_the_best_next(two_scored: Any) -> None:
+    rows = leaderboard.rows(two_scored.root)
+    assert [(r["experiment"], r["state"]) for r in rows] == [
+        ("real-held-out", "real"),
+        ("second", "scored"),
+        ("first", "scored"),
+        ("third", "not run yet"),
+    ]
+    assert [r["fid_classifier"] for r in rows] == [4.25, 12.75, 25.5, None]
+    assert [r["is_classifier"] for r in rows] == [9.5, 8.5, 6.5, None]
+    assert [r["is_classifier_std"] for r in rows] == [None, 0.5, 0.25, None]
+    assert [r["pixel_mse"] for r in rows] == [None, 0.015, None, None]
+    assert [r["parameters"] for r in rows] == [None, 926146, 463073, None]
+
+
+def test_every_row_has_the_same_keys_in_the_same_order(two_scored: Any) -> None:
+    keys = [list(r) for r in leaderboard.rows(two_scored.root)]
+    assert keys == [keys[0]] * 4
+    assert keys[0][:6] == ["data", "experiment", "system", "state", "seed", "parameters"]
+    assert keys[0][6:] == ["fid_classifier", "is_classifier", "is_classifier_std", "pixel_mse"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"fake_images": 500}, ("fake images 10,000", "fake images 500")),
+        ({"extractor_sha256": "77" * 32}, ("extractor SHA-256 3f2a91c40000", "extractor SHA-256 777777777777")),
+        ({"resizer": "area"}, ("resizer not noted", "resizer area")),
+    ],
+)
+def test_scores_made_differently_have_columns_of_their_own(project: Any, changed: dict, told: tuple[str, str]) -> None:
+    project.scored("first", {"fid_classifier": 25.5}, fid_classifier=project.fid())
+    project.scored("second", {"fid_classifier": 12.75}, fid_classifier=project.fid(**changed, real=2.5))
+    real, *experiments = leaderboard.rows(project.root)
+    one, other = (f"fid_classifier [{way}]" for way in told)
+    assert "fid_classifier" not in real
+    assert (real[one], real[other]) == (4.25, 2.5)
+    assert [(r[one], r[other]) for r in experiments] == [(25.5, None), (None, 12.75), (None, None)]
+
+
+def test_data_sets_are_never_ranked_together(project: Any) -> None:
+    project.scored("first", {"fid_classifier": 25.5}, fid_classifier=project.fid())
+    project.scored("second", {"fid_classifier": 12.75}, fid_classifier=project.fid(real=1.5), data="letters")
+    rows = [(r["data"], r["experiment"], r["fid_classifier"]) for r in leaderboard.rows(project.root)]
+    assert rows == [
+        ("digits", "real-held-out", 4.25),
+        ("digits", "first", 25.5),
+        ("digits", "third", None),
+        ("letters", "real-held-out", 1.5),
+        ("letters", "second", 12.75),
+    ]
+
+
+def test_the_best_is_the_lowest_or_the_highest_and_never_alone(two_scored: Any) -> None:
+    (board,) = leaderboard.boards(leaderboard.results(two_scored.root))
+    best = {c.key: [r.name for r in board.results if r.how and c.is_best(r)] for c in board.columns}
+    assert best == {"fid_classifier": ["second"], "is_classifier": ["second"]}
+    two_scored.scored("first", {})
+    (board,) = leaderboard.boards(leaderboard.results(two_scored.root))
+    assert not any(c.is_best(r) for c in board.columns for r in board.results)
+
+
+def test_a_score_that_could_not_be_computed_is_no_score(project: Any) -> None:
+    project.scored("first", {"fid_classifier": None}, fid_classifier=project.fid())
+    project.scored("second", {"fid_classifier": 12.75}, fid_classifier=project.fid())
+    assert [r["fid_classifier"] for r in leaderboard.rows(project.root)] == [4.25, 12.75, None, None]
+
+
+def test_csv_holds_the_same_figures_unrounded(project: Any) -> None:
+    third = 1 / 3
+    project.scored("first", {"fid_classifier": third, "parameters": 463073}, fid_classifier=project.fid())
+    table = pd.read_csv(leaderboard.write_csv(project.root), dtype=str)
+    assert list(table["experiment"]) == ["real-held-out", "first", "second", "third"]
+    assert table["fid_classifier"][1] == str(third)
+    assert ",463073," in leaderboard.write_csv(project.root).read_text()

@@ -1,0 +1,158 @@
+"""The page and its Markdown twin say what is on disk, and nothing that is in it can break them."""
+
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from genpipe.errors import ConfigError, GenpipeError
+from genpipe.reporting import write_report
+
+
+class Page(HTMLParser):
+    """The tags of a page, with the identifiers and links between them."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def all(self, attribute: str, tag: str | None = None) -> list[str]:
+        return [str(a[attribute]) for t, a in self.tags if attribute in a and tag in (None, t)]
+
+
+def test_the_page_tells_everything_that_is_there(two_scored: Any) -> None:
+    page = write_report(two_scored.root).read_text()
+    assert "Three experiments on digits, trained and scored on cpu. One experiment has not been run yet." in page
+    assert "not run yet</td>" in page
+    assert page.index("Real images") < page.index("#x-second") < page.index("#x-first")
+    for told in ("Fréchet distance", "How sure. What not.", "3f2a91c40000", "926,146", "seed 7", "torch 2.11.0"):
+        assert told in page
+    assert "12.75" in re.search(r'<td class="n best">.*?</td>', page, re.DOTALL)[0]  # type: ignore[index]
+    assert page.count("±") == 4
+
+
+def test_the_page_needs_nothing_else(two_scored: Any) -> None:
+    page = Page(write_report(two_scored.root).read_text())
+    assert not {"script", "iframe", "object", "audio", "video"} & {tag for tag, _ in page.tags}
+    assert len(page.all("src")) == 6
+    assert all(uri.startswith("data:image/png;base64,") for uri in page.all("src"))
+    assert all(link.startswith(("#", "data:")) for link in page.all("href"))
+    assert "url(http" not in str(page.tags)
+
+
+def test_identifiers_are_unique_and_links_lead_somewhere(two_scored: Any) -> None:
+    page = Page(write_report(two_scored.root).read_text())
+    identifiers = page.all("id")
+    assert len(identifiers) == len(set(identifiers))
+    assert {link[1:] for link in page.all("href", "a")} <= set(identifiers)
+    assert {link[1:] for link in page.all("xlink:href")} <= set(identifiers)
+
+
+def test_every_picture_has_words(two_scored: Any) -> None:
+    page = Page(write_report(two_scored.root).read_text())
+    pictures = [attributes for tag, attributes in page.tags if tag == "img"]
+    assert pictures
+    assert all(attributes["alt"] for attributes in pictures)
+    told = [a["aria-label"] for _, a in page.tags if a.get("role") == "img"]
+    assert told[0] == "generator/loss of first over training: 3.5 at step 1, 2.25 at step 3, lowest 2.25, highest 3.5"
+
+
+def test_equal_inputs_give_equal_bytes(two_scored: Any) -> None:
+    files = [two_scored.root / "reports" / name for name in ("index.html", "README.md", "leaderboard.csv")]
+    write_report(two_scored.root)
+    first = [file.read_bytes() for file in files]
+    write_report(two_scored.root)
+    assert [file.read_bytes() for file in files] == first
+
+
+def test_text_from_files_is_shown_as_it_is(project: Any) -> None:
+    name = "<b>'\"&"
+    project.write("params.yaml", 'experiments:\n  "<b>\'\\"&": {model: <i>, data: <u>}\n')
+    made = project.fid(title="<script>alert(1)</script>", extractor="<em>|")
+    project.scored(name, {"fid_classifier": 1.5}, fid_classifier=made, system="<i>", data="<u>")
+    project.write(f"reports/curves/{name}.csv", "step,a/<s>$x\n1,2\n2,3\n")
+    page = write_report(project.root).read_text()
+    twin = (project.root / "reports/README.md").read_text()
+    for text in (page, twin):
+        assert not re.search(r"<(b|i|u|s|em|script)\b[^y]*?>", text.replace('<i style="width:', ""))
+        assert "&lt;script&gt;" in text
+        assert "&lt;u&gt;" in text
+    assert "a/&lt;s&gt;$x" in page
+    assert "&lt;em&gt;\\|" in twin
+    assert "(figures/%3Cb%3E%27%22%26/sample_grid.png)" in twin
+
+
+def test_the_twin_shows_the_table_and_the_pictures(two_scored: Any) -> None:
+    write_report(two_scored.root)
+    twin = (two_scored.root / "reports/README.md").read_text()
+    table = [line for line in twin.splitlines() if line.startswith("|")]
+    assert table[0] == r"| experiment | system | fid\_classifier ↓ | is\_classifier ↑ | parameters |"
+    assert table[2] == "| *held-out real images* | | 4.25 | 9.5 | |"
+    assert table[3] == "| second | dcgan | **12.75** | **8.5** ± 0.5 | 926,146 |"
+    assert table[5].startswith("| third | pca |")
+    assert "not run yet" in table[5]
+    assert {line.count("|") for line in table[:6]} == {6}
+    links = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", twin)
+    assert len(links) == 4
+    assert all((two_scored.root / "reports" / link).is_file() for link in links)
+    assert "| digits (data set) | 1.5 | " in twin
+
+
+def test_a_project_in_which_nothing_has_run(project: Any) -> None:
+    page = write_report(project.root).read_text()
+    assert "Three experiments on digits. Three experiments have not been run yet." in page
+    assert page.count("not run yet</td>") == 3
+
+
+def test_a_model_fitted_without_steps_has_no_curves(two_scored: Any) -> None:
+    two_scored.write("reports/curves/first.csv", "step\n")
+    assert "No training curves" in write_report(two_scored.root).read_text()
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "told"),
+    [
+        ("reports/scores/first.json", '{"fid_classifier": 25.', "EOF"),
+        ("reports/scores/first.json", '{"fid_classifier": 25.5}', "how: Field required"),
+        ("reports/scores/first.json", '{"x": "25", "how": {"system": "vae", "data": "digits"}}', "x"),
+        ("reports/scores/first.json", '{"x": 1, "how": {"system": "a", "data": "b", "x": {}}}', "how.x: title"),
+        ("reports/curves/first.csv", "loss\n1\n", "no column 'step'"),
+        ("reports/curves/first.csv", "step,loss\n1,a\n", "could not convert"),
+        ("reports/curves/first.csv", "", "No columns"),
+        ("runs/timings/train/first.json", '{"stage": "train"}', "wall_sec"),
+        ("reports/figures/first/sample_grid.png", "PNG", "cannot identify"),
+    ],
+)
+def test_a_damaged_file_is_named_with_the_remedy(two_scored: Any, file: str, text: str, told: str) -> None:
+    two_scored.write(file, text)
+    with pytest.raises(GenpipeError) as caught:
+        write_report(two_scored.root)
+    assert str(caught.value).startswith(f"{file} is damaged (")
+    assert told in str(caught.value)
+    assert str(caught.value).endswith("Delete it and run `dvc repro`.")
+    assert not (two_scored.root / "reports/index.html").exists()
+
+
+def test_a_half_written_picture_is_damaged(two_scored: Any) -> None:
+    file = two_scored.root / "reports/figures/first/sample_grid.png"
+    file.write_bytes(file.read_bytes()[:60])
+    with pytest.raises(GenpipeError, match=r"sample_grid\.png is damaged"):
+        write_report(two_scored.root)
+
+
+def test_a_picture_that_is_announced_must_be_there(two_scored: Any) -> None:
+    (two_scored.root / "reports/figures/first/sample_grid.png").unlink()
+    with pytest.raises(GenpipeError, match=r"figures/first/sample_grid\.png is missing.*dvc repro"):
+        write_report(two_scored.root)
+
+
+@pytest.mark.parametrize("index", ["seed: 0\n", "experiments: [a]\n", "experiments: {a: {model: vae}}\n"])
+def test_a_wrong_index_is_named(project: Any, index: str) -> None:
+    project.write("params.yaml", index)
+    with pytest.raises(ConfigError, match=r"params\.yaml"):
+        write_report(project.root)
