@@ -11,6 +11,7 @@ from genpipe.config import Experiment, Project
 from genpipe.files import whole_folder, write_json
 from genpipe.interfaces import Evidence, Findings, Score, Subject
 from genpipe.modelfiles import load_model
+from genpipe.provenance import run_key
 from genpipe.reference import Reference, load_reference
 from genpipe.sampling import load_samples, save_picture
 
@@ -35,6 +36,8 @@ def evaluate(project: Project, experiment: Experiment) -> None:
         "system": experiment.model_name,
         "data": experiment.data.name,
         "seed": experiment.knobs.seed,
+        "device": str(model.device),
+        "key": run_key(project, experiment),
         "versions": {"genpipe": __version__, "torch": torch.__version__, "numpy": np.__version__},
         "figures": captions,
     }

@@ -1,10 +1,32 @@
-"""Where a result came from: the commit, whether the tree differs from it, DVC's hash of the data."""
+"""Where a result came from: keys of all that decides it, the commit, DVC's hash of the data."""
 
+import hashlib
 import subprocess
 from pathlib import Path
 
 from genpipe import document, paths
 from genpipe.config import Experiment, Project
+from genpipe.data._storage import Prepared
+
+
+def result_key(project: Project, experiment: Experiment) -> str:
+    """A short hash of all that decides a training's result: its knobs, its data and the code that it runs."""
+    prepared = Prepared.open(project.root / paths.data(experiment.data.name))
+    code = _code_digest(project.root, experiment.model_name)
+    return experiment.key("system", "seed", "model", "optim", "train", also=[prepared.sha256, code])
+
+
+def run_key(project: Project, experiment: Experiment) -> str:
+    """A short hash of all that decides an experiment's scores: its training, its sampling, its evaluation."""
+    return experiment.key(also=result_key(project, experiment))
+
+
+def _code_digest(root: Path, system: str) -> str:
+    """A hash of the code on which the wiring lets the training of a system depend."""
+    wired = document.read(root / paths.WIRING).value["stages"]["train"]["do"]["deps"]
+    code = [root / dep.replace("${item.model}", system) for dep in wired if dep.startswith("genpipe/")]
+    files = [file for path in code for file in (sorted(path.glob("**/*.py")) if path.is_dir() else [path])]
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def origin(project: Project, experiment: Experiment) -> dict[str, str]:

@@ -25,10 +25,8 @@ from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
 from genpipe import paths
 from genpipe.config import Experiment, Project
-from genpipe.data._storage import Prepared
 from genpipe.files import read_json
-from genpipe.provenance import origin
-from genpipe.training.experiment import result_key
+from genpipe.provenance import origin, run_key
 from genpipe.training.loop import Moment
 
 logging.getLogger("mlflow").setLevel(logging.WARNING)
@@ -81,11 +79,19 @@ class Tracker:
         """Makes the run of an experiment show what is on disk: finds or remakes it, and adds scores and pictures."""
         self.safely(lambda: self._mirror(experiment))
 
+    def mirror_all(self) -> None:
+        """Does so for every experiment of the index that has scores."""
+        for name in self.project.index.experiments:
+            if (self.project.root / paths.scores(name)).exists():
+                self.mirror(self.project.experiment(name))
+
     def _mirror(self, experiment: Experiment) -> None:
         client, _ = self.connect()
         root = self.project.root
-        run = self.find(experiment) or self._remade(experiment)
         scores = read_json(root / paths.scores(experiment.name))
+        if scores["how"]["key"] != run_key(self.project, experiment):
+            return  # the YAML was edited since; what is on disk is of another experiment
+        run = self.find(experiment) or self._remade(experiment)
         flat = {name: value for name, value in scores.items() if name != "how"}
         if {name: run.data.metrics.get(name) for name in flat} != flat:
             client.log_batch(run.info.run_id, _metrics(flat, 0))
@@ -95,7 +101,7 @@ class Tracker:
     def find(self, experiment: Experiment) -> Run | None:
         """The newest run of exactly this experiment."""
         client, folder = self.connect()
-        query = f"tags.`genpipe.key` = '{self.key(experiment)}'"
+        query = f"tags.`genpipe.key` = '{run_key(self.project, experiment)}'"
         return next(iter(client.search_runs([folder], query, max_results=1)), None)
 
     def create(self, experiment: Experiment) -> Run:
@@ -103,7 +109,7 @@ class Tracker:
         client, folder = self.connect()
         while old := self.find(experiment):
             client.delete_run(old.info.run_id)
-        tags = {"genpipe.key": self.key(experiment), **origin(self.project, experiment)}
+        tags = {"genpipe.key": run_key(self.project, experiment), **origin(self.project, experiment)}
         run = client.create_run(folder, run_name=experiment.name, tags=tags)
         params = [Param(name, str(value)) for name, value in _flat(experiment.resolved())]
         client.log_batch(run.info.run_id, params=params)
@@ -124,11 +130,6 @@ class Tracker:
         if status == "FINISHED":
             _log_model(run, self.project.root / paths.model(experiment.name))
         self.connect()[0].set_terminated(run.info.run_id, status)
-
-    def key(self, experiment: Experiment) -> str:
-        """A short hash of all that decides an experiment's result."""
-        prepared = Prepared.open(self.project.root / paths.data(experiment.data.name))
-        return experiment.key(also=result_key(experiment, prepared))
 
     def safely(self, call: Callable[[], None]) -> None:
         """Calls a function unless tracking failed before; a failure silences tracking with one warning."""
@@ -260,10 +261,6 @@ def ui(port: int) -> None:
     """Brings the store up to date with the files, and serves MLflow's pages until stopped."""
     import sys
 
-    project = Project(paths.root())
-    tracker = Tracker(project)
-    for name in project.index.experiments:
-        if (project.root / paths.scores(name)).exists():
-            tracker.mirror(project.experiment(name))
+    Tracker(Project(paths.root())).mirror_all()
     command = ["-m", "mlflow", "ui", "--backend-store-uri", address(), "--port", str(port)]
     os.execv(sys.executable, [sys.executable, *command])

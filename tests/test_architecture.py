@@ -13,9 +13,9 @@ ROOT = Path(__file__).parents[1]
 FLOORS = [
     {"cli", "stages"},
     {"composing", "reporting", "running", "tracking", "serving"},
-    {"evaluation", "provenance"},
+    {"evaluation"},
     {"training"},
-    {"reference", "sampling"},
+    {"reference", "sampling", "provenance"},
     {"modelfiles", "config"},
     {"registry"},
     set(registry.KINDS),

@@ -28,12 +28,24 @@ def test_an_experiment_is_complete_with_its_defaults(project: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("latent_dim: 4", "latent_dmi: 4", r"pipelines/first\.yaml:6: model\.latent_dmi: unknown key. Did you mean 'lat"),
+        (
+            "latent_dim: 4",
+            "latent_dmi: 4",
+            r"pipelines/first\.yaml:6: model\.latent_dmi: unknown key. Did you mean 'lat",
+        ),
         ("latent_dim: 4", "latent_dim: four", r"pipelines/first\.yaml:6: model\.latent_dim: .*integer.*\"four\""),
-        ("latent_dim: 4", "latent_dim: 0", r"first\.yaml:6: model\.latent_dim: .*greater than or equal to 1.*0 is given"),
+        (
+            "latent_dim: 4",
+            "latent_dim: 0",
+            r"first\.yaml:6: model\.latent_dim: .*greater than or equal to 1.*0 is given",
+        ),
         ("lr: 0.01", "lr: -1", r"first\.yaml:8: optim\.autoencoder\.lr"),
         ("lr: 0.01", "lr: .nan", r"first\.yaml:8: optim\.autoencoder\.lr"),
-        ("autoencoder: {", "autoencodr: {", r"first\.yaml:8: optim\.autoencodr: not a phase.*Did you mean 'autoencoder'"),
+        (
+            "autoencoder: {",
+            "autoencodr: {",
+            r"first\.yaml:8: optim\.autoencodr: not a phase.*Did you mean 'autoencoder'",
+        ),
         ("fid: {}", "fidd: {}", r"first\.yaml:15: evaluate\.metrics\.fidd: .*Did you mean 'fid'"),
         ("extractor: classifier", "extractor: clasifier", r"first\.yaml:12: .*Did you mean 'classifier'"),
         ("splits: 2", "split: 2", r"first\.yaml:14: evaluate\.metrics\.inception_score\.split: unknown key"),
@@ -54,11 +66,19 @@ def test_a_mistake_in_a_pipeline(project: Path, old: str, new: str, message: str
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("model: vae", "model: vaee", r"params\.yaml:10: experiments\.first\.model: no system.*'vaee'.*Did you mean 'vae'"),
+        (
+            "model: vae",
+            "model: vaee",
+            r"params\.yaml:10: experiments\.first\.model: no system.*'vaee'.*Did you mean 'vae'",
+        ),
         ("data: tiny}", "data: tinny}", r"params\.yaml:10: experiments\.first\.data: 'tinny'.*Did you mean 'tiny'"),
         ("source: digits", "source: digit", r"params\.yaml:3: datasets\.tiny\.source: .*Did you mean 'digits'"),
         ("size: 8", "size: big", r"params\.yaml:3: datasets\.tiny\.size"),
-        ("test_images: 360", "tset_images: 360", r"params\.yaml:3: datasets\.tiny\.tset_images: unknown.*'test_images'"),
+        (
+            "test_images: 360",
+            "tset_images: 360",
+            r"params\.yaml:3: datasets\.tiny\.tset_images: unknown.*'test_images'",
+        ),
         ("first:", "a/b:", r"params\.yaml:10: experiments\.a/b: the name is not allowed"),
         ("first:", "..:", r"params\.yaml:10: experiments\.\.\.: the name is not allowed"),
         ("seed: 0", "sede: 0", r"params\.yaml:1: sede: unknown key. Did you mean 'seed'"),
@@ -91,7 +111,9 @@ def test_an_analysis_that_asks_for_what_a_system_cannot_do(project: Path) -> Non
     change(pipeline, "  body: mlp\n", "")
     change(pipeline, "  autoencoder: {lr: 0.01}", "  generator: {}\n  discriminator: {}")
     change(pipeline, "sample_grid: {rows: 3}", "reconstruction: {}")
-    with pytest.raises(ConfigError, match=r"analyses\.reconstruction: needs a system that Reconstructs, and gan does not"):
+    with pytest.raises(
+        ConfigError, match=r"analyses\.reconstruction: needs a system that Reconstructs, and gan does not"
+    ):
         config.load().check()
 
 

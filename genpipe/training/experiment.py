@@ -1,7 +1,6 @@
 """Training of one experiment: from its YAML to a finished model and its curves."""
 
 import csv
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,9 @@ from genpipe.data._batches import Batches
 from genpipe.data._storage import Prepared
 from genpipe.files import whole_file
 from genpipe.modelfiles import save_model
+from genpipe.provenance import result_key
 from genpipe.training.checkpoints import Checkpoints
 from genpipe.training.loop import Moment, Row, fabric, fit, seed
-
-PACKAGE = Path(__file__).parents[1]
 
 
 def train(
@@ -30,7 +28,7 @@ def train(
     model = registry.load("models", experiment.model_name)(experiment.model, prepared.spec)
     device = fabric(knobs.train.precision)
     batches = Batches.of(prepared, size=knobs.train.batch_size, seed=knobs.seed, device=device.device)
-    checkpoints = Checkpoints(paths.checkpoints() / f"{experiment.name}-{result_key(experiment, prepared)}")
+    checkpoints = Checkpoints(paths.checkpoints() / f"{experiment.name}-{result_key(project, experiment)}")
     outcome = fit(model, batches, knobs.train, knobs.optim, device=device, checkpoints=checkpoints, watchers=watchers)
     save_model(
         model, experiment.model_name, experiment.model, prepared.spec, project.root / paths.model(experiment.name)
@@ -45,19 +43,6 @@ def train(
         "device": str(device.device),
         "precision": device._precision.precision,
     }
-
-
-def result_key(experiment: Experiment, prepared: Prepared) -> str:
-    """A short hash of all that decides a training's result: its knobs, its data and the code that it runs."""
-    sections = ("system", "seed", "model", "optim", "train")
-    return experiment.key(*sections, also=[prepared.sha256, code_digest(experiment.model_name)])
-
-
-def code_digest(system: str) -> str:
-    """A hash of the code that trains a system."""
-    shared = [path for folder in ("nn", "training") for path in sorted((PACKAGE / folder).glob("*.py"))]
-    files = [PACKAGE / "models" / f"{system}.py", PACKAGE / "data" / "_batches.py", *shared]
-    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def write_curves(curves: Sequence[Row], path: Path) -> None:
