@@ -8,6 +8,9 @@ from genpipe import document, paths
 from genpipe.config import Experiment, Project
 from genpipe.data._storage import Prepared
 
+CODE = Path(__file__).parents[1]
+"""The folder that holds genpipe/: the code that runs."""
+
 
 def result_key(project: Project, experiment: Experiment) -> str:
     """A short hash of all that decides a training's result: its knobs, its data and the code that it runs."""
@@ -24,7 +27,7 @@ def run_key(project: Project, experiment: Experiment) -> str:
 def _code_digest(root: Path, system: str) -> str:
     """A hash of the code on which the wiring lets the training of a system depend."""
     wired = document.read(root / paths.WIRING).value["stages"]["train"]["do"]["deps"]
-    code = [root / dep.replace("${item.model}", system) for dep in wired if dep.startswith("genpipe/")]
+    code = [CODE / dep.replace("${item.model}", system) for dep in wired if dep.startswith("genpipe/")]
     files = [file for path in code for file in (sorted(path.glob("**/*.py")) if path.is_dir() else [path])]
     return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
 

@@ -25,7 +25,7 @@ FLOORS = [
     {"files", "paths"},
     {"errors"},
 ]
-"""From the top down: a room imports from the floors below its own; on its own floor too, unless it is an open folder."""
+"""From the top down: a room imports from floors below its own; on its own floor too, unless it is an open folder."""
 EXCEPTIONS = {("config", "training"), ("training", "data")}
 """config reads training's knobs, which need no torch; training feeds itself from data."""
 FRAME = {"config", "document", "errors", "files", "interfaces", "modelfiles", "paths", "registry", "schema"}

@@ -51,4 +51,4 @@ def unsplit(probabilities: Float[np.ndarray, "n k"]) -> float:
 
 def _entropy(p: np.ndarray) -> np.ndarray:
     """In nats, along the last axis; 0 log 0 is 0."""
-    return -(p * np.log(p, where=p > 0, out=np.zeros_like(p))).sum(-1)
+    return np.asarray(-(p * np.log(p, where=p > 0, out=np.zeros_like(p))).sum(-1))

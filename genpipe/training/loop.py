@@ -76,14 +76,13 @@ def fit(
     clock = _Clock(train.batch_size * run.batches_per_step)
     while run.step < train.steps:
         run.advance()
-        saving = bool(checkpoints) and run.step % train.checkpoint_every_steps == 0
-        if run.step % train.log_every_steps == 0 or run.step == train.steps or saving:
-            row = run.fetch(checkpoints)
+        if run.step % train.log_every_steps == 0 or run.step == train.steps:
+            row = run.row(checkpoints)
             moment = Moment(run.step, train.steps, row, clock.images_per_sec(run.step - first))
             for watcher in watchers:
                 watcher(moment)
-        if checkpoints and saving:
-            checkpoints.write(run.step, run.state())
+        if checkpoints and run.step % train.checkpoint_every_steps == 0:
+            checkpoints.write(run.step, run.state(checkpoints))
     speed = clock.images_per_sec(run.step - first)
     run.finish()
     return Outcome(run.curves, first, speed)
@@ -149,19 +148,23 @@ class _Run:
             self.model.requires_grad_(False)
             phase.module.requires_grad_(True)
 
-    def fetch(self, checkpoints: Checkpoints | None) -> Row:
-        """The means since the last row, brought from the device. Raises NonFiniteLoss."""
-        row: Row = {"step": float(self.step)}
-        for name, tensors in self.pending.items():
-            values = torch.stack([t.float() for t in tensors]).tolist()
-            bad = next((i for i, v in enumerate(values) if not isfinite(v)), None)
-            if bad is not None:
-                turns = len(values) - bad
-                raise self._broken(name.partition("/")[0], turns, values[bad], checkpoints)
-            row[name] = sum(values) / len(values)
+    def row(self, checkpoints: Checkpoints | None) -> Row:
+        """The means since the last row. Raises NonFiniteLoss."""
+        values = self._fetched(checkpoints)
         self.pending.clear()
+        row: Row = {"step": float(self.step), **{name: sum(v) / len(v) for name, v in values.items()}}
         self.curves.append(row)
         return row
+
+    def _fetched(self, checkpoints: Checkpoints | None) -> dict[str, list[float]]:
+        """What losses said since the last row, brought from the device. Raises NonFiniteLoss."""
+        fetched = {}
+        for name, tensors in self.pending.items():
+            values = fetched[name] = torch.stack([t.float() for t in tensors]).tolist()
+            bad = next((i for i, v in enumerate(values) if not isfinite(v)), None)
+            if bad is not None:
+                raise self._broken(name.partition("/")[0], len(values) - bad, values[bad], checkpoints)
+        return fetched
 
     def _broken(self, name: str, turns_ago: int, value: float, checkpoints: Checkpoints | None) -> NonFiniteLoss:
         phase = next(p for p in self.phases if p.name == name)
@@ -178,9 +181,10 @@ class _Run:
         with torch.no_grad():
             self.model.finish(self.batches.in_order())
 
-    def state(self) -> dict[str, Any]:
-        """All that decides how the training goes on."""
+    def state(self, checkpoints: Checkpoints) -> dict[str, Any]:
+        """All that decides how the training goes on. Raises NonFiniteLoss rather than keep a poisoned state."""
         return {
+            "pending": self._fetched(checkpoints),
             "step": self.step,
             "position": self.position,
             "curves": self.curves,
@@ -193,6 +197,8 @@ class _Run:
     def load(self, state: dict[str, Any]) -> None:
         """Goes back to a state."""
         self.step, self.position, self.curves = state["step"], state["position"], state["curves"]
+        device = self.model.device
+        self.pending = {name: list(torch.tensor(values, device=device)) for name, values in state["pending"].items()}
         self.model.load_state_dict(state["model"])
         if self.average:
             self.average.load_state_dict(state["average"])

@@ -1,0 +1,62 @@
+import pytest
+import torch
+from torch import nn
+
+from genpipe.errors import Unsuitable
+from genpipe.interfaces import Batch, ImageSpec
+from genpipe.models.dcgan import DCGAN
+
+SPEC = ImageSpec(1, 32, 32)
+
+
+def layers(module: nn.Module, kind: type) -> list[nn.Module]:
+    return [m for m in module.modules() if isinstance(m, kind)]
+
+
+def test_it_keeps_the_guidelines_of_the_paper() -> None:
+    model = DCGAN(DCGAN.Config(base_channels=8), SPEC)
+    assert not layers(model, nn.Linear), "no dense layers"
+    assert not layers(model, nn.MaxPool2d) + layers(model, nn.AvgPool2d), "strides, no pooling"
+    assert len(layers(model.generator, nn.ReLU)) == len(layers(model.generator, nn.BatchNorm2d)) == 3
+    assert len(layers(model.generator, nn.Tanh)) == 1
+    assert len(layers(model.discriminator, nn.LeakyReLU)) == 3
+    assert len(layers(model.discriminator, nn.BatchNorm2d)) == 2, "none at the input"
+    assert {m.negative_slope for m in layers(model.discriminator, nn.LeakyReLU)} == {0.2}
+
+
+def test_weights_start_near_zero() -> None:
+    model = DCGAN(DCGAN.Config(base_channels=32), SPEC)
+    weights = torch.cat([m.weight.flatten() for m in layers(model, nn.Conv2d) + layers(model, nn.ConvTranspose2d)])
+    assert abs(float(weights.detach().std()) - 0.02) < 0.001
+
+
+@pytest.mark.parametrize("spec", [ImageSpec(1, 28, 28), ImageSpec(1, 4, 4), ImageSpec(3, 32, 64)])
+def test_images_that_it_cannot_draw_are_refused(spec: ImageSpec) -> None:
+    with pytest.raises(Unsuitable, match="power of two"):
+        DCGAN(DCGAN.Config(), spec)
+
+
+@pytest.mark.parametrize("size", [8, 16, 64, 128])
+def test_the_size_is_a_number(size: int) -> None:
+    model = DCGAN(DCGAN.Config(base_channels=2, latent_dim=5), ImageSpec(3, size, size)).eval()
+    x = model.sample(2, torch.Generator().manual_seed(0))
+    assert x.shape == (2, 3, size, size)
+    assert model.discriminator(x).shape == (2, 1)
+
+
+def test_the_losses_are_those_of_the_game() -> None:
+    """Against the definition, with D(x) = sigmoid(logit)."""
+    real, fake = torch.randn(64, 1), torch.randn(64, 1)
+    model = DCGAN(DCGAN.Config(base_channels=2, latent_dim=5), ImageSpec(1, 8, 8))
+    answers = iter([real, fake])
+    model.discriminator.forward = lambda _: next(answers)
+    batch = Batch(torch.zeros(64, 1, 8, 8))
+    value = real.sigmoid().log().mean() + (1 - fake.sigmoid()).log().mean()
+    torch.testing.assert_close(model.discriminator_loss(batch)[0], -value)
+    for kind, expected in (
+        ("non-saturating", -fake.sigmoid().log().mean()),
+        ("minimax", (1 - fake.sigmoid()).log().mean()),
+    ):
+        model.game = model.game.model_copy(update={"generator_loss": kind})
+        model.discriminator.forward = lambda _: fake
+        torch.testing.assert_close(model.generator_loss(batch)[0], expected)

@@ -1,0 +1,121 @@
+"""What every system keeps, asked of each by the name of its file: a new one is tested without being mentioned."""
+
+import copy
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from genpipe import registry
+from genpipe.data._batches import Batches
+from genpipe.interfaces import Decodes, Encodes, Generates, Generative, ImageSpec, Reconstructs
+from genpipe.training.knobs import Optim, Train
+from genpipe.training.loop import fabric, fit, seed
+
+SPECS = [ImageSpec(1, 8, 8, ("a", "b")), ImageSpec(3, 16, 16, ("a", "b"))]
+
+
+def build(name: str, spec: ImageSpec) -> Generative:
+    """A small model of a system: every width and depth is cut down where its Config has one."""
+    system = registry.load("models", name)
+    small = {"widths": [8, 8], "latent_dim": 3, "base_channels": 4}
+    known = {key: value for key, value in small.items() if key in system.Config.model_fields}
+    torch.manual_seed(0)
+    return system(system.Config(**known), spec)
+
+
+def images(spec: ImageSpec, n: int = 24) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (n, *spec.shape), dtype=np.uint8), np.arange(n) % 2
+
+
+def train(model: Generative, spec: ImageSpec, steps: int = 2) -> Generative:
+    device = fabric("32-true")
+    seed(0)
+    batches = Batches(*images(spec), size=8, seed=0, device=device.device)
+    optim = {phase.name: Optim(lr=1e-3) for phase in model.phases()}
+    fit(model, batches, Train(steps=steps, batch_size=8), optim, device=device)
+    return model
+
+
+pytestmark = [
+    pytest.mark.parametrize("name", registry.names("models")),
+    pytest.mark.parametrize("spec", SPECS, ids=["grey-8", "rgb-16"]),
+]
+
+
+def test_a_phase_moves_its_own_weights_and_no_others(name: str, spec: ImageSpec) -> None:
+    model = build(name, spec)
+    device = fabric("32-true")
+    for phase in model.phases():
+        before = {key: value.clone() for key, value in model.named_parameters()}
+        own = {id(p) for p in phase.module.parameters()}
+        only = copy.copy(model)
+        only.phases = lambda phase=phase: [phase]
+        batches = Batches(*images(spec), size=8, seed=0, device=device.device)
+        fit(only, batches, Train(steps=phase.every, batch_size=8), {phase.name: Optim(lr=1e-2)}, device=device)
+        moved = {key for key, value in model.named_parameters() if not torch.equal(value, before[key])}
+        owned = {key for key, value in model.named_parameters() if id(value) in own}
+        assert moved, f"phase {phase.name} moves nothing"
+        assert moved <= owned, f"phase {phase.name} moves {moved - owned}, which is not its own"
+
+
+def test_samples_have_the_shape_the_range_and_the_seed(name: str, spec: ImageSpec) -> None:
+    model = train(build(name, spec), spec).eval()
+    if not isinstance(model, Generates):
+        pytest.skip(f"{name} draws no samples")
+    with torch.inference_mode():
+        first, again = (model.sample(5, torch.Generator().manual_seed(3)) for _ in range(2))
+        other = model.sample(5, torch.Generator().manual_seed(4))
+    assert first.shape == (5, *spec.shape)
+    assert first.dtype == torch.float32
+    assert torch.isfinite(first).all()
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_sampling_leaves_the_other_random_generators_alone(name: str, spec: ImageSpec) -> None:
+    model = train(build(name, spec), spec).eval()
+    if not isinstance(model, Generates):
+        pytest.skip(f"{name} draws no samples")
+    torch.manual_seed(1)
+    expected = torch.rand(3)
+    torch.manual_seed(1)
+    model.sample(2, torch.Generator().manual_seed(0))
+    assert torch.equal(torch.rand(3), expected), f"{name} draws from the global generator, not from the one it is given"
+
+
+def test_codes_and_images_fit_each_other(name: str, spec: ImageSpec) -> None:
+    model = train(build(name, spec), spec).eval()
+    x = torch.rand(4, *spec.shape) * 2 - 1
+    with torch.inference_mode():
+        if isinstance(model, Decodes):
+            z = model.prior(4, torch.Generator().manual_seed(0))
+            assert model.decode(z).shape == x.shape
+            if isinstance(model, Encodes):
+                assert model.encode(x).shape == z.shape
+        if isinstance(model, Reconstructs):
+            assert model.reconstruct(x).shape == x.shape
+
+
+def test_the_same_seed_trains_the_same_weights(name: str, spec: ImageSpec) -> None:
+    weights = []
+    for noise in (1, 2):
+        random.seed(noise), np.random.seed(noise), torch.manual_seed(noise)
+        weights.append(train(build(name, spec), spec).state_dict())
+    assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
+
+
+def test_losses_are_finite_scalars_with_gradients_where_they_belong(name: str, spec: ImageSpec) -> None:
+    model = build(name, spec)
+    pixels, labels = images(spec, 8)
+    batch = Batches(pixels, labels, size=8, seed=0, device=torch.device("cpu")).batch(0)
+    for phase in model.phases():
+        model.zero_grad(set_to_none=True)
+        loss, logs = phase.loss(batch)
+        assert loss.shape == ()
+        assert torch.isfinite(loss)
+        loss.backward()
+        assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in phase.module.parameters())
+        assert all(value.shape == () and not value.requires_grad for value in logs.values()), phase.name

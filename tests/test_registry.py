@@ -1,0 +1,33 @@
+import subprocess
+import sys
+
+import pytest
+
+from genpipe import registry
+from genpipe.errors import UnknownName
+
+
+@pytest.mark.parametrize("kind", registry.KINDS)
+def test_every_file_of_an_open_folder_is_a_name_with_a_class_and_a_summary(kind: str) -> None:
+    assert registry.names(kind)
+    for name in registry.names(kind):
+        assert hasattr(registry.load(kind, name), "Config")
+        assert registry.summary(kind, name).endswith("."), f"genpipe/{kind}/{name}.py opens with no sentence"
+
+
+def test_an_unknown_name_is_answered_with_the_nearest() -> None:
+    with pytest.raises(UnknownName, match=r"no system is called 'vea'\. Did you mean 'vae'\? Available: .*dcgan"):
+        registry.load("models", "vea")
+
+
+def test_names_with_an_underscore_and_paths_are_no_names() -> None:
+    assert not [name for name in registry.names("data") if name.startswith("_")]
+    for name in ("_storage", "../models/vae", "vae.py", ""):
+        with pytest.raises(UnknownName):
+            registry.load("data", name)
+
+
+def test_listing_needs_no_torch() -> None:
+    code = "import sys; from genpipe import registry; list(registry.summaries('models')); print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
