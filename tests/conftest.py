@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from shutil import copyfile
 
+import dvc.logger  # noqa: F401 - its handlers keep the stderr of this moment, and a single test's is soon closed
 import pytest
 
 REPOSITORY = Path(__file__).parents[1]
