@@ -218,3 +218,11 @@ def test_unknown_names_give_the_nearest(small_project: Path, more: dict[str, str
 def test_one_start_is_needed(small_project: Path, start: dict[str, str]) -> None:
     with pytest.raises(UsageError, match="one recipe or"):
         planned(small_project, **start)
+
+
+def test_a_data_set_whose_name_looks_like_a_number(small_project: Path) -> None:
+    index = small_project / "params.yaml"
+    index.write_text(index.read_text().replace("    mnist5k: {", '    "5": {'))
+    planned(small_project, data="5").write()
+    assert '    fresh: {model: vae, data: "5"}\n' in index.read_text()
+    assert Project(small_project).experiment("fresh").data.name == "5"
