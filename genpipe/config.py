@@ -22,7 +22,7 @@ from genpipe.schema import Strict
 from genpipe.training.knobs import Count, Optim, Train
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
-RULE = "use 1 to 80 letters, digits, '_', '-' or '.', beginning with a letter or digit"
+RULE = "use 1 to 80 letters, digits, '_', '-' or '.', beginning with a letter or digit, but not with 'real-'"
 
 
 class Sample(Strict):
@@ -132,7 +132,7 @@ class Project:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.document = read(root / paths.INDEX, str(paths.INDEX))
-        self.index: Index = _only(_validated(Index, self.document.value, (), self.document))
+        self.index: Index = validated(Index, self.document.value, (), self.document)
         self._names_allowed("datasets", self.index.datasets)
         self._names_allowed("experiments", self.index.experiments)
 
@@ -142,14 +142,14 @@ class Project:
             raise UnknownName(name, f"data set in {paths.INDEX}", self.index.datasets)
         at, given = ("datasets", name), dict(self.index.datasets[name])
         mine = {k: given.pop(k) for k in list(given) if k in Dataset.model_fields}
-        common: Dataset = _only(_validated(Dataset, mine, at, self.document))
+        common: Dataset = validated(Dataset, mine, at, self.document)
         source = self._load("data", common.source, (*at, "source"), self.document)
-        return Data(name, self.index.seed, common, _only(_validated(source.Config, given, at, self.document)))
+        return Data(name, self.index.seed, common, validated(source.Config, given, at, self.document))
 
     def classifier(self) -> Strict:
         """The configuration of the in-domain classifier. Raises ConfigError."""
         schema = registry.load("extractors", "classifier").Config
-        return _only(_validated(schema, self.index.reference.model, ("reference", "model"), self.document))
+        return validated(schema, self.index.reference.model, ("reference", "model"), self.document)
 
     def experiment(self, name: str) -> Experiment:
         """An experiment of the index. Raises UnknownName, or ConfigError with everything that is wrong."""
@@ -223,9 +223,14 @@ class Project:
             raise ConfigError([document.problem(at, str(error))]) from None
 
     def _names_allowed(self, section: str, given: Mapping[str, Any]) -> None:
-        wrong = [n for n in given if not NAME.fullmatch(n) or n.startswith("real-")]
+        wrong = [n for n in given if not name_allowed(n)]
         if wrong:
             raise ConfigError(self.document.problem((section, n), f"the name is not allowed: {RULE}.") for n in wrong)
+
+
+def name_allowed(name: str) -> bool:
+    """Whether a data set or an experiment may be called this; `real-` is kept for the scores of real images."""
+    return bool(NAME.fullmatch(name)) and not name.startswith("real-")
 
 
 def load(root: Path | None = None) -> Project:
@@ -271,11 +276,12 @@ def _validated(schema: type[Strict], value: Any, at: KeyPath, document: Document
         return None, [_explained(schema, details, at, document) for details in error.errors()]
 
 
-def _only(result: tuple[Any, list[Problem]]) -> Any:
-    value, problems = result
+def validated(schema: type[Strict], value: Any, at: KeyPath, document: Document) -> Any:
+    """A value of a document in its schema. Raises ConfigError with everything that is wrong with it."""
+    result, problems = _validated(schema, value, at, document)
     if problems:
         raise ConfigError(problems)
-    return value
+    return result
 
 
 def _explained(schema: type[Strict], details: ErrorDetails, at: KeyPath, document: Document) -> Problem:

@@ -1,8 +1,10 @@
 """A small project in a temporary folder, for every test that needs one."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
+import dvc.logger  # noqa: F401 - its handlers keep the stderr of this moment, and a single test's is soon closed
 import pytest
 import torch
 
@@ -42,6 +44,26 @@ analyses:
 """
 
 
+INDEX = """\
+# The index of a small project.
+seed: 0   # of what is shared
+
+reference:
+  model: {channels: [8, 16]}
+  optim:
+    classifier: {lr: 0.002}
+  train: {steps: 10}
+
+datasets:
+    mnist5k: {source: mnist5k,  size: 32, fit: pad}   # laid out by hand
+
+experiments: # name: {model, data}
+    vae: {model: vae, data: mnist5k} # the first
+
+# The end.
+"""
+
+
 @pytest.fixture(autouse=True)
 def _apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test touches a real MLflow store, or leans on another's random numbers."""
@@ -59,3 +81,21 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copy(ROOT / "dvc.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def small_project(tmp_path: Path) -> Path:
+    """A project's root with the experiment `vae`, wired as this repository is."""
+    from genpipe.composing import recipes
+
+    shutil.copyfile(ROOT / "dvc.yaml", tmp_path / "dvc.yaml")
+    (tmp_path / "params.yaml").write_text(INDEX)
+    (tmp_path / "pipelines").mkdir()
+    (tmp_path / "pipelines" / "vae.yaml").write_text(recipes.recipe("vae").text)
+    return tmp_path
+
+
+@pytest.fixture
+def contents(small_project: Path) -> Callable[[], dict[str, str]]:
+    """Every file of the small project by its path, read at each call, to see whether anything has changed."""
+    return lambda: {str(f.relative_to(small_project)): f.read_text() for f in small_project.rglob("*") if f.is_file()}

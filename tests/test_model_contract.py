@@ -19,7 +19,7 @@ SPECS = [ImageSpec(1, 8, 8, ("a", "b")), ImageSpec(3, 16, 16, ("a", "b"))]
 def build(name: str, spec: ImageSpec) -> Generative:
     """A small model of a system: every width and depth is cut down where its Config has one."""
     system = registry.load("models", name)
-    small = {"widths": [8, 8], "latent_dim": 3, "base_channels": 4}
+    small = {"widths": [8, 8], "latent_dim": 3, "generator_channels": 4, "discriminator_channels": 4}
     known = {key: value for key, value in small.items() if key in system.Config.model_fields}
     torch.manual_seed(0)
     return system(system.Config(**known), spec)

@@ -25,10 +25,10 @@ class Classifier(Trainable, Extractor):
     """
 
     class Config(Strict):
-        channels: Annotated[list[Size], Field(min_length=1)] = [32, 64]
+        channels: Annotated[list[Size], Field(min_length=1)] = [16, 32]
         """Of the convolutions; each is followed by a halving of the image."""
         features: Size = 128
-        dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3
+        dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
         shift_pixels: Annotated[int, Field(ge=0)] = 2
 
     def __init__(self, config: Config, spec: ImageSpec) -> None:
@@ -79,7 +79,7 @@ class Classifier(Trainable, Extractor):
 
 
 def _convolution(inputs: int, outputs: int) -> nn.Module:
-    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU(), nn.MaxPool2d(2))
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2))
 
 
 def _joined(parts: list[Tensor]) -> Float[np.ndarray, "n d"]:

@@ -22,16 +22,19 @@ class DCGAN(Adversarial):
     """
 
     class Config(Game):
-        base_channels: Annotated[int, Field(ge=1)] = 64
-        """Channels of the layer next to the image; they double with each halving."""
+        generator_channels: Annotated[int, Field(ge=1)] = 64
+        """Of the layer next to the image; they double with each halving."""
+        discriminator_channels: Annotated[int, Field(ge=1)] = 64
 
     def __init__(self, config: Config, spec: ImageSpec) -> None:
-        widths = [config.base_channels * 2**k for k in range(_halvings(spec))]
-        super().__init__(config, _generator(config.latent_dim, widths, spec), _discriminator(widths, spec))
+        doublings = _doublings(spec)
+        generator = _generator(config.latent_dim, config.generator_channels, doublings, spec)
+        super().__init__(config, generator, _discriminator(config.discriminator_channels, doublings, spec))
         self.apply(_initialise)
 
 
-def _halvings(spec: ImageSpec) -> int:
+def _doublings(spec: ImageSpec) -> int:
+    """How often the first feature map doubles to reach the image. Raises Unsuitable."""
     side = spec.height
     if spec.width != side or side < 2 * SEED_SIZE or side & (side - 1):
         raise Unsuitable(
@@ -41,31 +44,22 @@ def _halvings(spec: ImageSpec) -> int:
     return (side // SEED_SIZE).bit_length() - 1
 
 
-def _generator(latent_dim: int, widths: list[int], spec: ImageSpec) -> nn.Sequential:
-    outwards = widths[::-1]
-    return nn.Sequential(
-        nn.Unflatten(1, (latent_dim, 1, 1)),
-        nn.ConvTranspose2d(latent_dim, outwards[0], SEED_SIZE),
-        _norm_relu(outwards[0]),
-        doubling([*outwards, spec.channels], [*[_norm_relu] * (len(widths) - 1), lambda _: nn.Tanh()]),
-    )
+def _generator(latent_dim: int, channels: int, doublings: int, spec: ImageSpec) -> nn.Sequential:
+    widths = [channels * 2**k for k in reversed(range(doublings))]
+    seed = nn.ConvTranspose2d(latent_dim, widths[0], SEED_SIZE, bias=False)
+    return nn.Sequential(nn.Unflatten(1, (latent_dim, 1, 1)), seed, doubling([*widths, spec.channels]))
 
 
-def _discriminator(widths: list[int], spec: ImageSpec) -> nn.Sequential:
-    after = [lambda _: nn.LeakyReLU(0.2), *[_norm_leaky] * (len(widths) - 1)]
-    return nn.Sequential(halving([spec.channels, *widths], after), nn.Conv2d(widths[-1], 1, SEED_SIZE), nn.Flatten())
-
-
-def _norm_relu(channels: int) -> nn.Module:
-    return nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU())
-
-
-def _norm_leaky(channels: int) -> nn.Module:
-    return nn.Sequential(nn.BatchNorm2d(channels), nn.LeakyReLU(0.2))
+def _discriminator(channels: int, halvings: int, spec: ImageSpec) -> nn.Sequential:
+    widths = [channels * 2**k for k in range(halvings)]
+    return nn.Sequential(halving([spec.channels, *widths]), nn.Conv2d(widths[-1], 1, SEED_SIZE), nn.Flatten())
 
 
 def _initialise(module: nn.Module) -> None:
+    """Section 4 of the paper for convolutions; batch norm around 1, as in its code."""
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
         nn.init.normal_(module.weight, 0.0, 0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
     elif isinstance(module, nn.BatchNorm2d):
         nn.init.normal_(module.weight, 1.0, 0.02)

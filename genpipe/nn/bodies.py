@@ -18,7 +18,7 @@ class Body(Strict):
     """The hidden layers between an image and its code, named from the image inwards."""
 
     body: Literal["mlp", "conv"] = "conv"
-    widths: Annotated[list[Width], Field(min_length=1)] = [32, 64, 128]
+    widths: Annotated[list[Width], Field(min_length=1)] = [16, 32, 64]
     latent_dim: Width = 32
 
 
@@ -28,8 +28,8 @@ def encoder(config: Body, spec: ImageSpec, outputs: int) -> nn.Sequential:
         layers = _hidden([spec.values, *config.widths])
         return nn.Sequential(nn.Flatten(), *layers, nn.Linear(config.widths[-1], outputs))
     side = seed_size(spec, len(config.widths))
-    layers = [halving([spec.channels, *config.widths], [_normalised] * len(config.widths))]
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(config.widths[-1] * side**2, outputs))
+    convolutions = halving([spec.channels, *config.widths])
+    return nn.Sequential(convolutions, nn.Flatten(), nn.Linear(config.widths[-1] * side**2, outputs))
 
 
 def decoder(config: Body, spec: ImageSpec) -> nn.Sequential:
@@ -40,18 +40,9 @@ def decoder(config: Body, spec: ImageSpec) -> nn.Sequential:
         return nn.Sequential(*_hidden([config.latent_dim, *outwards]), *last)
     side = seed_size(spec, len(outwards))
     seed = (outwards[0], side, side)
-    after = [*[_normalised] * (len(outwards) - 1), lambda _: nn.Tanh()]
-    return nn.Sequential(
-        nn.Linear(config.latent_dim, prod(seed)),
-        nn.Unflatten(1, seed),
-        _normalised(seed[0]),
-        doubling([*outwards, spec.channels], after),
-    )
+    first = nn.Linear(config.latent_dim, prod(seed))
+    return nn.Sequential(first, nn.Unflatten(1, seed), doubling([*outwards, spec.channels]))
 
 
 def _hidden(sizes: list[int]) -> list[nn.Module]:
     return [layer for i, o in pairwise(sizes) for layer in (nn.Linear(i, o), nn.ReLU())]
-
-
-def _normalised(channels: int) -> nn.Module:
-    return nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU())

@@ -1,15 +1,16 @@
-"""Stacks of strided and transposed convolutions: a factor of two a layer, kernels of 4×4."""
+"""Stacks of strided and transposed convolutions: a factor of two a layer, kernels of 4×4, batch norm.
 
-from collections.abc import Callable, Sequence
+They follow Radford et al. 2016 (arXiv:1511.06434, section 3): no batch norm next to the image; LeakyReLU 0.2 inwards, ReLU
+outwards. A convolution before a batch norm has no bias.
+"""
+
+from collections.abc import Sequence
 from itertools import pairwise
 
 from torch import nn
 
 from genpipe.errors import Unsuitable
 from genpipe.interfaces import ImageSpec
-
-Block = Callable[[int], nn.Module]
-"""What follows a convolution, made from its number of channels."""
 
 
 def seed_size(spec: ImageSpec, layers: int) -> int:
@@ -25,13 +26,19 @@ def seed_size(spec: ImageSpec, layers: int) -> int:
     return spec.height // 2**layers
 
 
-def halving(channels: Sequence[int], after: Sequence[Block]) -> nn.Sequential:
-    """Convolutions of stride 2: [b channels[0] s s] to [b channels[-1] s/2ᵏ s/2ᵏ]."""
-    pairs = zip(pairwise(channels), after, strict=True)
-    return nn.Sequential(*(nn.Sequential(nn.Conv2d(i, o, 4, 2, 1), follow(o)) for (i, o), follow in pairs))
+def halving(channels: Sequence[int]) -> nn.Sequential:
+    """Images [b channels[0] s s] to features [b channels[-1] s/2ᵏ s/2ᵏ]."""
+    layers: list[nn.Module] = []
+    for k, (inputs, outputs) in enumerate(pairwise(channels)):
+        norm = [nn.BatchNorm2d(outputs)] if k else []
+        layers += [nn.Conv2d(inputs, outputs, 4, 2, 1, bias=not norm), *norm, nn.LeakyReLU(0.2)]
+    return nn.Sequential(*layers)
 
 
-def doubling(channels: Sequence[int], after: Sequence[Block]) -> nn.Sequential:
-    """Transposed convolutions of stride 2: [b channels[0] s s] to [b channels[-1] 2ᵏs 2ᵏs]."""
-    pairs = zip(pairwise(channels), after, strict=True)
-    return nn.Sequential(*(nn.Sequential(nn.ConvTranspose2d(i, o, 4, 2, 1), follow(o)) for (i, o), follow in pairs))
+def doubling(channels: Sequence[int]) -> nn.Sequential:
+    """Features [b channels[0] s s], not yet normalised, to images [b channels[-1] 2ᵏs 2ᵏs] in [-1, 1]."""
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise(channels[:-1]):
+        layers += [nn.BatchNorm2d(inputs), nn.ReLU(), nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=False)]
+    layers += [nn.BatchNorm2d(channels[-2]), nn.ReLU(), nn.ConvTranspose2d(channels[-2], channels[-1], 4, 2, 1)]
+    return nn.Sequential(*layers, nn.Tanh())

@@ -33,7 +33,7 @@ def guarded(run: Callable[[], object]) -> int:
         print(f"error: {_in_words(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("stopped; `dvc repro` goes on from here.", file=sys.stderr)
+        print("stopped.", file=sys.stderr)
         return 130
     return 0
 

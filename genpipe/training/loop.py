@@ -69,7 +69,8 @@ def fit(
     Resumes from the newest checkpoint, and then ends with the same weights as if it had never stopped. Raises
     NonFiniteLoss at the first logging step after a loss became NaN or infinite.
     """
-    run = _Run(model.to(device.device), batches, train, optim, device)
+    model.to(device.device, memory_format=torch.channels_last)  # convolutions are faster so, elsewhere it is the same
+    run = _Run(model, batches, train, optim, device)
     if checkpoints and (state := checkpoints.newest()):
         run.load(state)
     first = run.step

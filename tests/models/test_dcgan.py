@@ -14,7 +14,7 @@ def layers(module: nn.Module, kind: type) -> list[nn.Module]:
 
 
 def test_it_keeps_the_guidelines_of_the_paper() -> None:
-    model = DCGAN(DCGAN.Config(base_channels=8), SPEC)
+    model = DCGAN(DCGAN.Config(generator_channels=8, discriminator_channels=8), SPEC)
     assert not layers(model, nn.Linear), "no dense layers"
     assert not layers(model, nn.MaxPool2d) + layers(model, nn.AvgPool2d), "strides, no pooling"
     assert len(layers(model.generator, nn.ReLU)) == len(layers(model.generator, nn.BatchNorm2d)) == 3
@@ -25,7 +25,7 @@ def test_it_keeps_the_guidelines_of_the_paper() -> None:
 
 
 def test_weights_start_near_zero() -> None:
-    model = DCGAN(DCGAN.Config(base_channels=32), SPEC)
+    model = DCGAN(DCGAN.Config(generator_channels=32), SPEC)
     weights = torch.cat([m.weight.flatten() for m in layers(model, nn.Conv2d) + layers(model, nn.ConvTranspose2d)])
     assert abs(float(weights.detach().std()) - 0.02) < 0.001
 
@@ -38,7 +38,9 @@ def test_images_that_it_cannot_draw_are_refused(spec: ImageSpec) -> None:
 
 @pytest.mark.parametrize("size", [8, 16, 64, 128])
 def test_the_size_is_a_number(size: int) -> None:
-    model = DCGAN(DCGAN.Config(base_channels=2, latent_dim=5), ImageSpec(3, size, size)).eval()
+    model = DCGAN(
+        DCGAN.Config(generator_channels=2, discriminator_channels=3, latent_dim=5), ImageSpec(3, size, size)
+    ).eval()
     x = model.sample(2, torch.Generator().manual_seed(0))
     assert x.shape == (2, 3, size, size)
     assert model.discriminator(x).shape == (2, 1)
@@ -47,7 +49,7 @@ def test_the_size_is_a_number(size: int) -> None:
 def test_the_losses_are_those_of_the_game() -> None:
     """Against the definition, with D(x) = sigmoid(logit)."""
     real, fake = torch.randn(64, 1), torch.randn(64, 1)
-    model = DCGAN(DCGAN.Config(base_channels=2, latent_dim=5), ImageSpec(1, 8, 8))
+    model = DCGAN(DCGAN.Config(generator_channels=2, discriminator_channels=3, latent_dim=5), ImageSpec(1, 8, 8))
     answers = iter([real, fake])
     model.discriminator.forward = lambda _: next(answers)
     batch = Batch(torch.zeros(64, 1, 8, 8))

@@ -1,0 +1,34 @@
+"""Names for the shell's completion, found without importing what they name; an error completes nothing."""
+
+from genpipe.errors import GenpipeError
+
+
+def recipes(incomplete: str) -> list[str]:
+    """The recipes that begin so."""
+    from genpipe.composing import recipes
+
+    return _starting(incomplete, recipes.names())
+
+
+def experiments(incomplete: str) -> list[str]:
+    """The experiments of the project that begin so."""
+    return _starting(incomplete, _index("experiments"))
+
+
+def data(incomplete: str) -> list[str]:
+    """The data sets of the project that begin so."""
+    return _starting(incomplete, _index("datasets"))
+
+
+def _index(section: str) -> list[str]:
+    from genpipe import paths
+    from genpipe.document import read
+
+    try:
+        return list(read(paths.root() / paths.INDEX).value[section])
+    except (GenpipeError, KeyError, TypeError):
+        return []
+
+
+def _starting(incomplete: str, names: list[str]) -> list[str]:
+    return [name for name in names if name.startswith(incomplete)]

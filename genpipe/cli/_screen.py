@@ -1,0 +1,64 @@
+"""How things look on a screen, and to a script."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import typer
+
+_WIDE = 10_000
+"""Columns of a table that goes to a file: nothing is cut."""
+
+
+def as_json(value: Any) -> None:
+    """Prints a value for a script."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Prints rows, one column a key, figures to four digits."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    shown = Table(box=None, pad_edge=False)
+    for column in columns:
+        shown.add_column(column, justify="right" if any(_is_figure(row.get(column)) for row in rows) else "left")
+    for row in rows:
+        shown.add_row(*(Text(_cell(row.get(column))) for column in columns))
+    console = Console()
+    console.print(shown, width=None if console.is_terminal else _WIDE)
+
+
+def diff(text: str) -> None:
+    """Prints a unified diff, coloured on a terminal."""
+    from rich.console import Console
+
+    console = Console(soft_wrap=True, highlight=False)
+    for line in text.splitlines():
+        console.print(line, style=_style(line), markup=False, emoji=False)
+
+
+def lines(rows: Iterable[tuple[str, ...]]) -> None:
+    """Prints rows in columns, without a column in which nothing stands."""
+    columns = [column for column in zip(*rows, strict=True) if any(column)]
+    widths = [max(map(len, column)) for column in columns]
+    for row in zip(*columns, strict=True):
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _style(line: str) -> str:
+    if line.startswith(("---", "+++")):
+        return "bold"
+    return {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "none")
+
+
+def _is_figure(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

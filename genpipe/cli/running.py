@@ -1,0 +1,42 @@
+"""The commands that put finished work to use."""
+
+from contextlib import chdir
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from genpipe.cli import _names
+from genpipe.errors import ExistsError, UnknownName
+
+
+def sample(
+    name: Annotated[str, typer.Argument(help="A trained experiment.", autocompletion=_names.experiments)],
+    images: Annotated[int, typer.Option("--images", "-n", min=1, help="How many.")] = 64,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The picture to write.")] = Path("grid.png"),
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The same seed draws the same images.")] = 0,
+    force: Annotated[bool, typer.Option("--force", help="Replace the picture if it exists.")] = False,
+) -> None:
+    """Draw new images with a trained model and write them as one picture."""
+    from genpipe import config, paths
+
+    project = config.load()
+    if name not in project.index.experiments:
+        raise UnknownName(name, f"experiment in {paths.INDEX}", project.index.experiments)
+    if out.exists() and not force:
+        raise ExistsError(f"{out} exists. Give another -o, or --force to replace it.")
+    from genpipe.sampling import draw_grid
+
+    picture = out.resolve()
+    with chdir(project.root):
+        draw_grid(name, images, seed, picture)
+    typer.echo(f"Wrote {out}.")
+
+
+def ui(port: Annotated[int, typer.Option(min=1, max=65535, help="Where to serve.")] = 5000) -> None:
+    """Browse all runs in MLflow's pages."""
+    from genpipe import paths
+    from genpipe.tracking import ui as serve
+
+    with chdir(paths.root()):
+        serve(port)

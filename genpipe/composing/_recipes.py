@@ -1,0 +1,71 @@
+"""What `new-experiment` starts from: a complete pipeline file with the name of its system and its sizes on top."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from genpipe.composing._editing import source
+from genpipe.config import validated
+from genpipe.document import parse
+from genpipe.errors import UnknownName
+from genpipe.schema import Strict
+
+FOLDER = Path(__file__).parents[1] / "recipes"
+PROFILES = ("smoke", "laptop", "gpu")
+"""`laptop` is what stands in a recipe; the others are changes to it."""
+_BLOCK = re.compile(r"^recipe:[^\n]*\n(?:[ \t]+[^\n]*\n|\n)*", re.MULTILINE)
+
+
+class Head(Strict):
+    """The `recipe:` block."""
+
+    model: str
+    data: str
+    profiles: dict[Literal["smoke", "gpu"], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A pipeline file to start from: its text, its system and data set, and what each profile changes."""
+
+    name: str
+    text: str
+    model: str
+    data: str
+    profiles: dict[str, dict[str, str]]
+
+    def edits(self, profile: str) -> dict[str, str]:
+        """The values, as YAML, that a profile puts at dotted paths. Raises UnknownName."""
+        changes = {"laptop": {}, **self.profiles}
+        if profile not in changes:
+            raise UnknownName(profile, f"profile of recipe '{self.name}'", changes)
+        return changes[profile]
+
+
+def names() -> list[str]:
+    """The sorted names of all recipes."""
+    return sorted(file.stem for file in FOLDER.glob("*.yaml"))
+
+
+def summary(name: str) -> str:
+    """The first comment line of a recipe."""
+    with (FOLDER / f"{name}.yaml").open(encoding="utf-8") as lines:
+        return next(lines, "").lstrip("# ").rstrip()
+
+
+def recipe(name: str) -> Recipe:
+    """A recipe. Raises UnknownName, or ConfigError if its `recipe:` block is not what it must be."""
+    if name not in names():
+        raise UnknownName(name, "recipe", names())
+    return parsed(name, (FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
+
+
+def parsed(name: str, text: str) -> Recipe:
+    """The recipe in a text. Raises ConfigError if its `recipe:` block is not what it must be."""
+    document = parse(text, f"genpipe/recipes/{name}.yaml")
+    head: Head = validated(Head, (document.value or {}).get("recipe"), ("recipe",), document)
+    at = ("recipe", "profiles")
+    profiles: dict[str, dict[str, str]]
+    profiles = {p: {k: source(text, (*at, p, k)) for k in changes} for p, changes in head.profiles.items()}
+    return Recipe(name, _BLOCK.sub("", text, count=1), head.model, head.data, profiles)

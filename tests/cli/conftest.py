@@ -1,0 +1,34 @@
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from genpipe import cli
+
+
+@dataclass(frozen=True)
+class Outcome:
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def genpipe(
+    small_project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Outcome]:
+    """The command line, run in the root of the small project."""
+    monkeypatch.chdir(small_project)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*words: str) -> Outcome:
+        monkeypatch.setattr("sys.argv", ["genpipe", *words])
+        try:
+            cli.main()
+            status = 0
+        except SystemExit as end:
+            status = int(end.code or 0)
+        return Outcome(status, *capsys.readouterr())
+
+    return run

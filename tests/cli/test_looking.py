@@ -1,0 +1,106 @@
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+
+from genpipe import registry
+from genpipe.composing import recipes
+from genpipe.config import Project
+
+Run = Callable[..., Any]
+ROWS = [
+    {"experiment": "vae", "system": "vae", "data": "mnist5k", "fid_classifier": 12.345678, "note": None},
+    {"experiment": "pca", "system": "pca", "data": "mnist5k", "fid_classifier": 99.0, "note": "[x]"},
+]
+
+
+@pytest.fixture
+def scored(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Lets there be scores; the roots that were asked for them."""
+    asked: list[Path] = []
+
+    def rows(root: Path) -> list[dict[str, Any]]:
+        asked.append(root)
+        return ROWS
+
+    reporting: Any = ModuleType("genpipe.reporting")
+    reporting.leaderboard = SimpleNamespace(rows=rows)
+    monkeypatch.setitem(sys.modules, "genpipe.reporting", reporting)
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("what", "names"),
+    [
+        ("systems", registry.names("models")),
+        ("metrics", registry.names("metrics")),
+        ("analyses", registry.names("analyses")),
+        ("recipes", recipes.names()),
+    ],
+)
+def test_list(genpipe: Run, what: str, names: list[str]) -> None:
+    shown = genpipe("list", what).out.splitlines()
+    rows = json.loads(genpipe("list", what, "--json").out)
+    assert names
+    assert [line.split()[0] for line in shown] == [row["name"] for row in rows] == names
+    assert all(row["summary"] and line.endswith(row["summary"]) for row, line in zip(rows, shown, strict=True))
+
+
+def test_list_data_tells_data_sets_from_sources(genpipe: Run) -> None:
+    rows = json.loads(genpipe("list", "data", "--json").out)
+    assert [row["name"] for row in rows if row["kind"] == "data set"] == ["mnist5k"]
+    assert [row["name"] for row in rows if row["kind"] == "data source"] == registry.names("data")
+    assert genpipe("list", "data").out.startswith("mnist5k  data set     source mnist5k, size 32")
+
+
+def test_show(genpipe: Run, small_project: Path) -> None:
+    resolved = Project(small_project).experiment("vae").resolved()
+    assert json.loads(genpipe("show", "vae", "--json").out) == resolved
+    assert yaml.safe_load(genpipe("show", "vae").out) == resolved
+
+
+@pytest.mark.parametrize("name", ["vea", "../vae"])
+def test_show_knows_the_nearest_name(genpipe: Run, name: str) -> None:
+    done = genpipe("show", name)
+    assert (done.status, done.out) == (1, "")
+    assert f"called '{name}'. Did you mean 'vae'?" in done.err
+
+
+def test_compare_shows_all_figures(genpipe: Run, scored: list[Path], small_project: Path) -> None:
+    header, first, second = genpipe("compare").out.splitlines()
+    assert header.split() == ["experiment", "system", "data", "fid_classifier", "note"]
+    assert first.split() == ["vae", "vae", "mnist5k", "12.35", "–"]
+    assert second.split() == ["pca", "pca", "mnist5k", "99", "[x]"]
+    assert scored == [small_project]
+
+
+def test_compare_takes_the_named_in_their_order(genpipe: Run, scored: list[Path]) -> None:
+    assert json.loads(genpipe("compare", "pca", "vae", "--json").out) == ROWS[::-1]
+    assert json.loads(genpipe("compare", "--json").out) == ROWS
+    done = genpipe("compare", "pac")
+    assert (done.status, "Did you mean 'pca'?" in done.err) == (1, True)
+
+
+def test_compare_without_scores(genpipe: Run, scored: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["genpipe.reporting"].leaderboard, "rows", lambda root: [])
+    assert genpipe("compare").out == "There are no scores yet. `dvc repro` makes them.\n"
+    assert json.loads(genpipe("compare", "--json").out) == []
+
+
+def test_check_counts(genpipe: Run, small_project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(small_project / "pipelines")
+    assert genpipe("check").out == "1 experiment is fine\n"
+
+
+def test_check_shows_all_problems_at_once(genpipe: Run, small_project: Path) -> None:
+    file = small_project / "pipelines" / "vae.yaml"
+    file.write_text(file.read_text().replace("steps: 3000", "stepz: 3000").replace("batch_size: 500", "batch_size: 0"))
+    done = genpipe("check")
+    assert (done.status, done.out) == (1, "")
+    assert "train.stepz: unknown key. Did you mean 'steps'?" in done.err
+    assert "sample.batch_size: should be greater than or equal to 1, but 0 is given." in done.err

@@ -1,0 +1,98 @@
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+import genpipe as package
+from genpipe import config
+
+REPOSITORY = Path(__file__).parents[2]
+Run = Callable[..., Any]
+
+
+def python(code: str, *words: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    return subprocess.run(
+        [sys.executable, "-c", code, *words], env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+@pytest.mark.parametrize("words", [["--help"], ["list", "systems"], ["new-experiment", "--help"]])
+def test_help_and_lists_import_nothing_heavy(words: list[str]) -> None:
+    heavy = "{'torch', 'pandas', 'mlflow', 'dvc', 'matplotlib', 'sklearn'} & set(sys.modules)"
+    code = (
+        f"import sys, atexit; atexit.register(lambda: print('heavy:', {heavy})); from genpipe.cli import main; main()"
+    )
+    done = python(code, *words)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("heavy: set()\n")
+
+
+def test_a_process_ends_with_the_message_and_the_status(tmp_path: Path) -> None:
+    done = python(f"import os; os.chdir({str(tmp_path)!r}); from genpipe.cli import main; main()", "check")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: no genpipe project at")
+    assert "Traceback" not in done.stderr
+
+
+def test_version(genpipe: Run) -> None:
+    assert genpipe("--version").out == f"genpipe {package.__version__}\n"
+
+
+@pytest.mark.parametrize("words", [["nonsense"], ["list", "nonsense"], ["sample", "vae", "-n", "0"], ["show"]])
+def test_a_wrong_call_is_status_2(genpipe: Run, words: list[str]) -> None:
+    assert genpipe(*words).status == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "message"),
+    [
+        (OSError(28, "No space left on device", "x.yaml"), 1, "error: No space left on device: x.yaml\n"),
+        (OSError("broken"), 1, "error: broken\n"),
+        (KeyboardInterrupt(), 130, ""),
+    ],
+)
+def test_what_can_happen_to_anyone_is_one_message(
+    genpipe: Run, monkeypatch: pytest.MonkeyPatch, error: BaseException, status: int, message: str
+) -> None:
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr(config, "load", fail)
+    done = genpipe("check")
+    assert (done.status, done.err) == (status, message)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("new-experiment x --recipe dc", ["dcgan"]),
+        ("new-experiment x --from v", ["vae"]),
+        ("new-experiment x --data m", ["mnist5k"]),
+        ("show v", ["vae"]),
+        ("compare v", ["vae"]),
+        ("sample n", []),
+    ],
+)
+def test_the_shell_completes_names(
+    genpipe: Run, monkeypatch: pytest.MonkeyPatch, words: str, expected: list[str]
+) -> None:
+    from genpipe.cli.app import app
+
+    monkeypatch.setenv("_GENPIPE_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", f"genpipe {words}")
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split())))
+    assert isinstance(typer.main.get_command(app), typer.core.TyperGroup)
+    assert genpipe().out.split() == expected
+
+
+def test_outside_of_a_project_nothing_is_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from genpipe.cli import _names
+
+    monkeypatch.chdir(tmp_path)
+    assert _names.experiments("") == _names.data("") == []

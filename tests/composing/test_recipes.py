@@ -1,0 +1,77 @@
+from pathlib import Path
+
+import pytest
+
+from genpipe import registry
+from genpipe.composing import plan, recipes
+from genpipe.config import Evaluate, Optim, Project, Sample, Train
+from genpipe.document import parse
+from genpipe.errors import ConfigError, UnknownName
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    root: Path = tmp_path_factory.mktemp("project")
+    data = "\n".join(f"  {name}: {{source: {name}, size: 32, fit: pad}}" for name in registry.names("data"))
+    (root / "params.yaml").write_text(f"seed: 0\ndatasets:\n{data}\nexperiments: {{}}\n")
+    return Project(root)
+
+
+@pytest.mark.parametrize("profile", recipes.PROFILES)
+@pytest.mark.parametrize("name", recipes.names())
+def test_every_profile_of_every_recipe_holds_to_its_schema(project: Project, name: str, profile: str) -> None:
+    planned = plan(project, "fresh", name, profile=profile)
+    start = recipes.recipe(name)
+    assert (planned.experiment.model_name, planned.experiment.data.name) == (start.model, start.data)
+    for path, value in start.edits(profile).items():
+        found = parse(planned.pipeline.after).value
+        for key in path.split("."):
+            found = found[key]
+        assert found == parse(value).value, path
+
+
+@pytest.mark.parametrize("name", recipes.names())
+def test_a_recipe_writes_out_every_knob_with_a_comment(project: Project, name: str) -> None:
+    start = recipes.recipe(name)
+    knobs = parse(start.text).value
+    config = registry.load("models", start.model).Config  # type: ignore[attr-defined]
+    sections = {"model": config, "train": Train, "sample": Sample, "evaluate": Evaluate}
+    for section, schema in sections.items():
+        assert list(knobs[section]) == list(schema.model_fields), section
+    for phase in knobs["optim"].values():
+        assert list(phase) == list(Optim.model_fields)
+    body = start.text.partition("\nseed:")[2].splitlines()
+    bare = [line for line in body if line and " # " not in line and not line.rstrip().endswith((":", "{}"))]
+    assert bare == []
+
+
+@pytest.mark.parametrize("name", recipes.names())
+def test_a_recipe_opens_with_source_expectation_and_measurement(name: str) -> None:
+    text = recipes.recipe(name).text
+    header = text.partition("\n\n")[0].splitlines()
+    assert all(line.startswith("# ") for line in header)
+    assert [any(line.startswith(f"# {word}:") for line in header) for word in ("Expected", "Measured")] == [True, True]
+    assert recipes.summary(name) == header[0].removeprefix("# ")
+    assert "recipe:" not in text
+
+
+def test_every_system_has_a_recipe_and_every_recipe_a_smoke_profile() -> None:
+    found = [recipes.recipe(name) for name in recipes.names()]
+    assert {recipe.model for recipe in found} == set(registry.names("models"))
+    assert all(recipe.edits("smoke") for recipe in found)
+
+
+def test_the_block_is_held_to_its_schema() -> None:
+    with pytest.raises(ConfigError, match=r"recipes/new\.yaml:3: recipe\.modle: unknown key\. Did you mean 'model'"):
+        recipes.parsed("new", "# New.\nrecipe:\n  modle: vae\n  data: mnist5k\n  profiles: {}\nseed: 0\n")
+
+
+def test_a_file_without_the_block_is_refused() -> None:
+    with pytest.raises(ConfigError, match="recipe"):
+        recipes.parsed("new", "seed: 0\n")
+
+
+@pytest.mark.parametrize("name", ["vaee", "../vae", ""])
+def test_unknown_recipes_are_refused(name: str) -> None:
+    with pytest.raises(UnknownName, match="no recipe is called"):
+        recipes.recipe(name)
