@@ -213,7 +213,8 @@ class Metric(ABC):
     title: ClassVar[str]
     meaning: ClassVar[str]
     """Two sentences for the report: what it says, and what it misses."""
-    lower_is_better: ClassVar[bool]
+    lower_is_better: ClassVar[bool | None]
+    """None where neither end of the scale is good."""
     on_pixels: ClassVar[bool] = False
     """Whether it looks at the pixels themselves, not at what an extractor sees."""
 

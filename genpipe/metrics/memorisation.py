@@ -25,7 +25,7 @@ class Memorisation(Metric):
         "is what held-out images give by definition, and copies give 100 %. Smooth and blurred images are near to many "
         "others, so look at the nearest neighbours before calling a high share copying."
     )
-    lower_is_better = True
+    lower_is_better = None
     on_pixels = True
 
     def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:

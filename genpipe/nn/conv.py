@@ -1,7 +1,7 @@
 """Stacks of strided and transposed convolutions: a factor of two a layer, kernels of 4×4, batch norm.
 
-They follow Radford et al. 2016 (arXiv:1511.06434, section 3): no batch norm next to the image; LeakyReLU 0.2 inwards, ReLU
-outwards. A convolution before a batch norm has no bias.
+They follow Radford et al. 2016 (arXiv:1511.06434, section 3): no batch norm next to the image; LeakyReLU 0.2 inwards,
+ReLU outwards. A convolution before a batch norm has no bias.
 """
 
 from collections.abc import Sequence

@@ -55,9 +55,9 @@ class Column:
         return result.values.get(f"{self.score}_std") if result in self.holders else None
 
     def is_best(self, result: Result) -> bool:
-        """Whether no other experiment does better; nothing is best that stands alone."""
+        """Whether no other experiment does better; nothing is best that stands alone, or where no end is good."""
         best = (min if self.made.lower_is_better else max)(self._values)
-        return len(self._values) > 1 and self.value(result) == best
+        return self.made.lower_is_better is not None and len(self._values) > 1 and self.value(result) == best
 
     def bar(self, value: int | float | None) -> float | None:
         """The length of a value in per cent of the longest of its column, or None where lengths say nothing."""
@@ -151,7 +151,7 @@ def _told_apart(made: Sequence[Made]) -> list[str]:
 
 def _sorted(here: Sequence[Result], columns: Sequence[Column]) -> list[Result]:
     """By the first column of which less is better, then by the others; who has no score comes after who has."""
-    order = sorted(columns, key=lambda c: not c.made.lower_is_better)
+    order = sorted((c for c in columns if c.made.lower_is_better is not None), key=lambda c: not c.made.lower_is_better)
 
     def rank(result: Result) -> list[tuple[bool, float]]:
         values = [(c.value(result), 1 if c.made.lower_is_better else -1) for c in order]

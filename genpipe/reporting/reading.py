@@ -26,7 +26,7 @@ class Made(_Found):
 
     title: str
     meaning: str
-    lower_is_better: bool
+    lower_is_better: bool | None
     real: Number | None = None
 
     @property
