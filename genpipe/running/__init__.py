@@ -51,4 +51,4 @@ def _in_words(error: OSError) -> str:
     if error.errno == ENOSPC:
         where = error.filename or Path.cwd()
         return f"the disk is full ({where}). Free some space and run again; what was there before is unharmed."
-    return f"{error}."
+    return f"{error.filename}: {error.strerror}." if error.filename else f"{error}."

@@ -99,7 +99,7 @@ def test_check_counts(genpipe: Run, small_project: Path, monkeypatch: pytest.Mon
 
 def test_check_shows_all_problems_at_once(genpipe: Run, small_project: Path) -> None:
     file = small_project / "pipelines" / "vae.yaml"
-    file.write_text(file.read_text().replace("steps: 3000", "stepz: 3000").replace("batch_size: 500", "batch_size: 0"))
+    file.write_text(file.read_text().replace("  steps:", "  stepz:").replace("batch_size: 500", "batch_size: 0"))
     done = genpipe("check")
     assert (done.status, done.out) == (1, "")
     assert "train.stepz: unknown key. Did you mean 'steps'?" in done.err

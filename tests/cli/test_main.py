@@ -52,8 +52,13 @@ def test_a_wrong_call_is_status_2(genpipe: Run, words: list[str]) -> None:
 @pytest.mark.parametrize(
     ("error", "status", "message"),
     [
-        (OSError(28, "No space left on device", "x.yaml"), 1, "error: No space left on device: x.yaml\n"),
-        (OSError("broken"), 1, "error: broken\n"),
+        (
+            OSError(28, "No space left on device", "x.yaml"),
+            1,
+            "error: the disk is full (x.yaml). Free some space and run again; what was there before is unharmed.\n",
+        ),
+        (OSError("broken"), 1, "error: broken.\n"),
+        (PermissionError(13, "Permission denied", "x.yaml"), 1, "error: x.yaml: Permission denied.\n"),
         (KeyboardInterrupt(), 130, ""),
     ],
 )

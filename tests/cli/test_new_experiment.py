@@ -15,7 +15,7 @@ def test_it_writes_both_files_and_says_what_comes_next(genpipe: Run, contents: C
     assert (done.status, done.err) == (0, "")
     assert done.out.splitlines() == [
         "Wrote pipelines/fresh.yaml and params.yaml.",
-        "vae: 430,305 parameters",
+        "vae: 108,481 parameters",
         "Next: dvc repro",
     ]
     after = contents()
@@ -72,7 +72,7 @@ def test_a_script_gets_json(genpipe: Run) -> None:
     assert dry == {**done, "written": False}
     assert done["written"] is True
     assert done["files"] == ["pipelines/fresh.yaml", "params.yaml"]
-    assert (done["parameters"], done["next"]) == (430305, "dvc repro")
+    assert (done["parameters"], done["next"]) == (108481, "dvc repro")
 
 
 def test_it_works_from_a_subfolder(genpipe: Run, small_project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

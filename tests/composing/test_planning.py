@@ -35,9 +35,9 @@ def test_the_experiment_and_its_index_line_are_written(small_project: Path, cont
     recipe = (small_project / "pipelines" / "vae.yaml").read_text()
     changed = [line for line in ndiff(recipe.splitlines(), text.splitlines()) if line.startswith(("+", "-"))]
     assert [line.split("#")[0].split() for line in changed] == [
-        ["-", "lr:", "1.0e-3"],
+        ["-", "lr:", "2.0e-3"],
         ["+", "lr:", "2e-4"],
-        ["-", "steps:", "3000"],
+        ["-", "steps:", "1800"],
         ["+", "steps:", "5"],
     ]
     knobs = Project(small_project).experiment("fresh").knobs

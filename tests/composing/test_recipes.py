@@ -8,12 +8,14 @@ from genpipe.config import Evaluate, Optim, Project, Sample, Train
 from genpipe.document import parse
 from genpipe.errors import ConfigError, UnknownName
 
+REFERENCE = "reference: {model: {}, optim: {classifier: {}}, train: {steps: 1}}\n"
+
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     root: Path = tmp_path_factory.mktemp("project")
     data = "\n".join(f"  {name}: {{source: {name}, size: 32, fit: pad}}" for name in registry.names("data"))
-    (root / "params.yaml").write_text(f"seed: 0\ndatasets:\n{data}\nexperiments: {{}}\n")
+    (root / "params.yaml").write_text(f"seed: 0\n{REFERENCE}datasets:\n{data}\nexperiments: {{}}\n")
     return Project(root)
 
 
