@@ -1,4 +1,4 @@
-"""One value of a YAML text changed in place: every other byte, comments and spacing included, stays as it was.
+"""One entry of a YAML text changed in place: every other byte, comments and spacing included, stays as it was.
 
 A round trip through a YAML library keeps comments but lays out anew what a person has laid out; an index that many
 people edit deserves a change of one line. What comes out is parsed again and compared with what was meant.
@@ -6,12 +6,13 @@ people edit deserves a change of one line. What comes out is parsed again and co
 
 import json
 import re
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import yaml
 
 from genpipe.document import KeyPath, parse
-from genpipe.errors import GenpipeError
+from genpipe.errors import ConfigError, GenpipeError, Problem
 
 _REST_OF_LINE = re.compile(r"[^\r\n]*")
 _Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -23,29 +24,58 @@ def put(text: str, path: KeyPath, value: str) -> str:
     Raises ConfigError if the value is no YAML, GenpipeError if the text is too knotted to be changed at one place.
     """
     meant = parse(value, f"the value of {'.'.join(map(str, path))}").value
-    wanted = repr(_with(parse(text).value, path, meant))
-    for written in (value.strip() or "null", json.dumps(meant, default=str)):
-        edited = _edit(text, path, written)
-        if _reads(edited) == wanted:
-            return edited
-    raise GenpipeError(
-        f"{'.'.join(map(str, path))} cannot be set to {value.strip()} without changing something else, "
-        "perhaps because of an anchor or an unusual layout. Edit the file by hand."
-    )
+    wanted = _at(parse(text).value, path, lambda there: {**there, path[-1]: meant})
+    tries = (value.strip() or "null", json.dumps(meant, default=str))
+    return _proven(wanted, (_edit(text, path, written) for written in tries), path, f"set to {value.strip()}")
+
+
+def take(text: str, path: KeyPath) -> str:
+    """The text without the entry at a path, which must be there; a comment on its lines goes with it.
+
+    Raises GenpipeError if the text is too knotted to be changed at one place.
+    """
+    wanted = _at(parse(text).value, path, lambda there: {k: v for k, v in there.items() if k != path[-1]})
+    return _proven(wanted, [_taken(text, path)], path, "taken out")
+
+
+def rename(text: str, path: KeyPath, name: str) -> str:
+    """The text with the last key of a path, which must be there, called something else, at the same place.
+
+    Raises GenpipeError if the text is too knotted to be changed at one place.
+    """
+    wanted = _at(parse(text).value, path, lambda there: {name if k == path[-1] else k: v for k, v in there.items()})
+    key, _ = _entry(_node(text, path[:-1]), path[-1])
+    start, end = key.start_mark.index, key.end_mark.index
+    return _proven(wanted, [text[:start] + word(name) + text[end:]], path, f"renamed to {name}")
+
+
+def items(text: str, what: str) -> list[str]:
+    """The values between the commas of a text, each as it is written. Raises ConfigError if it is no YAML."""
+    listed = f"[{text}]"
+    if not isinstance(parse(listed, what).value, list):
+        raise ConfigError([Problem(what, None, "", "not valid YAML: values with commas between them are needed.")])
+    return [listed[n.start_mark.index : n.end_mark.index] for n in _root(listed).value]
 
 
 def source(text: str, path: KeyPath) -> str:
     """The value at a path as it is written in the text."""
-    node: Any = _root(text)
-    for key in path:
-        node = _child(node, key)
+    node = _node(text, path)
     return text[node.start_mark.index : _end(node)]
 
 
+def _proven(wanted: Any, edited: Iterable[str], path: KeyPath, done: str) -> str:
+    """The first text that reads as wanted, in order and type. Raises GenpipeError if none does."""
+    for text in edited:
+        if _reads(text) == repr(wanted):
+            return text
+    raise GenpipeError(
+        f"{'.'.join(map(str, path))} cannot be {done} without changing something else, "
+        "perhaps because of an anchor or an unusual layout. Edit the file by hand."
+    )
+
+
 def _edit(text: str, path: KeyPath, value: str) -> str:
-    node: Any = _root(text)
-    for key in path[:-1]:
-        node = _child(node, key)
+    node = _node(text, path[:-1])
     present = _child(node, path[-1])
     return _inserted(text, node, len(path) - 1, path[-1], value) if present is None else _replaced(text, present, value)
 
@@ -76,6 +106,29 @@ def _inserted(text: str, node: yaml.MappingNode, depth: int, key: object, value:
     return text[:start].rstrip(" ") + text[end:place] + newline + "  " * depth + item + text[place:]
 
 
+def _taken(text: str, path: KeyPath) -> str:
+    """The text without an entry: without its lines where its mapping has lines, else without it and a comma."""
+    node = _node(text, path[:-1])
+    at = next(i for i, (key, _) in enumerate(node.value) if key.value == path[-1])
+    key, value = node.value[at]
+    if node.flow_style:
+        if at + 1 < len(node.value):
+            return text[: key.start_mark.index] + text[node.value[at + 1][0].start_mark.index :]
+        before = _end(node.value[at - 1][1]) if at else node.start_mark.index + 1
+        return text[:before] + text[_end(value) :]
+    start = text.rfind("\n", 0, key.start_mark.index) + 1
+    end = _line_end(text, max(_end(value), key.end_mark.index))
+    rest = text[:start] + text[end:].removeprefix("\r").removeprefix("\n")
+    return rest if len(node.value) > 1 else _with_empty(rest, text, path[:-1])
+
+
+def _with_empty(rest: str, text: str, path: KeyPath) -> str:
+    """The rest of a text, with {} behind the key whose mapping has just lost its last line."""
+    owner, _ = _entry(_node(text, path[:-1]), path[-1])
+    place = text.index(":", owner.end_mark.index) + 1
+    return f"{rest[:place]} {{}}{rest[place:]}"
+
+
 def _line_end(text: str, index: int) -> int:
     found = _REST_OF_LINE.match(text, index)
     assert found
@@ -91,8 +144,19 @@ def _root(text: str) -> Any:
     return yaml.compose(text, Loader=_Loader)
 
 
+def _node(text: str, path: KeyPath) -> Any:
+    node: Any = _root(text)
+    for key in path:
+        node = _child(node, key)
+    return node
+
+
 def _child(node: Any, key: object) -> Any:
     return next((v for k, v in getattr(node, "value", ()) if k.value == key), None)
+
+
+def _entry(node: Any, key: object) -> tuple[yaml.Node, yaml.Node]:
+    return next((k, v) for k, v in node.value if k.value == key)
 
 
 def _end(node: yaml.Node) -> int:
@@ -103,10 +167,11 @@ def _end(node: yaml.Node) -> int:
     return node.end_mark.index
 
 
-def _with(value: Any, path: KeyPath, meant: Any) -> Any:
-    if not path:
-        return meant
-    return {**value, path[0]: _with(value[path[0]] if len(path) > 1 else None, path[1:], meant)}
+def _at(value: Any, path: KeyPath, change: Callable[[Any], Any]) -> Any:
+    """A value with the mapping that holds the last key of a path changed."""
+    if len(path) == 1:
+        return change(value)
+    return {**value, path[0]: _at(value[path[0]], path[1:], change)}
 
 
 def _reads(text: str) -> str | None:

@@ -1,6 +1,8 @@
+from collections.abc import Callable
+
 import pytest
 
-from genpipe.composing._editing import put, source, word
+from genpipe.composing._editing import items, put, rename, source, take, word
 from genpipe.errors import ConfigError, GenpipeError
 
 TEXT = """\
@@ -70,3 +72,41 @@ def test_source_gives_what_was_typed() -> None:
 @pytest.mark.parametrize(("text", "written"), [("vae", "vae"), ("1", '"1"'), ("true", '"true"'), ("1e3", '"1e3"')])
 def test_words_that_look_like_something_else_are_quoted(text: str, written: str) -> None:
     assert word(text) == written
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "rest"),
+    [
+        ("a: # why\n  x: 1 # gone\n  # of y\n  y: 2\n# end\n", "x", "a: # why\n  # of y\n  y: 2\n# end\n"),
+        ("a:\n  x:\n    q: 1\n    r:\n  y: 2", "x", "a:\n  y: 2"),
+        ("a:\r\n  y: 2\r\n  x: 1\r\nb: 1\r\n", "x", "a:\r\n  y: 2\r\nb: 1\r\n"),
+        ("a: {x: 1, y: {z: 2},  w: 3} # c\n", "x", "a: {y: {z: 2},  w: 3} # c\n"),
+        ("a: {w: 3,  x: {z: 2}} # c\n", "x", "a: {w: 3} # c\n"),
+        ("a: {x: 1}\nb: 2\n", "x", "a: {}\nb: 2\n"),
+        ("a: # e.g. {a: b}:\n  # first\n  x: 1\n\nb: 2\n", "x", "a: {} # e.g. {a: b}:\n  # first\n\nb: 2\n"),
+    ],
+)
+def test_an_entry_is_taken_out_and_every_other_byte_stays(text: str, key: str, rest: str) -> None:
+    assert take(text, ("a", key)) == rest
+
+
+def test_an_entry_is_renamed_where_it_stands() -> None:
+    text = "a:\n  x:   {z: 1} # one\n  y: 2\n"
+    assert rename(text, ("a", "x"), "1") == 'a:\n  "1":   {z: 1} # one\n  y: 2\n'
+
+
+@pytest.mark.parametrize("edit", [take, lambda text, path: rename(text, path, "z")])
+def test_what_others_refer_to_is_neither_taken_nor_renamed(edit: Callable[..., str]) -> None:
+    with pytest.raises(GenpipeError, match="by hand"):
+        edit("a: {x: &one 1}\nb: *one\nc: &a {x: 1}\nd: *a\n", ("d", "x"))
+    assert edit("a: {x: 1, y: 2}\n", ("a", "y")) in {"a: {x: 1}\n", "a: {x: 1, z: 2}\n"}
+
+
+def test_items_are_given_as_they_are_written() -> None:
+    assert items("[16,32],[3], 1.0e-3, 'a,b'", "--grid") == ["[16,32]", "[3]", "1.0e-3", "'a,b'"]
+
+
+@pytest.mark.parametrize("text", ["1], b: [2", "1,,2", "[1", "a: {"])
+def test_what_is_no_list_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"^--grid"):
+        items(text, "--grid")
