@@ -40,12 +40,38 @@ def diff(text: str) -> None:
         console.print(line, style=_style(line), markup=False, emoji=False)
 
 
+def tree(rows: Sequence[tuple[Sequence[object], Any, str]]) -> None:
+    """Prints values by their paths as YAML, with a remark behind each."""
+    above: Sequence[object] = ()
+    shown = []
+    for path, value, remark in rows:
+        common = next((i for i, (a, b) in enumerate(zip(above, path, strict=False)) if a != b), len(above))
+        shown += [(f"{'  ' * depth}{path[depth]}:", "") for depth in range(common, len(path) - 1)]
+        shown.append((f"{'  ' * (len(path) - 1)}{path[-1]}: {_as_yaml(value)}", f"# {remark}"))
+        above = path[:-1]
+    lines(shown)
+
+
 def lines(rows: Iterable[tuple[str, ...]]) -> None:
     """Prints rows in columns, without a column in which nothing stands."""
     columns = [column for column in zip(*rows, strict=True) if any(column)]
     widths = [max(map(len, column)) for column in columns]
     for row in zip(*columns, strict=True):
         typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _as_yaml(value: Any) -> str:
+    import yaml
+
+    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10_000)
+    return text.removesuffix("\n").removesuffix("\n...")
+
+
+def listed(words: Sequence[str], most: int = 6) -> str:
+    """a, b and c; or a, b and 5 more."""
+    if len(words) > most:
+        words = [*words[: most - 1], f"{len(words) - most + 1} more"]
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def _style(line: str) -> str:

@@ -32,6 +32,8 @@ def _options(
 
 
 app.command("new-experiment")(composing.new_experiment)
+app.command()(composing.remove)
+app.command()(composing.rename)
 app.command("list")(looking.list_names)
 app.command()(looking.show)
 app.command()(looking.compare)

@@ -1,6 +1,7 @@
-"""The command that adds an experiment."""
+"""The commands that change which experiments there are."""
 
 import os
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,9 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from genpipe.cli import _names, _screen
+from genpipe.errors import UsageError
 
 if TYPE_CHECKING:
-    from genpipe.composing import Plan
+    from genpipe.composing import Plan, Wish
+    from genpipe.config import Experiment
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change; write nothing.")]
+AnExperiment = Annotated[str, typer.Argument(help="An experiment.", autocompletion=_names.experiments)]
 
 
 class Profile(StrEnum):
@@ -22,7 +28,7 @@ class Profile(StrEnum):
 
 
 def new_experiment(
-    name: Annotated[str, typer.Argument(help="What to call it.")],
+    name: Annotated[str | None, typer.Argument(help="What to call it.", show_default=False)] = None,
     recipe: Annotated[
         str | None, typer.Option("--recipe", "-r", help="What to start from.", autocompletion=_names.recipes)
     ] = None,
@@ -36,52 +42,178 @@ def new_experiment(
     sets: Annotated[
         list[str] | None, typer.Option("--set", "-s", metavar="PATH=VALUE", help="Turn a knob: train.steps=2000.")
     ] = None,
+    grid: Annotated[
+        list[str] | None,
+        typer.Option("--grid", "-g", metavar="PATH=A,B,C", help="An experiment for each value, and each combination."),
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(metavar="N", help="An experiment for each seed from 0 to N-1.")] = None,
     profile: Annotated[
-        Profile, typer.Option(help="smoke: seconds. laptop: minutes. gpu: the paper's sizes.")
-    ] = Profile.LAPTOP,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change; write nothing.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace an experiment of this name.")] = False,
+        Profile | None,
+        typer.Option(help="smoke: seconds. laptop: minutes, the default. gpu: the paper's sizes."),
+    ] = None,
+    dry_run: DryRun = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace experiments of this name.")] = False,
     json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
-    """Add an experiment: pipelines/NAME.yaml and one line of params.yaml."""
+    """Add experiments: pipelines/NAME.yaml and one line of params.yaml each. On a terminal, without a word: asks."""
     from genpipe import composing, config
 
-    plan = composing.plan(config.load(), name, recipe, data, sets or [], profile.value, source, force=force)
+    project = config.load()
+    if name is not None:
+        chosen = (profile or Profile.LAPTOP).value
+        wish = composing.Wish(name, recipe, source, data, chosen, sets or (), grid or (), seeds)
+        _carry_out(composing.plan(project, wish, force=force), wish, dry_run, json)
+    elif any((recipe, source, data, sets, grid, seeds is not None, profile, dry_run, force, json)) or not _a_terminal():
+        raise UsageError("a name is needed: genpipe new-experiment NAME --recipe RECIPE (see genpipe list recipes).")
+    else:
+        from genpipe.cli._asking import ask
+
+        wish = ask(project)
+        plan = composing.plan(project, wish)
+        _screen.diff(plan.diff())
+        if plan.changes and not typer.confirm("\nWrite this?", default=True):
+            raise typer.Exit(1)
+        _carry_out(plan, wish, dry_run=False, json=False)
+        typer.echo(f"The same again: {wish.command()}")
+
+
+def remove(
+    name: AnExperiment,
+    outputs: Annotated[bool, typer.Option("--outputs", help="Delete what it made, too.")] = False,
+    dry_run: DryRun = False,
+    force: Annotated[bool, typer.Option("--force", help="Even if git does not hold its file as it is.")] = False,
+) -> None:
+    """Take an experiment out of the project: its file and its line of params.yaml."""
+    from genpipe import composing, config
+
+    project = config.load()
+    plan = composing.removal(project, name, outputs=outputs, force=force)
+    left = [] if outputs else composing.outputs_of(project.root, name)
+    if dry_run:
+        plan.verify()
+        _screen.diff(plan.diff())
+    else:
+        plan.write()
+    gone = [*(str(change.file) for change in plan.changes if change.after is None), *map(str, plan.outputs)]
+    gone += [f"the line of {change.file}" for change in plan.changes if change.after is not None]
+    said = "That would remove" if dry_run else "Removed"
+    typer.echo(f"{said} {_screen.listed(gone, 20)}." if gone else f"There is nothing of {name} but what it made.")
+    if left:
+        typer.echo(f"Left: {', '.join(map(str, left))}\nTo delete that: genpipe remove {name} --outputs")
+    typer.echo(f"Next, for a report without it: {_next(plan)}")
+
+
+def rename(
+    old: AnExperiment, new: Annotated[str, typer.Argument(help="Its new name.")], dry_run: DryRun = False
+) -> None:
+    """Give an experiment another name, at its place in params.yaml."""
+    from genpipe import composing, config
+
+    project = config.load()
+    plan = composing.renaming(project, old, new)
+    if dry_run:
+        plan.verify()
+        _screen.diff(plan.diff())
+    else:
+        plan.write()
+    typer.echo("\nNothing is written." if dry_run else f"{old} is now called {new}.")
+    typer.echo("It will be trained again: DVC knows a result by its command, and the name is part of that.")
+    left = composing.outputs_of(project.root, old)
+    if left:
+        typer.echo(f"Left of {old}: {', '.join(map(str, left))}\nTo delete that: genpipe remove {old} --outputs")
+    typer.echo(f"Stages to run: {', '.join(plan.stages())}\nNext: {_next(plan)}")
+
+
+def _carry_out(plan: "Plan", wish: "Wish", dry_run: bool, json: bool) -> None:
+    """Writes, or not, and says so."""
     if dry_run:
         plan.verify()
     else:
         plan.write()
     if json:
-        _screen.as_json(_summary(plan, dry_run))
+        _screen.as_json(_summary(plan, wish, dry_run))
     else:
-        _tell(plan, dry_run)
+        _tell(plan, wish, dry_run)
 
 
-def _summary(plan: "Plan", dry_run: bool) -> dict[str, object]:
+def _summary(plan: "Plan", wish: "Wish", dry_run: bool) -> dict[str, object]:
+    from dataclasses import asdict
+
+    from genpipe import composing
+
+    measured = composing.measured(wish)
+    rows = []
+    for experiment in plan.experiments:
+        memory = composing.memory(plan.root, experiment)
+        rows.append(
+            {
+                "experiment": experiment.name,
+                "system": experiment.model_name,
+                "data": experiment.data.name,
+                "parameters": composing.parameters(experiment),
+                "memory_bytes": memory and {"total": memory.total, **asdict(memory)},
+            }
+        )
     return {
-        "experiment": plan.experiment.name,
-        "system": plan.experiment.model_name,
-        "data": plan.experiment.data.name,
-        "parameters": plan.parameters(),
+        "experiments": rows,
         "files": [str(change.file) for change in plan.changes],
         "written": bool(plan.changes) and not dry_run,
         "stages": plan.stages(),
+        "measured": measured and measured.model_dump(),
         "next": _next(plan),
     }
 
 
-def _tell(plan: "Plan", dry_run: bool) -> None:
+def _tell(plan: "Plan", wish: "Wish", dry_run: bool) -> None:
     if not plan.changes:
-        typer.echo(f"{plan.experiment.name} is there already, just so: nothing changed.")
+        names = [experiment.name for experiment in plan.experiments]
+        typer.echo(
+            f"{_screen.listed(names)} {'is' if len(names) == 1 else 'are'} there already, just so: nothing changed."
+        )
     elif dry_run:
         _screen.diff(plan.diff())
-        typer.echo(f"\nNothing is written. `dvc repro` would run: {', '.join(plan.stages())}")
+        typer.echo("\nNothing is written.")
     else:
-        typer.echo(f"Wrote {' and '.join(str(change.file) for change in plan.changes)}.")
-    system, count = plan.experiment.model_name, plan.parameters()
-    typer.echo(f"{system}: {f'{count:,} parameters' if count else 'no parameters to train, fitted in closed form'}")
+        typer.echo(f"Wrote {_screen.listed([str(change.file) for change in plan.changes])}.")
+    _tell_the_cost(plan, wish)
     if not dry_run:
         typer.echo(f"Next: {_next(plan)}")
+
+
+def _tell_the_cost(plan: "Plan", wish: "Wish") -> None:
+    """What is known before it runs; experiments that cost the same share the lines."""
+    from genpipe import composing
+
+    alike: dict[str, list[str]] = {}
+    for experiment in plan.experiments:
+        alike.setdefault(_cost(plan, experiment), []).append(experiment.name)
+    for cost, names in alike.items():
+        typer.echo(f"{_screen.listed(names)}{', each' if len(names) > 1 else ''}: {cost}")
+    if measured := composing.measured(wish):
+        typer.echo(f"The recipe's training, as it stands, was measured to take {measured.in_words()}.")
+    if stages := plan.stages():
+        typer.echo(f"Stages to run: {_stages(plan, stages)}")
+
+
+def _cost(plan: "Plan", experiment: "Experiment") -> str:
+    from genpipe import composing
+
+    count, memory = composing.parameters(experiment), composing.memory(plan.root, experiment)
+    trained = f"{count:,} parameters" if count else "no parameters to train, fitted in closed form"
+    about = f"{experiment.model_name} on {experiment.data.name}, {trained}"
+    return f"{about}\n  tensors while training, PyTorch itself aside: {memory.in_words()}" if memory else about
+
+
+def _stages(plan: "Plan", stages: list[str]) -> str:
+    """The stages; those of many experiments in fewer words."""
+    if len(plan.fresh) <= 2:
+        return ", ".join(stages)
+    shared = [stage for stage in stages if stage.partition("@")[2] not in plan.fresh]
+    return f"{', '.join(shared[:-1])}, {{train, sample, evaluate}} of {len(plan.fresh)} experiments, {shared[-1]}"
+
+
+def _a_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def _next(plan: "Plan") -> str:

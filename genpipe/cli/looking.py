@@ -1,13 +1,14 @@
 """The commands that only look."""
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from genpipe import registry
 from genpipe.cli import _names, _screen
-from genpipe.errors import UnknownName
+from genpipe.errors import ConfigError, GenpipeError, UnknownName
 
 AsJson = Annotated[bool, typer.Option("--json", help="For scripts.")]
 
@@ -33,18 +34,26 @@ def list_names(what: Listed, json: AsJson = False) -> None:
 
 def show(
     name: Annotated[str, typer.Argument(help="An experiment.", autocompletion=_names.experiments)],
+    status: Annotated[bool, typer.Option(help="Ask DVC which of its stages are stale.")] = True,
     json: AsJson = False,
 ) -> None:
-    """Show an experiment with every knob, defaults written out."""
-    from genpipe import config
+    """Show an experiment: every knob, where its value comes from, and which stages are stale."""
+    from genpipe import composing, config
 
-    resolved = config.load().experiment(name).resolved()
+    project = config.load()
+    knobs = composing.knobs(project, name)
+    stale, why_not = _stale(project.root, name) if status else (None, None)
     if json:
-        _screen.as_json(resolved)
-    else:
-        import yaml
-
-        typer.echo(yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True, width=120), nl=False)
+        resolved = project.experiment(name).resolved()
+        origins = {".".join(map(str, knob.path)): knob.origin for knob in knobs}
+        _screen.as_json({"resolved": resolved, "from": origins, "stale": stale, "error": why_not})
+        return
+    _screen.tree([(knob.path, knob.value, knob.origin) for knob in knobs])
+    if stale is not None:
+        typer.echo("\n# Stale stages:" if stale else "\n# No stage is stale.")
+        _screen.lines((f"#   {stage}", _screen.listed(why, 3)) for stage, why in stale.items())
+    elif why_not:
+        typer.echo(f"\n# {why_not}")
 
 
 def compare(
@@ -66,12 +75,36 @@ def compare(
         typer.echo("There are no scores yet. `dvc repro` makes them.")
 
 
-def check() -> None:
-    """Check params.yaml and all experiments; everything that is wrong is shown at once."""
-    from genpipe import config
+def check(
+    name: Annotated[
+        str | None, typer.Argument(help="An experiment; everything, if none.", autocompletion=_names.experiments)
+    ] = None,
+) -> None:
+    """Check params.yaml, dvc.yaml and all experiments; everything that is wrong is shown at once."""
+    from genpipe import composing, config, paths
 
-    count = len(config.load().check())
+    if name is not None:
+        config.load().experiment(name)
+        typer.echo(f"{name} is fine")
+        return
+    root = paths.root()
+    if found := composing.problems(root):
+        raise ConfigError(found)
+    project = config.load()
+    count = len(project.index.experiments)
     typer.echo(f"{count} experiment{'s are' if count != 1 else ' is'} fine")
+    for file in composing.strays(project):
+        typer.echo(f"{file} belongs to no experiment of {paths.INDEX}")
+
+
+def _stale(root: Path, name: str) -> tuple[dict[str, list[str]] | None, str | None]:
+    """The stale stages of an experiment with the reasons, or why they cannot be told."""
+    from genpipe import composing
+
+    try:
+        return dict(composing.stale(root, name)), None
+    except GenpipeError as error:
+        return None, str(error)
 
 
 def _chosen(rows: list[dict[str, Any]], names: list[str]) -> list[dict[str, Any]]:

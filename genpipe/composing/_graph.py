@@ -12,21 +12,22 @@ from genpipe.errors import ConfigError, Problem
 _SETTINGS = "[core]\n    no_scm = true\n    analytics = false\n    site_cache_dir = {folder}\n"
 
 
-def verify(root: Path, texts: Mapping[Path, str]) -> None:
+def verify(root: Path, texts: Mapping[Path, str | None]) -> None:
     """Lets DVC read the project as it would be with some texts in it; the project itself is not touched.
 
-    Raises ConfigError if DVC cannot read it, or if stages would write to the same place or wait for each other.
+    None stands for a file that is gone. Raises ConfigError if DVC cannot read it, or if stages would write to the same
+    place or wait for each other.
     """
     with TemporaryDirectory(prefix="genpipe-") as folder:
         trial = Path(folder).resolve()
         _copy(root, trial, texts)
         problem = _objection(trial)
     if problem:
-        message = f"DVC would refuse the project with this experiment in it. Perhaps another name helps. {problem}"
+        message = f"DVC would refuse the project after this change. Perhaps another name helps. {problem}"
         raise ConfigError([Problem(str(paths.WIRING), None, "", message)])
 
 
-def _copy(root: Path, trial: Path, texts: Mapping[Path, str]) -> None:
+def _copy(root: Path, trial: Path, texts: Mapping[Path, str | None]) -> None:
     (trial / ".dvc").mkdir()
     (trial / ".dvc" / "config").write_text(_SETTINGS.format(folder=trial / ".dvc" / "site"), encoding="utf-8")
     for name in (paths.WIRING, paths.INDEX):
@@ -35,7 +36,10 @@ def _copy(root: Path, trial: Path, texts: Mapping[Path, str]) -> None:
         shutil.copytree(root / paths.PIPELINES, trial / paths.PIPELINES)
     for name, text in texts.items():
         (trial / name).parent.mkdir(exist_ok=True)
-        (trial / name).write_text(text, encoding="utf-8")
+        if text is None:
+            (trial / name).unlink()
+        else:
+            (trial / name).write_text(text, encoding="utf-8")
 
 
 def _objection(trial: Path) -> str | None:

@@ -7,15 +7,7 @@ from genpipe import registry
 from genpipe.composing._editing import put
 from genpipe.config import Optim
 from genpipe.document import parse
-from genpipe.errors import UnknownName, UsageError
-
-
-def split(setting: str) -> tuple[str, str]:
-    """The dotted path and the YAML of `path=value`. Raises UsageError if it is not that."""
-    path, equals, value = setting.partition("=")
-    if not equals or not path.strip():
-        raise UsageError(f"--set {setting}: a path, '=' and a value are needed, as in --set train.steps=2000.")
-    return path.strip(), value
+from genpipe.errors import UnknownName
 
 
 def turned(text: str, edits: Iterable[tuple[str, str]], system: Any) -> str:

@@ -1,23 +1,25 @@
-"""What composing an experiment would change, and the writing of it."""
+"""What a command would change in the project, and the doing of it: all or nothing."""
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
 
-from genpipe import files, paths, registry
+from genpipe import files, paths
 from genpipe.composing import _graph
+from genpipe.composing._trash import Trash
 from genpipe.config import Experiment
 from genpipe.errors import ConfigError, ExistsError, Problem
 
 
 @dataclass(frozen=True)
 class Change:
-    """One file, relative to the project's root, before (None: not there) and after."""
+    """One file, relative to the project's root, before and after; None: not there."""
 
     root: Path
     file: Path
     before: str | None
-    after: str
+    after: str | None
 
     @property
     def needed(self) -> bool:
@@ -26,81 +28,78 @@ class Change:
 
     def diff(self) -> str:
         """The unified diff; empty if nothing changes."""
-        old, new = (self.before or "").splitlines(keepends=True), self.after.splitlines(keepends=True)
-        return "".join(
-            unified_diff(old, new, str(self.file) if self.before is not None else "/dev/null", str(self.file))
-        )
+        old, new = ((text or "").splitlines(keepends=True) for text in (self.before, self.after))
+        before, after = ("/dev/null" if text is None else str(self.file) for text in (self.before, self.after))
+        return "".join(line if line.endswith("\n") else f"{line}\n" for line in unified_diff(old, new, before, after))
 
     def write(self) -> None:
-        """Replaces the file. Raises ExistsError if it is no longer as it was when this was planned."""
+        """Replaces or removes the file. Raises ExistsError if it is no longer as it was when this was planned."""
         if read(self.root / self.file) != self.before:
             raise ExistsError(f"{self.file} has just been changed by something else. Run the command again.")
-        files.write_text(self.root / self.file, self.after)
+        self._put(self.after)
 
     def undo(self) -> None:
         """Puts back what was there before."""
-        if self.before is None:
+        self._put(self.before)
+
+    def _put(self, text: str | None) -> None:
+        if text is None:
             (self.root / self.file).unlink(missing_ok=True)
         else:
-            files.write_text(self.root / self.file, self.before)
+            files.write_text(self.root / self.file, text)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A validated experiment and the two files that make it one of the project's."""
+    """The files that a command changes, and the experiments that these files are about."""
 
     root: Path
-    experiment: Experiment
-    pipeline: Change
-    index: Change
+    files: tuple[Change, ...]
+    experiments: tuple[Experiment, ...] = ()
+    """Those that the project has afterwards because of this, or has already, just so."""
+    fresh: frozenset[str] = frozenset()
+    """The names of those of them that are not there yet, just so."""
+    outputs: tuple[Path, ...] = ()
+    """Files and folders, relative to the root, that are deleted once all else is done."""
 
     @property
     def changes(self) -> list[Change]:
-        """What has to be written; nothing if the experiment is there already, just so."""
-        return [change for change in (self.pipeline, self.index) if change.needed]
+        """What has to be written; nothing if all is there already, just so."""
+        return [change for change in self.files if change.needed]
 
     def diff(self) -> str:
-        """The unified diff of both files."""
+        """The unified diff of all files."""
         return "".join(change.diff() for change in self.changes)
 
     def stages(self) -> list[str]:
         """The DVC stages that the next `dvc repro` would run because of this, in order."""
         if not self.changes:
             return []
-        name, data = self.experiment.name, self.experiment.data.name
-        prepared = (self.root / paths.data(data)).exists(), (self.root / paths.reference(data)).exists()
-        missing = [
-            f"{stage}@{data}" for stage, there in zip(("prepare", "reference"), prepared, strict=True) if not there
-        ]
-        return ["check", *missing, f"train@{name}", f"sample@{name}", f"evaluate@{name}", "report"]
-
-    def parameters(self) -> int:
-        """How many numbers training moves; the model is built without memory for them."""
-        import torch
-
-        system = registry.load("models", self.experiment.model_name)
-        with torch.device("meta"):
-            model = system(self.experiment.model, self.experiment.data.spec())
-        return sum(parameter.numel() for parameter in model.parameters())
+        fresh = [experiment for experiment in self.experiments if experiment.name in self.fresh]
+        needed = dict.fromkeys(experiment.data.name for experiment in fresh)
+        prepared = [f"prepare@{data}" for data in needed if not (self.root / paths.data(data)).exists()]
+        seen = [f"reference@{data}" for data in needed if not (self.root / paths.reference(data)).exists()]
+        own = [f"{stage}@{e.name}" for e in fresh for stage in ("train", "sample", "evaluate")]
+        return ["check", *prepared, *seen, *own, "report"]
 
     def verify(self) -> None:
-        """Asks DVC. Raises ConfigError if it would refuse the project with this experiment in it."""
-        _graph.verify(self.root, {change.file: change.after for change in (self.pipeline, self.index)})
+        """Asks DVC. Raises ConfigError if it would refuse the project after these changes."""
+        _graph.verify(self.root, {change.file: change.after for change in self.files})
 
     def write(self) -> None:
-        """Writes both files or none. Raises ConfigError if DVC would refuse them."""
-        if not self.changes:
-            return
-        self.verify()
-        written: list[Change] = []
-        try:
+        """Does everything or nothing. Raises ConfigError if DVC would refuse the outcome."""
+        if self.changes:
+            self.verify()
+        trash = Trash(self.root / ".genpipe")
+        with ExitStack() as undo:
             for change in self.changes:
                 change.write()
-                written.append(change)
-        except BaseException:
-            for change in written:
-                change.undo()
-            raise
+                undo.callback(change.undo)
+            for output in self.outputs:
+                trash.take(self.root / output)
+                undo.callback(trash.put_back)
+            undo.pop_all()
+        trash.empty()
 
 
 def read(path: Path) -> str | None:

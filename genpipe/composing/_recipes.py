@@ -3,7 +3,9 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from genpipe.composing._editing import source
 from genpipe.config import validated
@@ -17,23 +19,38 @@ PROFILES = ("smoke", "laptop", "gpu")
 _BLOCK = re.compile(r"^recipe:[^\n]*\n(?:[ \t]+[^\n]*\n|\n)*", re.MULTILINE)
 
 
+class Cost(Strict):
+    """What a profile was measured to cost, with the recipe's own knobs and data."""
+
+    sec: Annotated[float, Field(gt=0)]
+    """Of the stage `train`, on the wall."""
+    machine: Annotated[str, Field(min_length=1)]
+    """On which it was measured: "two cores of an AMD EPYC"."""
+
+    def in_words(self) -> str:
+        """12 s on two cores of an AMD EPYC."""
+        return f"{f'{self.sec:g} s' if self.sec < 120 else f'{self.sec / 60:.3g} min'} on {self.machine}"
+
+
 class Head(Strict):
     """The `recipe:` block."""
 
     model: str
     data: str
+    cost: dict[Literal["smoke", "laptop", "gpu"], Cost] = {}
     profiles: dict[Literal["smoke", "gpu"], dict[str, Any]]
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A pipeline file to start from: its text, its system and data set, and what each profile changes."""
+    """A pipeline file to start from: its text, its system and data set, and what each profile changes and costs."""
 
     name: str
     text: str
     model: str
     data: str
     profiles: dict[str, dict[str, str]]
+    cost: dict[str, Cost]
 
     def edits(self, profile: str) -> dict[str, str]:
         """The values, as YAML, that a profile puts at dotted paths. Raises UnknownName."""
@@ -68,4 +85,6 @@ def parsed(name: str, text: str) -> Recipe:
     at = ("recipe", "profiles")
     profiles: dict[str, dict[str, str]]
     profiles = {p: {k: source(text, (*at, p, k)) for k in changes} for p, changes in head.profiles.items()}
-    return Recipe(name, _BLOCK.sub("", text, count=1), head.model, head.data, profiles)
+    return Recipe(
+        name, _BLOCK.sub("", text, count=1), head.model, head.data, profiles, {str(p): c for p, c in head.cost.items()}
+    )

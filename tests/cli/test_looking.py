@@ -58,10 +58,34 @@ def test_list_data_tells_data_sets_from_sources(genpipe: Run) -> None:
     assert genpipe("list", "data").out.startswith("mnist5k  data set     source mnist5k, size 32")
 
 
-def test_show(genpipe: Run, small_project: Path) -> None:
+def test_show_gives_every_value_with_where_it_comes_from(genpipe: Run, small_project: Path) -> None:
+    file = small_project / "pipelines" / "vae.yaml"
+    file.write_text(file.read_text().replace("  kl_weight:", "  #kl_weight:"))
     resolved = Project(small_project).experiment("vae").resolved()
-    assert json.loads(genpipe("show", "vae", "--json").out) == resolved
-    assert yaml.safe_load(genpipe("show", "vae").out) == resolved
+    shown = genpipe("show", "vae", "--no-status").out
+    assert yaml.safe_load(shown) == resolved
+    remarks = {line.split(":")[0].strip(): line.rpartition("# ")[2] for line in shown.splitlines() if "# " in line}
+    line = next(n for n, text in enumerate(file.read_text().splitlines(), 1) if "latent_dim" in text)
+    assert remarks["latent_dim"] == f"pipelines/vae.yaml:{line}"
+    assert remarks["kl_weight"] == "default"
+    assert remarks["system"] == remarks["data"] == "params.yaml:14"
+    found = json.loads(genpipe("show", "vae", "--no-status", "--json").out)
+    assert found["resolved"] == resolved
+    assert found["from"]["model.latent_dim"] == remarks["latent_dim"]
+    assert len(found["from"]) == len(remarks)
+
+
+def test_show_tells_which_stages_are_stale(genpipe: Run, small_project: Path) -> None:
+    from dvc.repo import Repo
+
+    assert "# DVC cannot tell which stages are stale" in genpipe("show", "vae").out
+    Repo.init(str(small_project), no_scm=True).close()
+    stale = json.loads(genpipe("show", "vae", "--json").out)["stale"]
+    own = ["train@vae", "sample@vae", "evaluate@vae"]
+    assert set(own) <= set(stale) <= {*own, "prepare@mnist5k", "reference@mnist5k"}
+    assert [stage for stage in stale if stage in own] == own
+    assert "runs/vae/model deleted" in stale["sample@vae"]
+    assert "#   train@vae" in genpipe("show", "vae").out
 
 
 @pytest.mark.parametrize("name", ["vea", "../vae"])

@@ -15,7 +15,10 @@ def test_it_writes_both_files_and_says_what_comes_next(genpipe: Run, contents: C
     assert (done.status, done.err) == (0, "")
     assert done.out.splitlines() == [
         "Wrote pipelines/fresh.yaml and params.yaml.",
-        "vae: 108,481 parameters",
+        "fresh: vae on mnist5k, 108,481 parameters",
+        "  tensors while training, PyTorch itself aside: 11.1 MB (weights 436 kB, gradients 434 kB, optimizer state "
+        "868 kB, averaged copy 436 kB, activations of one batch 8.93 MB; training images not known yet)",
+        "Stages to run: check, prepare@mnist5k, reference@mnist5k, train@fresh, sample@fresh, evaluate@fresh, report",
         "Next: dvc repro",
     ]
     after = contents()
@@ -52,7 +55,9 @@ def test_twice_is_once(genpipe: Run, contents: Contents) -> None:
     before = contents()
     done = genpipe("new-experiment", "fresh", "--recipe", "pca")
     assert done.status == 0
-    assert done.out.startswith("fresh is there already, just so: nothing changed.\npca: no parameters to train")
+    assert done.out.startswith(
+        "fresh is there, just so: nothing changed.\nfresh: pca on mnist5k, no parameters to train"
+    )
     assert contents() == before
 
 
@@ -72,7 +77,9 @@ def test_a_script_gets_json(genpipe: Run) -> None:
     assert dry == {**done, "written": False}
     assert done["written"] is True
     assert done["files"] == ["pipelines/fresh.yaml", "params.yaml"]
-    assert (done["parameters"], done["next"]) == (108481, "dvc repro")
+    (row,) = done["experiments"]
+    assert (row["experiment"], row["parameters"], done["next"]) == ("fresh", 108481, "dvc repro")
+    assert row["memory_bytes"]["total"] == sum(v or 0 for k, v in row["memory_bytes"].items() if k != "total")
 
 
 def test_it_works_from_a_subfolder(genpipe: Run, small_project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

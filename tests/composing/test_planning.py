@@ -3,11 +3,12 @@ from collections.abc import Callable
 from difflib import ndiff
 from pathlib import Path
 from shutil import copyfile
+from typing import Any
 
 import pytest
 
 from genpipe import files
-from genpipe.composing import Plan, plan
+from genpipe.composing import Plan, Wish, parameters, plan
 from genpipe.config import Project
 from genpipe.document import read
 from genpipe.errors import ConfigError, ExistsError, UnknownName, UsageError
@@ -17,8 +18,9 @@ REPOSITORY = Path(__file__).parents[2]
 LINE = "    fresh: {model: vae, data: mnist5k}\n"
 
 
-def planned(root: Path, *sets: str, name: str = "fresh", recipe: str | None = "vae", **more: object) -> Plan:
-    return plan(Project(root), name, recipe, sets=sets, **more)  # type: ignore[arg-type]
+def planned(root: Path, *sets: str, name: str = "fresh", force: bool = False, **more: Any) -> Plan:
+    wish = Wish(name, **{"recipe": "vae", "sets": sets, **more})
+    return plan(Project(root), wish, force=force)
 
 
 def test_planning_writes_nothing(small_project: Path, contents: Contents) -> None:
@@ -46,7 +48,7 @@ def test_the_experiment_and_its_index_line_are_written(small_project: Path, cont
 
 def test_our_own_index_gains_exactly_one_line(small_project: Path) -> None:
     copyfile(REPOSITORY / "params.yaml", small_project / "params.yaml")
-    index = planned(small_project).index
+    index = planned(small_project).files[-1]
     changed = [line for line in index.diff().splitlines()[3:] if not line.startswith(" ")]
     assert changed == ["+  fresh: {model: vae, data: mnist5k}"]
 
@@ -144,7 +146,7 @@ def test_dvc_reads_what_was_composed(small_project: Path) -> None:
 
 def test_an_experiment_can_be_the_start(small_project: Path) -> None:
     planned(small_project, "train.steps=7").write()
-    planned(small_project, "model.kl_weight=4", name="beta", recipe=None, source_experiment="fresh").write()
+    planned(small_project, "model.kl_weight=4", name="beta", recipe=None, source="fresh").write()
     beta = Project(small_project).experiment("beta")
     assert (beta.knobs.train.steps, beta.resolved()["model"]["kl_weight"]) == (7, 4.0)
 
@@ -159,9 +161,9 @@ def test_stages_leave_out_what_is_prepared(small_project: Path) -> None:
 
 
 def test_parameters_are_those_of_the_built_model(small_project: Path) -> None:
-    change = planned(small_project, "model.widths=[3]", "model.body=mlp", "model.latent_dim=2")
+    (experiment,) = planned(small_project, "model.widths=[3]", "model.body=mlp", "model.latent_dim=2").experiments
     encoder, decoder = 32 * 32 * 3 + 3 + 3 * 4 + 4, 2 * 3 + 3 + 3 * 32 * 32 + 32 * 32
-    assert change.parameters() == encoder + decoder
+    assert parameters(experiment) == encoder + decoder
 
 
 @pytest.mark.parametrize("name", ["a/b", "../a", "..", "", ".hidden", "real-x", "a" * 81, "a b", "a\n"])
@@ -198,7 +200,7 @@ def test_a_setting_below_a_value_without_room_is_refused(small_project: Path) ->
 
 def test_a_part_of_an_open_folder_can_be_added(small_project: Path) -> None:
     change = planned(small_project, "analyses={}", "analyses.sample_grid={rows: 3}")
-    assert change.experiment.resolved()["analyses"] == {"sample_grid": {"rows": 3}}
+    assert change.experiments[0].resolved()["analyses"] == {"sample_grid": {"rows": 3}}
 
 
 @pytest.mark.parametrize(
@@ -206,7 +208,7 @@ def test_a_part_of_an_open_folder_can_be_added(small_project: Path) -> None:
     [
         ({"data": "mnst5k"}, "Did you mean 'mnist5k'"),
         ({"profile": "huge"}, r"no profile of recipe 'vae' is called 'huge'"),
-        ({"recipe": None, "source_experiment": "va"}, "Did you mean 'vae'"),
+        ({"recipe": None, "source": "va"}, "Did you mean 'vae'"),
     ],
 )
 def test_unknown_names_give_the_nearest(small_project: Path, more: dict[str, str], message: str) -> None:
@@ -214,7 +216,7 @@ def test_unknown_names_give_the_nearest(small_project: Path, more: dict[str, str
         planned(small_project, **more)
 
 
-@pytest.mark.parametrize("start", [{"recipe": None}, {"source_experiment": "vae"}])
+@pytest.mark.parametrize("start", [{"recipe": None}, {"source": "vae"}])
 def test_one_start_is_needed(small_project: Path, start: dict[str, str]) -> None:
     with pytest.raises(UsageError, match="one recipe or"):
         planned(small_project, **start)

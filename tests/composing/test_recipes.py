@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from genpipe import registry
-from genpipe.composing import plan, recipes
+from genpipe.composing import Wish, plan, recipes
 from genpipe.config import Evaluate, Optim, Project, Sample, Train
 from genpipe.document import parse
 from genpipe.errors import ConfigError, UnknownName
@@ -22,11 +22,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 @pytest.mark.parametrize("profile", recipes.PROFILES)
 @pytest.mark.parametrize("name", recipes.names())
 def test_every_profile_of_every_recipe_holds_to_its_schema(project: Project, name: str, profile: str) -> None:
-    planned = plan(project, "fresh", name, profile=profile)
+    planned = plan(project, Wish("fresh", name, profile=profile))
     start = recipes.recipe(name)
-    assert (planned.experiment.model_name, planned.experiment.data.name) == (start.model, start.data)
+    (experiment,) = planned.experiments
+    assert (experiment.model_name, experiment.data.name) == (start.model, start.data)
     for path, value in start.edits(profile).items():
-        found = parse(planned.pipeline.after).value
+        found = parse(planned.files[0].after or "").value
         for key in path.split("."):
             found = found[key]
         assert found == parse(value).value, path

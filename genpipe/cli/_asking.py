@@ -1,0 +1,104 @@
+"""Questions to a person on a terminal, with what can be answered."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+import typer
+
+from genpipe.cli import _screen
+from genpipe.errors import GenpipeError, UnknownName, UsageError
+
+if TYPE_CHECKING:
+    from genpipe.composing import Cost, Wish
+    from genpipe.config import Project
+
+T = TypeVar("T")
+Choices = Sequence[tuple[str, str]]
+"""What can be chosen, each with what there is to say of it."""
+_SIZES = {"smoke": "seconds; shows that everything runs", "laptop": "minutes", "gpu": "the paper's sizes"}
+
+
+def ask(project: "Project") -> "Wish":
+    """What a person wishes for. Each answer is held to what is allowed, and asked for again if it is something else."""
+    from genpipe.composing import Wish, plan, recipes
+
+    def planned(wish: Wish) -> Wish:
+        plan(project, wish)
+        return wish
+
+    kinds = [(name, recipes.summary(name)) for name in recipes.names()]
+    recipe = recipes.recipe(_choose("What to start from?", kinds, None, lambda given: given))
+    wish = Wish(_free(project, recipe.name), recipe.name)
+    sets = [(name, ", ".join(f"{k} {v}" for k, v in knobs.items())) for name, knobs in project.index.datasets.items()]
+    usual = recipe.data if recipe.data in project.index.datasets else None
+    wish = _choose("On which data?", sets, usual, lambda given: planned(replace(wish, data=_but(recipe.data, given))))
+    wish = _choose("How large?", _sizes(recipe.cost), "laptop", lambda given: planned(replace(wish, profile=given)))
+    wish = _until_right("What to call it?", wish.name, lambda given: planned(replace(wish, name=given)))
+    wish = _settings(project, wish, planned)
+    return _until_right("With how many seeds?", "1", lambda given: planned(replace(wish, seeds=_seeds(given))))
+
+
+def _choose(question: str, choices: Choices, default: str | None, answered: Callable[[str], T]) -> T:
+    """What an answer gives, by name or by number."""
+    typer.echo(f"\n{question}")
+    _screen.lines((f"{n:>3}", name, about) for n, (name, about) in enumerate(choices, 1))
+    names = {str(n): name for n, (name, _) in enumerate(choices, 1)} | {name: name for name, _ in choices}
+
+    def named(given: str) -> T:
+        if given not in names:
+            raise UnknownName(given, "choice", [name for name, _ in choices])
+        return answered(names[given])
+
+    return _until_right("Number or name", default, named)
+
+
+def _until_right(question: str, default: str | None, answered: Callable[[str], T]) -> T:
+    while True:
+        given = typer.prompt(question, default=default).strip()
+        try:
+            return answered(given)
+        except GenpipeError as error:
+            typer.echo(f"  {error}")
+
+
+def _settings(project: "Project", wish: "Wish", planned: Callable[["Wish"], "Wish"]) -> "Wish":
+    """The wish with as many knobs turned as a person likes."""
+    from genpipe.composing import plan
+
+    typer.echo("\nTurn a knob? For example train.steps=2000; ? shows them all, an empty line goes on.")
+    while given := typer.prompt("path=value", default="", show_default=False).strip():
+        if given == "?":
+            typer.echo(plan(project, wish).files[0].after)
+            continue
+        try:
+            wish = planned(replace(wish, sets=(*wish.sets, given)))
+        except GenpipeError as error:
+            typer.echo(f"  {error}")
+    return wish
+
+
+def _sizes(cost: "Mapping[str, Cost]") -> Choices:
+    measured = {name: f"; its training took {taken.in_words()}" for name, taken in cost.items()}
+    return [(name, about + measured.get(name, "")) for name, about in _SIZES.items()]
+
+
+def _free(project: "Project", name: str) -> str:
+    """The name, or the first of name-2, name-3 … that nothing has yet."""
+    from genpipe import paths
+
+    number, free = 1, name
+    while free in project.index.experiments or (project.root / paths.pipeline(free)).exists():
+        number, free = number + 1, f"{name}-{number + 1}"
+    return free
+
+
+def _but(usual: str, given: str) -> str | None:
+    return None if given == usual else given
+
+
+def _seeds(given: str) -> int | None:
+    """How many seeds; None for one experiment with the recipe's own."""
+    if not given.isascii() or not given.isdigit():
+        raise UsageError(f"'{given}' is no whole number: 1 keeps the recipe's seed, 3 makes the seeds 0, 1 and 2.")
+    return None if given == "1" else int(given)

@@ -1,0 +1,125 @@
+"""New experiments: a recipe, or an experiment that exists, with some knobs turned; one, or one for each combination."""
+
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from genpipe import paths, registry
+from genpipe.composing import _recipes as recipes
+from genpipe.composing._editing import put, word
+from genpipe.composing._grid import Edits, variants
+from genpipe.composing._knobs import turned
+from genpipe.composing._plan import Change, Plan, read
+from genpipe.composing._recipes import Cost, Recipe
+from genpipe.config import RULE, Experiment, Project, name_allowed
+from genpipe.document import Document, parse
+from genpipe.errors import ExistsError, UsageError
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a person asks for, as on the command line of `genpipe new-experiment`."""
+
+    name: str
+    recipe: str | None = None
+    """What to start from; or `source`, an experiment of the project."""
+    source: str | None = None
+    data: str | None = None
+    profile: str = "laptop"
+    sets: Sequence[str] = ()
+    """Each `path=value`, the value in YAML."""
+    grid: Sequence[str] = ()
+    """Each `path=a,b,c`."""
+    seeds: int | None = None
+
+    def command(self) -> str:
+        """The command line that says the same."""
+        flags = [("--recipe", self.recipe), ("--from", self.source), ("--data", self.data)]
+        flags += [("--profile", None if self.profile == "laptop" else self.profile)]
+        flags += [("--set", setting) for setting in self.sets] + [("--grid", axis) for axis in self.grid]
+        flags += [("--seeds", None if self.seeds is None else str(self.seeds))]
+        words = [word for flag, value in flags if value is not None for word in (flag, value)]
+        return shlex.join(["genpipe", "new-experiment", self.name, *words])
+
+
+def plan(project: Project, wish: Wish, *, force: bool = False) -> Plan:
+    """What makes the wished experiments some of the project's; writes nothing.
+
+    Raises UsageError, UnknownName, ConfigError, and ExistsError if a name is taken by another experiment and `force`
+    does not allow to replace that.
+    """
+    start = _start(project, wish)
+    composed = [
+        _composed(project, start, name, [*start.edits(wish.profile).items(), *edits], wish.data or start.data)
+        for name, edits in variants(wish.name, wish.sets, wish.grid, wish.seeds)
+    ]
+    experiments = tuple(experiment for experiment, _ in composed)
+    index = _index(project, experiments)
+    planned = Plan(
+        project.root,
+        (*(pipeline for _, pipeline in composed), index),
+        experiments,
+        frozenset(e.name for e, pipeline in composed if pipeline.needed or not _listed(project, e)),
+    )
+    if not force:
+        _refuse_to_replace(project, planned)
+    return planned
+
+
+def measured(wish: Wish) -> Cost | None:
+    """What the recipe states that the profile costs, as it stands, if it does."""
+    return recipes.recipe(wish.recipe).cost.get(wish.profile) if wish.recipe else None
+
+
+def _start(project: Project, wish: Wish) -> Recipe:
+    """The recipe, or an experiment of the project taken as one."""
+    if (wish.recipe is None) == (wish.source is None):
+        raise UsageError("an experiment starts from one recipe or from one other experiment: give one of them.")
+    if wish.recipe is not None:
+        return recipes.recipe(wish.recipe)
+    assert wish.source is not None
+    found = project.experiment(wish.source)
+    text = read(project.root / paths.pipeline(wish.source))
+    assert text is not None
+    return Recipe(wish.source, text, found.model_name, found.data.name, {}, {})
+
+
+def _composed(project: Project, start: Recipe, name: str, edits: Edits, data: str) -> tuple[Experiment, Change]:
+    """An experiment and its file; problems name the experiment, for the file is not there to look at."""
+    if not name_allowed(name):
+        raise UsageError(f"an experiment cannot be called '{name}': {RULE}.")
+    system = registry.load("models", start.model)
+    text = turned(start.text, edits, system)
+    document = Document(f"experiment '{name}'", parse(text).value)
+    experiment = project.compose(name, start.model, system, project.data(data), document)
+    file = paths.pipeline(name)
+    return experiment, Change(project.root, file, read(project.root / file), text)
+
+
+def _listed(project: Project, experiment: Experiment) -> bool:
+    """Whether the index has just this experiment."""
+    present = project.index.experiments.get(experiment.name)
+    return present is not None and (present.model, present.data) == (experiment.model_name, experiment.data.name)
+
+
+def _index(project: Project, experiments: Iterable[Experiment]) -> Change:
+    before = after = read(project.root / paths.INDEX) or ""
+    for experiment in experiments:
+        if not _listed(project, experiment):
+            line = f"{{model: {word(experiment.model_name)}, data: {word(experiment.data.name)}}}"
+            after = put(after, ("experiments", experiment.name), line)
+    return Change(project.root, paths.INDEX, before, after)
+
+
+def _refuse_to_replace(project: Project, planned: Plan) -> None:
+    """Raises ExistsError if other experiments, or files that belong to none, would be lost."""
+    taken = [str(change.file) for change in planned.changes if change.before is not None]
+    taken = [file for file in taken if file != str(paths.INDEX)]
+    replaced = [e.name for e in planned.experiments if e.name in project.index.experiments and not _listed(project, e)]
+    taken += [f"experiments.{name} of {paths.INDEX}" for name in replaced]
+    if taken:
+        raise ExistsError(
+            f"{' and '.join(taken)} would be overwritten. Take another name, or replace "
+            f"{'the experiment' if len(taken) == 1 else 'what is there'} with --force (with --dry-run, to see what "
+            "would change)."
+        )

@@ -1,0 +1,76 @@
+"""Experiments that are there: taken out of the project, or called something else."""
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+from genpipe import paths
+from genpipe.composing._editing import rename, take
+from genpipe.composing._plan import Change, Plan, read
+from genpipe.config import RULE, Project, name_allowed
+from genpipe.errors import ExistsError, UnknownName, UsageError
+
+
+def removal(project: Project, name: str, *, outputs: bool = False, force: bool = False) -> Plan:
+    """What takes an experiment out of the project: its index line, its file and, if wished, what it made.
+
+    An experiment that is no longer in the index, but has left something, can be removed too. Raises UnknownName, and
+    ExistsError if git does not hold the file as it is and `force` does not allow to lose it.
+    """
+    file, made = paths.pipeline(name), outputs_of(project.root, name) if name_allowed(name) else []
+    listed = name in project.index.experiments
+    text = read(project.root / file) if name_allowed(name) else None
+    if not listed and text is None and not made:
+        raise UnknownName(name, f"experiment in {paths.INDEX}", project.index.experiments)
+    if text is not None and not force and not _in_git(project.root, file):
+        raise ExistsError(
+            f"{file} would be lost: git does not hold it as it is now. Commit it, or remove it all the same with "
+            "--force (with --dry-run, to see what would change)."
+        )
+    index = read(project.root / paths.INDEX)
+    assert index is not None
+    changes = [Change(project.root, paths.INDEX, index, take(index, ("experiments", name)) if listed else index)]
+    return Plan(
+        project.root, (*changes, Change(project.root, file, text, None)), outputs=tuple(made) if outputs else ()
+    )
+
+
+def renaming(project: Project, old: str, new: str) -> Plan:
+    """What gives an experiment another name, at its place in the index; what it made stays under the old name.
+
+    Raises UnknownName, UsageError, ExistsError if the name is taken, and ConfigError if the experiment is not valid.
+    """
+    if not name_allowed(new):
+        raise UsageError(f"an experiment cannot be called '{new}': {RULE}.")
+    experiment = project.experiment(old)
+    source, target = paths.pipeline(old), paths.pipeline(new)
+    text, there = read(project.root / source), read(project.root / target)
+    if new in project.index.experiments or there is not None:
+        taken = f"experiments.{new} of {paths.INDEX}" if new in project.index.experiments else str(target)
+        raise ExistsError(f"{taken} exists. Take another name, or remove it first: genpipe remove {new}.")
+    index = read(project.root / paths.INDEX)
+    assert index is not None
+    changes = (
+        Change(project.root, target, None, text),
+        Change(project.root, paths.INDEX, index, rename(index, ("experiments", old), new)),
+        Change(project.root, source, text, None),
+    )
+    return Plan(project.root, changes, (replace(experiment, name=new),), frozenset([new]))
+
+
+def outputs_of(root: Path, name: str) -> list[Path]:
+    """What the stages of an experiment made and left, relative to the root."""
+    stages = ("train", "sample", "evaluate")
+    made = [paths.model(name), paths.samples(name), *(paths.timing(stage, name) for stage in stages)]
+    made += [paths.scores(name), paths.curves(name), paths.figures(name)]
+    made += [file.relative_to(root) for file in (root / ".genpipe" / "checkpoints").glob(f"{name}-{'?' * 16}")]
+    return [path for path in made if (root / path).exists()]
+
+
+def _in_git(root: Path, file: Path) -> bool:
+    """Whether git holds a file as it is now, in its last commit."""
+    command = ["git", "status", "--porcelain", "--ignored", "--", str(file)]
+    try:
+        return not subprocess.run(command, cwd=root, capture_output=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return False
