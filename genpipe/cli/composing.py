@@ -13,7 +13,7 @@ from genpipe.errors import UsageError
 
 if TYPE_CHECKING:
     from genpipe.composing import Plan, Wish
-    from genpipe.config import Experiment
+    from genpipe.config import Experiment, Project
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change; write nothing.")]
 AnExperiment = Annotated[str, typer.Argument(help="An experiment.", autocompletion=_names.experiments)]
@@ -27,30 +27,37 @@ class Profile(StrEnum):
     GPU = "gpu"
 
 
+FromRecipe = Annotated[
+    str | None, typer.Option("--recipe", "-r", help="What to start from.", autocompletion=_names.recipes)
+]
+FromExperiment = Annotated[
+    str | None, typer.Option("--from", help="An experiment to start from instead.", autocompletion=_names.experiments)
+]
+OnData = Annotated[
+    str | None, typer.Option("--data", "-d", help="A data set of params.yaml.", autocompletion=_names.data)
+]
+Sets = Annotated[
+    list[str] | None, typer.Option("--set", "-s", metavar="PATH=VALUE", help="Turn a knob: train.steps=2000.")
+]
+Grid = Annotated[
+    list[str] | None,
+    typer.Option("--grid", "-g", metavar="PATH=A,B,C", help="An experiment for each value, and each combination."),
+]
+Seeds = Annotated[int | None, typer.Option(metavar="N", help="An experiment for each seed from 0 to N-1.")]
+Size = Annotated[
+    Profile | None, typer.Option(help="smoke: seconds. laptop: minutes, the default. gpu: the paper's sizes.")
+]
+
+
 def new_experiment(
     name: Annotated[str | None, typer.Argument(help="What to call it.", show_default=False)] = None,
-    recipe: Annotated[
-        str | None, typer.Option("--recipe", "-r", help="What to start from.", autocompletion=_names.recipes)
-    ] = None,
-    source: Annotated[
-        str | None,
-        typer.Option("--from", help="An experiment to start from instead.", autocompletion=_names.experiments),
-    ] = None,
-    data: Annotated[
-        str | None, typer.Option("--data", "-d", help="A data set of params.yaml.", autocompletion=_names.data)
-    ] = None,
-    sets: Annotated[
-        list[str] | None, typer.Option("--set", "-s", metavar="PATH=VALUE", help="Turn a knob: train.steps=2000.")
-    ] = None,
-    grid: Annotated[
-        list[str] | None,
-        typer.Option("--grid", "-g", metavar="PATH=A,B,C", help="An experiment for each value, and each combination."),
-    ] = None,
-    seeds: Annotated[int | None, typer.Option(metavar="N", help="An experiment for each seed from 0 to N-1.")] = None,
-    profile: Annotated[
-        Profile | None,
-        typer.Option(help="smoke: seconds. laptop: minutes, the default. gpu: the paper's sizes."),
-    ] = None,
+    recipe: FromRecipe = None,
+    source: FromExperiment = None,
+    data: OnData = None,
+    sets: Sets = None,
+    grid: Grid = None,
+    seeds: Seeds = None,
+    profile: Size = None,
     dry_run: DryRun = False,
     force: Annotated[bool, typer.Option("--force", help="Replace experiments of this name.")] = False,
     json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
@@ -66,15 +73,7 @@ def new_experiment(
     elif any((recipe, source, data, sets, grid, seeds is not None, profile, dry_run, force, json)) or not _a_terminal():
         raise UsageError("a name is needed: genpipe new-experiment NAME --recipe RECIPE (see genpipe list recipes).")
     else:
-        from genpipe.cli._asking import ask
-
-        wish = ask(project)
-        plan = composing.plan(project, wish)
-        _screen.diff(plan.diff())
-        if plan.changes and not typer.confirm("\nWrite this?", default=True):
-            raise typer.Exit(1)
-        _carry_out(plan, wish, dry_run=False, json=False)
-        typer.echo(f"The same again: {wish.command()}")
+        _ask(project)
 
 
 def remove(
@@ -124,6 +123,20 @@ def rename(
     typer.echo(f"Stages to run: {', '.join(plan.stages())}\nNext: {_next(plan)}")
 
 
+def _ask(project: "Project") -> None:
+    """Asks for everything, shows what would be written, and writes it if that is wished for."""
+    from genpipe import composing
+    from genpipe.cli._asking import ask
+
+    wish = ask(project)
+    plan = composing.plan(project, wish)
+    _screen.diff(plan.diff())
+    if plan.changes and not typer.confirm("\nWrite this?", default=True):
+        raise typer.Exit(1)
+    _carry_out(plan, wish, dry_run=False, json=False)
+    typer.echo(f"The same again: {wish.command()}")
+
+
 def _carry_out(plan: "Plan", wish: "Wish", dry_run: bool, json: bool) -> None:
     """Writes, or not, and says so."""
     if dry_run:
@@ -167,6 +180,7 @@ def _summary(plan: "Plan", wish: "Wish", dry_run: bool) -> dict[str, object]:
 def _tell(plan: "Plan", wish: "Wish", dry_run: bool) -> None:
     if not plan.changes:
         names = [experiment.name for experiment in plan.experiments]
+        there = "is there already" if len(names) == 1 else "are there already"
         typer.echo(
             f"{_screen.listed(names)} {'is' if len(names) == 1 else 'are'} there already, just so: nothing changed."
         )
