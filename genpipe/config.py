@@ -17,7 +17,7 @@ from pydantic_core import ErrorDetails
 
 from genpipe import paths, registry
 from genpipe.document import Document, KeyPath, read
-from genpipe.errors import ConfigError, Problem, UnknownName, Unsuitable, nearest
+from genpipe.errors import ConfigError, Problem, UnknownName, Unsuitable, nearest, shortened
 from genpipe.schema import Strict
 from genpipe.training.knobs import Count, Optim, Train
 
@@ -293,7 +293,7 @@ def _explained(schema: type[Strict], details: ErrorDetails, at: KeyPath, documen
         case "missing":
             return document.problem(path, "the key is missing.")
         case _:
-            given = json.dumps(details["input"], default=str)
+            given = shortened(json.dumps(details["input"], default=str))
             return document.problem(path, f"{details['msg'].removeprefix('Input ')}, but {given} is given.")
 
 

@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import yaml
+from yaml.reader import ReaderError
 
-from genpipe.errors import ConfigError, Problem
+from genpipe.errors import ConfigError, Problem, shortened
 
 KeyPath = tuple[str | int, ...]
 """Where a value stands: ("model", "latent_dim")."""
 
+DEEPEST, LARGEST = 50, 100_000
+"""How deep values may be nested, and how many there may be, each alias counted as what it stands for."""
+
+_PLAIN = {f"tag:yaml.org,2002:{kind}" for kind in ("null", "bool", "int", "float", "str", "seq", "map")}
 _Safe: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -54,7 +59,7 @@ class Document:
 
     def problem(self, path: KeyPath, message: str) -> Problem:
         """What is wrong at a path of this file."""
-        return Problem(self.file, self.line(path), ".".join(map(str, path)), message)
+        return Problem(self.file, self.line(path), ".".join(shortened(str(key)) for key in path), message)
 
 
 def read(path: Path, shown_as: str | None = None) -> Document:
@@ -71,27 +76,61 @@ def read(path: Path, shown_as: str | None = None) -> Document:
 
 def parse(text: str, file: str = "<text>") -> Document:
     """The document in a text. Raises ConfigError with the line of what is no YAML, or is there twice."""
-    loader = _Loader(text)
+    document = Document(file, None)
     try:
-        node = loader.get_single_node()
-        document = Document(file, None)
-        if node is not None:
-            _mark(node, (), document)
-            document.value = loader.construct_document(node)
-        return document
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        _refuse_excess(text, file)
+        loader = _Loader(text)
+        try:
+            node = loader.get_single_node()
+            if node is not None:
+                _mark(node, (), document)
+                document.value = loader.construct_document(node)
+        finally:
+            loader.dispose()
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+        raise ConfigError([_no_yaml(error, text, file)]) from None
+    return document
+
+
+def _refuse_excess(text: str, file: str) -> None:
+    """Raises ConfigError if a text is nested so deep, or through aliases so large, that reading it would end badly.
+
+    The events come one by one, so that this itself needs neither depth nor memory.
+    """
+    count, sizes = 0, dict[str | None, int]()
+    around: list[tuple[str | None, int]] = []
+    for event in yaml.parse(text, _Loader):
+        if isinstance(event, yaml.CollectionEndEvent):
+            anchor, before = around.pop()
+            sizes[anchor] = count - before
+        elif isinstance(event, yaml.NodeEvent):
+            count += sizes.get(event.anchor, 1) if isinstance(event, yaml.AliasEvent) else 1
+            if isinstance(event, yaml.CollectionStartEvent):
+                around.append((event.anchor, count))
+            if len(around) > DEEPEST or count > LARGEST:
+                what = f"nested deeper than {DEEPEST}" if len(around) > DEEPEST else f"more than {LARGEST:,} values"
+                raise ConfigError(
+                    [Problem(file, event.start_mark.line + 1, "", f"{what}; that is no file of a person.")]
+                )
+
+
+def _no_yaml(error: Exception, text: str, file: str) -> Problem:
+    """What the parser says, in one line, and where."""
+    line, reason = None, " ".join(str(error).split())
+    if isinstance(error, yaml.MarkedYAMLError):
+        mark, reason = error.problem_mark or error.context_mark, error.problem or error.context or reason
         line = mark.line + 1 if mark else None
-        raise ConfigError([Problem(file, line, "", f"not valid YAML: {error.problem}.")]) from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError([Problem(file, None, "", f"not valid YAML: {error}.")]) from None
-    finally:
-        loader.dispose()
+    elif isinstance(error, ReaderError):
+        line = text.encode("utf-8", "replace").count(b"\n", 0, error.position) + 1
+        reason = f"the character {error.character!r} is not allowed" if error.character else error.reason
+    return Problem(file, line, "", f"not valid YAML: {shortened(reason)}.")
 
 
 def _mark(node: yaml.Node, path: KeyPath, document: Document) -> None:
     """Notes the line of a node and of all that is in it."""
     document.lines.setdefault(path, node.start_mark.line + 1)
+    if node.tag not in _PLAIN:
+        raise ConfigError([document.problem(path, f"the tag {shortened(node.tag)} is not allowed; remove it.")])
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             _mark_key(key, path, document)
@@ -103,11 +142,13 @@ def _mark(node: yaml.Node, path: KeyPath, document: Document) -> None:
 
 def _mark_key(key: yaml.Node, path: KeyPath, document: Document) -> None:
     line = key.start_mark.line + 1
-    if not isinstance(key, yaml.ScalarNode):
+    if not isinstance(key, yaml.ScalarNode) or key.tag not in _PLAIN:
         raise ConfigError([Problem(document.file, line, "", "a key must be a single word.")])
     if (*path, key.value) in document.lines:
         first = document.lines[*path, key.value]
-        raise ConfigError([Problem(document.file, line, key.value, f"the key is already on line {first}; keep one.")])
+        raise ConfigError(
+            [Problem(document.file, line, shortened(key.value), f"the key is already on line {first}; keep one.")]
+        )
     document.lines[*path, key.value] = line
 
 

@@ -51,7 +51,7 @@ class UnknownName(GenpipeError):
     """A name that is not among those that exist, with the nearest one that is."""
 
     def __init__(self, given: str, kind: str, available: Iterable[str]) -> None:
-        super().__init__(f"no {kind} is called '{given}'.{nearest(given, available)}")
+        super().__init__(f"no {kind} is called '{shortened(given)}'.{nearest(given, available)}")
 
 
 class Unsuitable(GenpipeError):
@@ -91,9 +91,15 @@ class UsageError(GenpipeError):
     exit_status = 2
 
 
+def shortened(text: str, most: int = 120) -> str:
+    """A text as it fits into a message: in one line, its middle left out if it is long."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[: most // 2]} … {line[-most // 2 :]}"
+
+
 def nearest(given: str, available: Iterable[str]) -> str:
     """A sentence to append: the closest match, if any, and everything that is allowed."""
     names = sorted(available)
-    match = get_close_matches(given, names, n=1, cutoff=0.5)
+    match = get_close_matches(given[:200], names, n=1, cutoff=0.5)
     hint = f" Did you mean '{match[0]}'?" if match else ""
     return f"{hint} Available: {', '.join(names) or 'none'}."

@@ -181,9 +181,7 @@ def _tell(plan: "Plan", wish: "Wish", dry_run: bool) -> None:
     if not plan.changes:
         names = [experiment.name for experiment in plan.experiments]
         there = "is there already" if len(names) == 1 else "are there already"
-        typer.echo(
-            f"{_screen.listed(names)} {'is' if len(names) == 1 else 'are'} there already, just so: nothing changed."
-        )
+        typer.echo(f"{_screen.listed(names)} {there}, just so: nothing changed.")
     elif dry_run:
         _screen.diff(plan.diff())
         typer.echo("\nNothing is written.")
