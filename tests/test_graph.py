@@ -152,8 +152,8 @@ def test_dvc_shows_figures_and_their_differences(graph: Graph) -> None:
     shown = json.loads(graph.run("dvc", "metrics", "show", "--json"))
     figures = shown[""]["data"]["reports/metrics/one.json"]["data"]
     assert figures == {k: v for k, v in graph.scores("one").items() if k != "how"}
-    difference = json.loads(graph.run("dvc", "metrics", "diff", "--json"))
-    assert "fid_classifier" in difference["diff"]["reports/metrics/one.json"]
+    difference = graph.run("dvc", "metrics", "diff")
+    assert re.search(r"reports/metrics/one\.json +fid_classifier", difference)
     assert "one.csv" in graph.run("dvc", "plots", "show", "--json")
 
 
