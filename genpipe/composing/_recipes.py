@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from genpipe.composing._editing import source
-from genpipe.config import validated
 from genpipe.document import parse
 from genpipe.errors import UnknownName
 from genpipe.schema import Strict
+from genpipe.validation import validated
 
 FOLDER = Path(__file__).parents[1] / "recipes"
 PROFILES = ("smoke", "laptop", "gpu")
