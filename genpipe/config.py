@@ -181,16 +181,22 @@ class Project:
 
     def check(self) -> list[Experiment]:
         """Every experiment of the index. Raises one ConfigError with all that is wrong in all files."""
-        problems: list[Problem] = []
+        problems = self._reference_problems()
         found = []
-        for name in self.index.experiments:
+        parts = [(self.data, name) for name in self.index.datasets]
+        for part, name in [*parts, *((self.experiment, name) for name in self.index.experiments)]:
             try:
-                found.append(self.experiment(name))
+                found.append(part(name))
             except ConfigError as error:
                 problems += error.problems
         if problems:
             raise ConfigError(dict.fromkeys(problems))
-        return found
+        return [part for part in found if isinstance(part, Experiment)]
+
+    def _reference_problems(self) -> list[Problem]:
+        reference, schema = self.index.reference, registry.load("extractors", "classifier").Config
+        _, problems = examined(schema, reference.model, ("reference", "model"), self.document)
+        return problems + _phase_problems(["classifier"], reference.optim, ("reference", "optim"), self.document)
 
     def _extractor(self, knobs: Knobs, document: Document) -> list[Problem]:
         available = registry.names("extractors")
@@ -259,10 +265,13 @@ def _optim_problems(system: Any, model: Any, data: Data, knobs: Knobs, document:
             phases = [phase.name for phase in system(model, data.spec()).phases()]
     except Unsuitable as error:
         return [document.problem(("model",), str(error))]
-    unknown = [
-        document.problem(("optim", name), f"not a phase of this system.{nearest(name, phases)}")
-        for name in knobs.optim
-        if name not in phases
+    return _phase_problems(phases, knobs.optim, ("optim",), document)
+
+
+def _phase_problems(phases: list[str], optim: Mapping[str, Optim], at: KeyPath, document: Document) -> list[Problem]:
+    """The phases that have no optimizer, and the optimizers that have no phase."""
+    unknown = [name for name in optim if name not in phases]
+    missing = [name for name in phases if name not in optim]
+    return [document.problem((*at, name), f"no such phase.{nearest(name, phases)}") for name in unknown] + [
+        document.problem(at, f"the phase '{name}' is missing.") for name in missing
     ]
-    missing = [name for name in phases if name not in knobs.optim]
-    return unknown + [document.problem(("optim",), f"the phase '{name}' is missing.") for name in missing]
