@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import Field
 
 from genpipe import paths, registry
 from genpipe.document import Document, KeyPath, read
-from genpipe.errors import ConfigError, Problem, UnknownName, Unsuitable, nearest, shortened
+from genpipe.errors import ConfigError, Problem, UnknownName, Unsuitable, nearest
 from genpipe.schema import Strict
 from genpipe.training.knobs import Count, Optim, Train
+from genpipe.validation import examined, validated
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
 RULE = "use 1 to 80 letters, digits, '_', '-' or '.', beginning with a letter or digit, but not with 'real-'"
@@ -165,10 +165,10 @@ class Project:
 
     def compose(self, name: str, model_name: str, system: Any, data: Data, document: Document) -> Experiment:
         """An experiment from its parts. Raises ConfigError with everything that is wrong in the document."""
-        knobs, problems = _validated(Knobs, document.value, (), document)
+        knobs, problems = examined(Knobs, document.value, (), document)
         if knobs is None:
             raise ConfigError(problems)
-        model, more = _validated(system.Config, knobs.model, ("model",), document)
+        model, more = examined(system.Config, knobs.model, ("model",), document)
         metrics, wrong = self._named("metrics", knobs.evaluate.metrics, ("evaluate", "metrics"), document)
         analyses, wrong_too = self._named("analyses", knobs.analyses, ("analyses",), document)
         problems += more + wrong + wrong_too + self._extractor(knobs, document)
@@ -181,16 +181,22 @@ class Project:
 
     def check(self) -> list[Experiment]:
         """Every experiment of the index. Raises one ConfigError with all that is wrong in all files."""
-        problems: list[Problem] = []
+        problems = self._reference_problems()
         found = []
-        for name in self.index.experiments:
+        parts = [(self.data, name) for name in self.index.datasets]
+        for part, name in [*parts, *((self.experiment, name) for name in self.index.experiments)]:
             try:
-                found.append(self.experiment(name))
+                found.append(part(name))
             except ConfigError as error:
                 problems += error.problems
         if problems:
             raise ConfigError(dict.fromkeys(problems))
-        return found
+        return [part for part in found if isinstance(part, Experiment)]
+
+    def _reference_problems(self) -> list[Problem]:
+        reference, schema = self.index.reference, registry.load("extractors", "classifier").Config
+        _, problems = examined(schema, reference.model, ("reference", "model"), self.document)
+        return problems + _phase_problems(["classifier"], reference.optim, ("reference", "optim"), self.document)
 
     def _extractor(self, knobs: Knobs, document: Document) -> list[Problem]:
         available = registry.names("extractors")
@@ -211,7 +217,7 @@ class Project:
             except ConfigError as error:
                 problems += error.problems
                 continue
-            configs[name], wrong = _validated(part.Config, values, (*at, name), document)
+            configs[name], wrong = examined(part.Config, values, (*at, name), document)
             problems += wrong
         return configs, problems
 
@@ -259,48 +265,13 @@ def _optim_problems(system: Any, model: Any, data: Data, knobs: Knobs, document:
             phases = [phase.name for phase in system(model, data.spec()).phases()]
     except Unsuitable as error:
         return [document.problem(("model",), str(error))]
-    unknown = [
-        document.problem(("optim", name), f"not a phase of this system.{nearest(name, phases)}")
-        for name in knobs.optim
-        if name not in phases
+    return _phase_problems(phases, knobs.optim, ("optim",), document)
+
+
+def _phase_problems(phases: list[str], optim: Mapping[str, Optim], at: KeyPath, document: Document) -> list[Problem]:
+    """The phases that have no optimizer, and the optimizers that have no phase."""
+    unknown = [name for name in optim if name not in phases]
+    missing = [name for name in phases if name not in optim]
+    return [document.problem((*at, name), f"no such phase.{nearest(name, phases)}") for name in unknown] + [
+        document.problem(at, f"the phase '{name}' is missing.") for name in missing
     ]
-    missing = [name for name in phases if name not in knobs.optim]
-    return unknown + [document.problem(("optim",), f"the phase '{name}' is missing.") for name in missing]
-
-
-def _validated(schema: type[Strict], value: Any, at: KeyPath, document: Document) -> tuple[Any, list[Problem]]:
-    """A value in its schema or None, and everything that is wrong with it."""
-    try:
-        return schema.model_validate(value), []
-    except ValidationError as error:
-        return None, [_explained(schema, details, at, document) for details in error.errors()]
-
-
-def validated(schema: type[Strict], value: Any, at: KeyPath, document: Document) -> Any:
-    """A value of a document in its schema. Raises ConfigError with everything that is wrong with it."""
-    result, problems = _validated(schema, value, at, document)
-    if problems:
-        raise ConfigError(problems)
-    return result
-
-
-def _explained(schema: type[Strict], details: ErrorDetails, at: KeyPath, document: Document) -> Problem:
-    """A pydantic error in the words of the person who wrote the file."""
-    path = (*at, *details["loc"])
-    match details["type"]:
-        case "extra_forbidden":
-            return document.problem(path, f"unknown key.{nearest(str(path[-1]), _fields(schema, details['loc'][:-1]))}")
-        case "missing":
-            return document.problem(path, "the key is missing.")
-        case _:
-            given = shortened(json.dumps(details["input"], default=str))
-            return document.problem(path, f"{details['msg'].removeprefix('Input ')}, but {given} is given.")
-
-
-def _fields(schema: Any, loc: tuple[str | int, ...]) -> list[str]:
-    """The keys that are allowed at a place of a schema."""
-    for part in loc:
-        annotation = schema.model_fields[part].annotation if part in getattr(schema, "model_fields", {}) else None
-        inner = [a for a in getattr(annotation, "__args__", ()) if hasattr(a, "model_fields")]
-        schema = annotation if hasattr(annotation, "model_fields") else inner[0] if inner else schema
-    return list(getattr(schema, "model_fields", {}))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import yaml
+from yaml.constructor import ConstructorError
 from yaml.reader import ReaderError
 
 from genpipe.errors import ConfigError, Problem, shortened
@@ -28,6 +29,14 @@ class _Loader(_Safe):
 
     yaml_implicit_resolvers: ClassVar[dict] = {}
 
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """The value of a node. Raises ConstructorError, which has its line, for `!!int x` and the like."""
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, KeyError, TypeError):
+            kind = node.tag.rpartition(":")[2]
+            raise ConstructorError(None, None, f"{node.value!r} is no {kind}", node.start_mark) from None
+
 
 for _tag, _pattern, _first in (
     ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
@@ -40,7 +49,7 @@ for _tag, _pattern, _first in (
     ),
 ):
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"(?:{_pattern})\Z"), list(_first))
-_Loader.add_constructor("tag:yaml.org,2002:int", lambda _, node: _integer(node.value))
+_Loader.add_constructor("tag:yaml.org,2002:int", lambda loader, node: _integer(loader.construct_scalar(node)))
 
 
 @dataclass
@@ -104,14 +113,18 @@ def _refuse_excess(text: str, file: str) -> None:
             anchor, before = around.pop()
             sizes[anchor] = count - before
         elif isinstance(event, yaml.NodeEvent):
-            count += sizes.get(event.anchor, 1) if isinstance(event, yaml.AliasEvent) else 1
+            alias = isinstance(event, yaml.AliasEvent)
+            count += sizes.get(event.anchor, 1) if alias else 1
             if isinstance(event, yaml.CollectionStartEvent):
                 around.append((event.anchor, count))
+            if alias and any(event.anchor == anchor for anchor, _ in around):
+                raise _at(event, file, f"the alias *{event.anchor} stands inside of what it stands for.")
             if len(around) > DEEPEST or count > LARGEST:
-                what = f"nested deeper than {DEEPEST}" if len(around) > DEEPEST else f"more than {LARGEST:,} values"
-                raise ConfigError(
-                    [Problem(file, event.start_mark.line + 1, "", f"{what}; that is no file of a person.")]
-                )
+                raise _at(event, file, f"at most {LARGEST:,} values are allowed, nested at most {DEEPEST} deep.")
+
+
+def _at(event: Any, file: str, message: str) -> ConfigError:
+    return ConfigError([Problem(file, event.start_mark.line + 1, "", message)])
 
 
 def _no_yaml(error: Exception, text: str, file: str) -> Problem:
@@ -122,7 +135,7 @@ def _no_yaml(error: Exception, text: str, file: str) -> Problem:
         line = mark.line + 1 if mark else None
     elif isinstance(error, ReaderError):
         line = text.encode("utf-8", "replace").count(b"\n", 0, error.position) + 1
-        reason = f"the character {error.character!r} is not allowed" if error.character else error.reason
+        reason = f"the character U+{error.character:04X} is not allowed"
     return Problem(file, line, "", f"not valid YAML: {shortened(reason)}.")
 
 

@@ -41,8 +41,9 @@ def evaluate(project: Project, experiment: Experiment) -> None:
         "versions": {"genpipe": __version__, "torch": torch.__version__, "numpy": np.__version__},
         "figures": captions,
     }
-    flat = {**scores, **findings.numbers, "parameters": parameters, "how": {**about, **how}}
-    write_json(project.root / paths.scores(experiment.name), flat)
+    figures = {**scores, **findings.numbers, "parameters": parameters}
+    write_json(project.root / paths.metrics(experiment.name), figures)
+    write_json(project.root / paths.scores(experiment.name), {**figures, "how": {**about, **how}})
 
 
 def _scored(

@@ -8,6 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
+from zipfile import BadZipFile
+
+import numpy as np
+
+from genpipe.errors import DataError
 
 
 @contextmanager
@@ -53,3 +58,18 @@ def write_json(path: Path, value: Any) -> None:
 def read_json(path: Path) -> Any:
     """The value in a JSON file."""
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def write_arrays(path: Path, **arrays: np.ndarray) -> None:
+    """Replaces the archive by the arrays; the same arrays give the same bytes."""
+    with whole_file(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+
+
+def read_arrays(path: Path, *names: str) -> list[np.ndarray]:
+    """Some arrays of an archive; pickled objects are not loaded. Raises DataError if it is missing or damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return [archive[name] for name in names]
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        raise DataError(f"{path} cannot be read ({error}). Delete it and run `dvc repro`.") from None

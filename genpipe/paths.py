@@ -51,6 +51,11 @@ def scores(experiment: str) -> Path:
     return SCORES / f"{experiment}.json"
 
 
+def metrics(experiment: str) -> Path:
+    """The figures among the scores, and nothing else: what DVC shows and compares."""
+    return REPORTS / "metrics" / f"{experiment}.json"
+
+
 def curves(experiment: str) -> Path:
     """The training curves of an experiment, a row a logging step."""
     return CURVES / f"{experiment}.csv"

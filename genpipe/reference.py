@@ -12,7 +12,7 @@ from genpipe import paths, registry
 from genpipe.config import Project
 from genpipe.data._storage import SPLITS, Prepared
 from genpipe.errors import DataError
-from genpipe.files import read_json, whole_file, whole_folder, write_json
+from genpipe.files import read_arrays, read_json, whole_folder, write_arrays, write_json
 from genpipe.interfaces import Evidence, Extractor, Real
 from genpipe.modelfiles import accelerator, load_weights, save_weights
 
@@ -37,8 +37,7 @@ def store_reference(classifier: Any, prepared: Prepared, folder: Path) -> Mappin
         save_weights(classifier, temporary / "classifier.safetensors")
         for split in SPLITS:
             seen = classifier.extract(prepared.images(split))
-            with whole_file(temporary / f"{split}.npz") as path, path.open("wb") as file:
-                np.savez(file, features=seen.features, probabilities=seen.probabilities)
+            write_arrays(temporary / f"{split}.npz", features=seen.features, probabilities=seen.probabilities)
         accuracy = float(np.mean(seen.probabilities.argmax(1) == prepared.labels("test")))
         digest = hashlib.sha256((temporary / "classifier.safetensors").read_bytes()).hexdigest()
         described = {"extractor": EXTRACTOR, "extractor_sha256": digest, "extractor_accuracy": accuracy}
@@ -51,14 +50,13 @@ def load_reference(project: Project, name: str) -> Reference:
     folder, prepared = project.root / paths.reference(name), Prepared.open(project.root / paths.data(name))
     try:
         described = read_json(folder / "reference.json")
-        training, held_out = (_evidence(folder, prepared, split) for split in SPLITS)
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError) as error:
         raise DataError(f"{folder} cannot be read ({error}). Delete it and run `dvc repro`.") from None
+    training, held_out = (_evidence(folder, prepared, split) for split in SPLITS)
     classifier = registry.load("extractors", EXTRACTOR)(project.classifier(), prepared.spec)
     load_weights(classifier, folder / "classifier.safetensors")
     return Reference(classifier.to(accelerator()), Real(training, held_out), described)
 
 
 def _evidence(folder: Path, prepared: Prepared, split: str) -> Evidence:
-    with np.load(folder / f"{split}.npz", allow_pickle=False) as seen:
-        return Evidence(prepared.images(split), seen["features"], seen["probabilities"])
+    return Evidence(prepared.images(split), *read_arrays(folder / f"{split}.npz", "features", "probabilities"))

@@ -8,8 +8,8 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from genpipe import paths
-from genpipe.errors import GenpipeError, UsageError
-from genpipe.files import whole_file
+from genpipe.errors import UsageError
+from genpipe.files import read_arrays, whole_file, write_arrays
 from genpipe.interfaces import Generates, Generative
 from genpipe.modelfiles import load_model
 from genpipe.nn.pictures import grid
@@ -31,17 +31,12 @@ def draw(model: Generative, n: int, *, seed: int, batch_size: int = 500) -> UInt
 
 def save_samples(images: UInt8[np.ndarray, "n c h w"], path: Path) -> None:
     """Writes samples as one archive; the same samples give the same bytes."""
-    with whole_file(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, images=images)
+    write_arrays(path, images=images)
 
 
 def load_samples(path: Path) -> UInt8[np.ndarray, "n c h w"]:
-    """The samples in an archive. Raises GenpipeError if it is missing or damaged."""
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return archive["images"]
-    except (OSError, ValueError, KeyError, EOFError) as error:
-        raise GenpipeError(f"the samples in {path} cannot be read ({error}). Delete it and run `dvc repro`.") from None
+    """The samples in an archive. Raises DataError if it is missing or damaged."""
+    return read_arrays(path, "images")[0]
 
 
 def draw_grid(experiment: str, n: int, seed: int, path: Path) -> None:

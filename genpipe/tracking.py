@@ -10,7 +10,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib.metadata import requires
 from pathlib import Path
 from typing import Any
@@ -56,13 +56,14 @@ class Tracker:
     def connect(self) -> tuple[mlflow.MlflowClient, str]:
         """The client and the id of the MLflow experiment; creates the local store under a lock when it is missing."""
         if self._connection is None:
-            mlflow.set_tracking_uri(address())
-            client = mlflow.MlflowClient()
-            if address().startswith("sqlite"):
-                with FileLock(paths.home() / "mlflow.db.lock"):
-                    self._connection = client, _experiment_id(client, paths.tracking_artifacts().as_uri())
-            else:
-                self._connection = client, _experiment_id(client, None)
+            local = address().startswith("sqlite")
+            with FileLock(paths.home() / "mlflow.db.lock") if local else nullcontext():
+                mlflow.set_tracking_uri(address())
+                client = mlflow.MlflowClient()
+                self._connection = (
+                    client,
+                    _experiment_id(client, paths.tracking_artifacts().as_uri() if local else None),
+                )
         return self._connection
 
     @contextmanager
@@ -220,6 +221,10 @@ def _flat(value: Any, path: str = "") -> Iterable[tuple[str, Any]]:
     return [(path, value)]
 
 
+Images = list[list[list[list[int]]]]
+"""uint8 [n c h w], as nested lists."""
+
+
 class Wish(BaseModel):
     """One row of what a served model is asked for."""
 
@@ -236,8 +241,8 @@ class ServedModel(mlflow.pyfunc.PythonModel):  # type: ignore[name-defined]
 
         self.model, _ = load_model(Path(context.artifacts["model"]))
 
-    def predict(self, model_input: list[Wish]) -> Any:
-        """The uint8 images [n c h w] of every wish, as nested lists."""
+    def predict(self, model_input: list[Wish]) -> list[Images]:
+        """The images of every wish."""
         from genpipe.sampling import draw
 
         return [draw(self.model, wish.n, seed=wish.seed).tolist() for wish in model_input]

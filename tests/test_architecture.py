@@ -21,6 +21,7 @@ FLOORS = [
     set(registry.KINDS),
     {"nn"},
     {"interfaces"},
+    {"validation"},
     {"document", "schema"},
     {"files", "paths"},
     {"errors"},
@@ -28,7 +29,18 @@ FLOORS = [
 """From the top down: a room imports from floors below its own; on its own floor too, unless it is an open folder."""
 EXCEPTIONS = {("config", "training"), ("training", "data")}
 """config reads training's knobs, which need no torch; training feeds itself from data."""
-FRAME = {"config", "document", "errors", "files", "interfaces", "modelfiles", "paths", "registry", "schema"}
+FRAME = {
+    "config",
+    "document",
+    "errors",
+    "files",
+    "interfaces",
+    "modelfiles",
+    "paths",
+    "registry",
+    "schema",
+    "validation",
+}
 FRAME |= {"provenance", "reporting", "running", "tracking"}
 """Rooms that no result depends on, so that no stage has to run again when they change."""
 SOURCES = sorted([*ROOT.glob("genpipe/**/*.py"), *ROOT.glob("stages/*.py")])

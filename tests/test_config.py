@@ -44,7 +44,7 @@ def test_an_experiment_is_complete_with_its_defaults(project: Path) -> None:
         (
             "autoencoder: {",
             "autoencodr: {",
-            r"first\.yaml:8: optim\.autoencodr: not a phase.*Did you mean 'autoencoder'",
+            r"first\.yaml:8: optim\.autoencodr: no such phase.*Did you mean 'autoencoder'",
         ),
         ("fid: {}", "fidd: {}", r"first\.yaml:15: evaluate\.metrics\.fidd: .*Did you mean 'fid'"),
         ("extractor: classifier", "extractor: clasifier", r"first\.yaml:12: .*Did you mean 'classifier'"),
@@ -81,6 +81,12 @@ def test_a_mistake_in_a_pipeline(project: Path, old: str, new: str, message: str
         ),
         ("first:", "a/b:", r"params\.yaml:10: experiments\.a/b: the name is not allowed"),
         ("first:", "..:", r"params\.yaml:10: experiments\.\.\.: the name is not allowed"),
+        (
+            "classifier: {lr",
+            "clasifier: {lr",
+            r"params\.yaml:7: reference\.optim\.clasifier: no such phase.*'classifier'",
+        ),
+        ("features: 16", "featrues: 16", r"params\.yaml:5: reference\.model\.featrues: unknown.*'features'"),
         ("seed: 0", "sede: 0", r"params\.yaml:1: sede: unknown key. Did you mean 'seed'"),
     ],
 )

@@ -68,3 +68,28 @@ def test_a_missing_file_and_a_binary_one_are_named(tmp_path: Path) -> None:
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match="cannot be read"):
         document.read(tmp_path / "binary.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: 1\nb: !!int x\n", r"^x\.yaml:2: not valid YAML: 'x' is no int"),
+        ("a: !!int [1]", r"^x\.yaml:1: not valid YAML"),
+        ("a: !!bool maybe", r"^x\.yaml:1: not valid YAML: 'maybe' is no bool"),
+        ("a: 1\nb: !!set {a}\n", r"^x\.yaml:2: b: the tag .*set is not allowed"),
+        ("a: \x9a", r"^x\.yaml:1: not valid YAML: the character U\+009A"),
+        ("a: &a [*a]", r"^x\.yaml:1: the alias \*a stands inside"),
+        ("a:\n " + "[" * 100_000, r"^x\.yaml:2: .* nested at most 50 deep"),
+        ("a: 1\nb: " + "- " * 60 + "1", r"^x\.yaml:2: "),
+    ],
+)
+def test_what_would_end_badly_is_one_error_with_its_line(text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        document.parse(text, "x.yaml")
+    assert "\n" not in str(caught.value)
+
+
+def test_aliases_that_stand_for_a_billion_values_are_refused() -> None:
+    levels = [f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 10)}]" for n in range(1, 10)]
+    with pytest.raises(ConfigError, match=r"x\.yaml:6: at most 100,000 values"):
+        document.parse("\n".join(["l0: &l0 [1]", *levels]), "x.yaml")

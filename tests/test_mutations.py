@@ -104,7 +104,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@settings(max_examples=1500, deadline=3000, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.timeout(60)
+@settings(max_examples=1500, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 @given(texts=projects())
 def test_a_spoiled_project_is_valid_or_one_clear_error(root: Path, texts: tuple[str, str]) -> None:
     for file, text in zip((root / "params.yaml", root / "pipelines" / "first.yaml"), texts, strict=True):

@@ -7,7 +7,7 @@ from genpipe import paths, registry
 from genpipe.composing import _graph
 from genpipe.config import Project
 from genpipe.document import read
-from genpipe.errors import ConfigError, Problem, Unsuitable, nearest
+from genpipe.errors import ConfigError, Problem, Unsuitable
 
 
 def problems(root: Path) -> list[Problem]:
@@ -16,8 +16,7 @@ def problems(root: Path) -> list[Problem]:
         project = Project(root)
     except ConfigError as error:
         return [*error.problems, *_in_every_pipeline(root)]
-    found = list(dict.fromkeys(_of_project(project)))
-    return found or list(_raised(_graph.verify, root, {}))
+    return _raised(project.check) or list(_of_classifier(project)) or _raised(_graph.verify, root, {})
 
 
 def strays(project: Project) -> list[Path]:
@@ -26,33 +25,17 @@ def strays(project: Project) -> list[Path]:
     return [file.relative_to(project.root) for file in found if file.stem not in project.index.experiments]
 
 
-def _of_project(project: Project) -> Iterator[Problem]:
-    yield from _raised(project.check)
-    for name in project.index.datasets:
-        yield from _raised(project.data, name)
-    yield from _raised(project.classifier) or _of_classifier(project)
-
-
 def _of_classifier(project: Project) -> Iterator[Problem]:
-    """What is wrong with the phases under `reference`, or with the classifier for one of the data sets."""
+    """The data sets for which the in-domain classifier cannot be built."""
     import torch
 
-    system, given = registry.load("extractors", "classifier"), project.index.reference.optim
+    system, config = registry.load("extractors", "classifier"), project.classifier()
     for name in project.index.datasets:
-        if _raised(project.data, name):
-            continue
         try:
             with torch.device("meta"):
-                phases = [phase.name for phase in system(project.classifier(), project.data(name).spec()).phases()]
+                system(config, project.data(name).spec())
         except Unsuitable as error:
-            yield project.document.problem(("reference", "model"), f"for the data set {name}: {error}")
-            continue
-        for phase in given:
-            if phase not in phases:
-                message = f"not a phase of the classifier.{nearest(phase, phases)}"
-                yield project.document.problem(("reference", "optim", phase), message)
-        for phase in set(phases) - set(given):
-            yield project.document.problem(("reference", "optim"), f"the phase '{phase}' is missing.")
+            yield project.document.problem(("reference", "model"), f"does not suit the data set {name}: {error}")
 
 
 def _in_every_pipeline(root: Path) -> Iterator[Problem]:

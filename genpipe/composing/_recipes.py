@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from genpipe.composing._editing import source
-from genpipe.config import validated
 from genpipe.document import parse
 from genpipe.errors import UnknownName
 from genpipe.schema import Strict
+from genpipe.validation import validated
 
 FOLDER = Path(__file__).parents[1] / "recipes"
 PROFILES = ("smoke", "laptop", "gpu")

@@ -141,7 +141,7 @@ class _Run:
         if clip := self.optim[phase.name].clip_norm:
             self.device.clip_gradients(phase.module, moving, max_norm=clip, error_if_nonfinite=False)
         moving.step()
-        for name, value in {"loss": loss.detach(), **logs}.items():
+        for name, value in {**logs, "loss": loss.detach()}.items():
             self.pending.setdefault(f"{phase.name}/{name}", []).append(value)
 
     def _freeze_all_but(self, phase: Phase) -> None:

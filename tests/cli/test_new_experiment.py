@@ -56,7 +56,7 @@ def test_twice_is_once(genpipe: Run, contents: Contents) -> None:
     done = genpipe("new-experiment", "fresh", "--recipe", "pca")
     assert done.status == 0
     assert done.out.startswith(
-        "fresh is there, just so: nothing changed.\nfresh: pca on mnist5k, no parameters to train"
+        "fresh is there already, just so: nothing changed.\nfresh: pca on mnist5k, no parameters to train"
     )
     assert contents() == before
 

@@ -1,0 +1,55 @@
+"""Values of a document held to their schemas, and what is wrong with them in the words of whoever wrote the file."""
+
+import json
+import re
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from genpipe.document import Document, KeyPath
+from genpipe.errors import ConfigError, Problem, nearest, shortened
+from genpipe.schema import Strict
+
+
+def examined(schema: type[Strict], value: Any, at: KeyPath, document: Document) -> tuple[Any, list[Problem]]:
+    """A value in its schema or None, and everything that is wrong with it."""
+    try:
+        return schema.model_validate(value), []
+    except ValidationError as error:
+        return None, [_explained(schema, details, at, document) for details in error.errors()]
+
+
+def validated(schema: type[Strict], value: Any, at: KeyPath, document: Document) -> Any:
+    """A value of a document in its schema. Raises ConfigError with everything that is wrong with it."""
+    result, problems = examined(schema, value, at, document)
+    if problems:
+        raise ConfigError(problems)
+    return result
+
+
+def _explained(schema: type[Strict], details: ErrorDetails, at: KeyPath, document: Document) -> Problem:
+    """A pydantic error in the words of the person who wrote the file."""
+    path = (*at, *details["loc"])
+    match details["type"]:
+        case "extra_forbidden":
+            return document.problem(path, f"unknown key.{nearest(str(path[-1]), _fields(schema, details['loc'][:-1]))}")
+        case "missing":
+            return document.problem(path, "the key is missing.")
+        case "invalid_key":
+            return document.problem(path, "a key here must be a word; put it into quotes.")
+        case "string_type" if path[-1] == "[key]":
+            return document.problem(path[:-1], "a key here must be a word; put it into quotes.")
+        case _:
+            given = shortened(json.dumps(details["input"], default=str, ensure_ascii=False))
+            meant = re.sub(r" or instance of \w+", "", details["msg"]).removeprefix("Input ")
+            return document.problem(path, f"{meant}, but {given} is given.")
+
+
+def _fields(schema: Any, loc: tuple[str | int, ...]) -> list[str]:
+    """The keys that are allowed at a place of a schema."""
+    for part in loc:
+        annotation = schema.model_fields[part].annotation if part in getattr(schema, "model_fields", {}) else None
+        inner = [a for a in getattr(annotation, "__args__", ()) if hasattr(a, "model_fields")]
+        schema = annotation if hasattr(annotation, "model_fields") else inner[0] if inner else schema
+    return list(getattr(schema, "model_fields", {}))

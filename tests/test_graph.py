@@ -1,0 +1,186 @@
+"""The whole graph at smoke size, in a folder with a space in its name: which stages run after which edit."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PARAMS = """\
+seed: 0
+datasets:
+  tiny: {source: digits, size: 8, fit: crop, test_images: 360}
+reference:
+  model: {channels: [8, 16], features: 16}
+  optim:
+    classifier: {lr: 0.01}
+  train: {steps: 60, batch_size: 64}
+experiments: {}
+"""
+FLAT = [
+    *("model.body=mlp", "model.widths=[16]", "sample.images=60", "sample.batch_size=60"),
+    *("evaluate.metrics.inception_score.splits=2", "train.average_halflife_images=null"),
+]
+
+pytestmark = [pytest.mark.graph, pytest.mark.timeout(600)]
+
+
+class Graph:
+    """A clone of this repository with two small experiments."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        bin_folder = str(Path(sys.executable).parent)
+        self.environment = {
+            **{k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW", "DVC_", "GIT_"))},
+            "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(root),
+            "GIT_CONFIG_GLOBAL": os.devnull,
+        }
+
+    def run(self, *words: str, status: int = 0) -> str:
+        """What a command prints, both streams."""
+        done = subprocess.run(
+            words, cwd=self.root, env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        assert done.returncode == status, done.stdout
+        assert "Traceback" not in done.stdout, done.stdout
+        return done.stdout
+
+    def repro(self, *words: str, status: int = 0) -> set[str]:
+        """The stages that `dvc repro` runs."""
+        return set(re.findall(r"Running stage '(\S+)'", self.run("dvc", "repro", *words, status=status)))
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        text = (self.root / file).read_text()
+        assert old in text, f"{file} has no {old}"
+        (self.root / file).write_text(text.replace(old, new))
+
+    def scores(self, name: str) -> dict:
+        return json.loads((self.root / f"reports/scores/{name}.json").read_text())
+
+
+def stages(name: str, *which: str) -> set[str]:
+    return {f"{stage}@{name}" for stage in which or ("train", "sample", "evaluate")}
+
+
+@pytest.fixture(scope="module")
+def graph(tmp_path_factory: pytest.TempPathFactory) -> Graph:
+    """The graph after its first run."""
+    made = Graph(tmp_path_factory.mktemp("graph") / "a folder")
+    made.root.mkdir()
+    for name in ("genpipe", "stages"):
+        shutil.copytree(ROOT / name, made.root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("dvc.yaml", ".gitignore"):
+        shutil.copy(ROOT / name, made.root)
+    (made.root / "params.yaml").write_text(PARAMS)
+    made.run("git", "init", "-q")
+    made.run("dvc", "init", "-q")
+    genpipe = (sys.executable, "-m", "genpipe.cli")
+    for name, recipe in (("one", "vae"), ("two", "gan")):
+        sets = [f"--set={s}" for s in FLAT if recipe == "vae" or "body" not in s]
+        made.run(*genpipe, "new-experiment", name, "--recipe", recipe, "--data", "tiny", "--profile", "smoke", *sets)
+    ran = made.repro()
+    assert ran == {"check", "prepare@tiny", "reference@tiny", "report"} | stages("one") | stages("two")
+    made.run("git", "add", "-A")
+    made.run("git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "first")
+    return made
+
+
+def test_everything_is_there_after_the_first_run(graph: Graph) -> None:
+    for name in ("one", "two"):
+        scores = graph.scores(name)
+        how = scores["how"]["fid_classifier"]
+        assert scores["fid_classifier"] > how["real"] > 0
+        assert (how["fake_images"], how["training_images"]) == (60, 1437)
+        assert {type(v) for k, v in scores.items() if k != "how"} <= {int, float}
+        assert (graph.root / f"reports/figures/{name}/sample_grid.png").exists()
+        assert (graph.root / f"reports/curves/{name}.csv").read_text().startswith("step,")
+    page = (graph.root / "reports/index.html").read_text()
+    assert "one" in page
+    assert "two" in page
+    assert (graph.root / "reports/leaderboard.csv").read_text().splitlines()[1].startswith("tiny,real-held-out,")
+    assert graph.run("git", "status", "--porcelain") == "", "a run leaves nothing that git asks about"
+
+
+def test_nothing_runs_twice(graph: Graph) -> None:
+    assert graph.repro() == set()
+
+
+def test_a_sampling_knob_never_retrains(graph: Graph) -> None:
+    graph.edit("pipelines/one.yaml", "  images: 60", "  images: 80")
+    assert graph.repro() == {"check", "report"} | stages("one", "sample", "evaluate")
+    assert graph.scores("one")["how"]["fid_classifier"]["fake_images"] == 80
+
+
+def test_the_code_of_one_system_leaves_the_others_alone(graph: Graph) -> None:
+    graph.edit("genpipe/models/gan.py", "nn.LeakyReLU(0.2)", "nn.LeakyReLU(0.3)")
+    assert graph.repro() == {"report"} | stages("two")
+
+
+def test_a_new_system_file_runs_nothing(graph: Graph) -> None:
+    shutil.copy(graph.root / "genpipe/models/gan.py", graph.root / "genpipe/models/another.py")
+    assert graph.repro() == set()
+    (graph.root / "genpipe/models/another.py").unlink()
+
+
+def test_the_same_seed_gives_the_same_bytes(graph: Graph) -> None:
+    files = ["runs/one/model/model.safetensors", "runs/one/samples.npz", "reports/scores/one.json"]
+    before = [(graph.root / file).read_bytes() for file in files]
+    assert stages("one") <= graph.repro("-f", "-s", "train@one", "sample@one", "evaluate@one")
+    assert [(graph.root / file).read_bytes() for file in files] == before
+
+
+def test_a_mistake_stops_everything_before_any_training(graph: Graph) -> None:
+    graph.edit("pipelines/one.yaml", "latent_dim:", "latent_dmi:")
+    graph.edit("pipelines/two.yaml", "lr: 2.0e-4", "lr: 3.0e-4")
+    said = graph.run("dvc", "repro", status=255)
+    assert re.search(
+        r"error: pipelines/one\.yaml:\d+: model\.latent_dmi: unknown key\. Did you mean 'latent_dim'", said
+    )
+    assert "train@" not in said.replace("train@one' didn't", "")
+    graph.run("git", "checkout", "-q", "pipelines/two.yaml")
+    graph.edit("pipelines/one.yaml", "latent_dmi:", "latent_dim:")
+
+
+def test_dvc_shows_figures_and_their_differences(graph: Graph) -> None:
+    shown = json.loads(graph.run("dvc", "metrics", "show", "--json"))
+    figures = shown[""]["data"]["reports/metrics/one.json"]["data"]
+    assert figures == {k: v for k, v in graph.scores("one").items() if k != "how"}
+    difference = graph.run("dvc", "metrics", "diff")
+    assert re.search(r"reports/metrics/one\.json +fid_classifier", difference)
+    assert "one.csv" in graph.run("dvc", "plots", "show", "--json")
+
+
+def test_an_experiment_of_dvc_turns_a_knob_and_is_listed(graph: Graph) -> None:
+    graph.run("git", "add", "-A")
+    graph.run("git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "second")
+    said = graph.run("dvc", "exp", "run", "-n", "wide", "-S", "pipelines/one.yaml:model.latent_dim=5")
+    assert "Running stage 'train@one'" in said
+    assert "Running stage 'train@two'" not in said
+    assert "latent_dim: 5" in (graph.root / "pipelines/one.yaml").read_text()
+    assert "wide" in graph.run("dvc", "exp", "show", "--csv")
+
+
+def test_mlflow_holds_a_run_for_each_result(graph: Graph) -> None:
+    import mlflow
+
+    client = mlflow.MlflowClient(f"sqlite:///{graph.root}/mlflow.db")
+    folder = client.get_experiment_by_name("genpipe").experiment_id
+    runs = client.search_runs([folder])
+    scores = graph.scores("one")
+    mine = next(r for r in runs if r.data.tags["genpipe.key"] == scores["how"]["key"])
+    assert mine.info.run_name == "one"
+    assert mine.data.metrics["fid_classifier"] == pytest.approx(scores["fid_classifier"])
+    assert mine.data.params["model.latent_dim"] == "5"
+    assert {"mlflow.source.git.commit", "dvc.data_md5", "git.dirty"} <= mine.data.tags.keys()
+    assert len(client.get_metric_history(mine.info.run_id, "autoencoder/loss")) == 2
+    names = {a.path for a in client.list_artifacts(mine.info.run_id)}
+    assert {"figures", "scores.json"} <= names
+    keys = [r.data.tags["genpipe.key"] for r in runs]
+    assert len(keys) == len(set(keys)), "one run for each experiment, not one for each stage"

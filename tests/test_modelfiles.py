@@ -1,0 +1,86 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from genpipe import registry
+from genpipe.errors import CheckpointError, GenpipeError, UsageError
+from genpipe.interfaces import Generative, ImageSpec
+from genpipe.modelfiles import load_model, save_model
+from genpipe.sampling import draw, load_samples, save_samples
+
+SPEC = ImageSpec(1, 8, 8, ("a", "b"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    system = registry.load("models", "vae")
+    config = system.Config(body="mlp", widths=[8], latent_dim=3)
+    save_model(system(config, SPEC), "vae", config, SPEC, tmp_path / "model")
+    return tmp_path / "model"
+
+
+def test_a_model_comes_back_as_it_was_in_evaluation_mode(folder: Path) -> None:
+    model, spec = load_model(folder)
+    again, _ = load_model(folder)
+    assert spec == SPEC
+    assert not model.training
+    assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), again.state_dict().values(), strict=True))
+    assert model.config.latent_dim == 3
+
+
+def test_the_same_model_is_the_same_bytes(folder: Path, tmp_path: Path) -> None:
+    model, spec = load_model(folder)
+    save_model(model, "vae", model.config, spec, tmp_path / "again")
+    for name in ("model.safetensors", "model.json"):
+        assert (folder / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut", "other", "json", "knob"])
+def test_what_is_damaged_is_named_with_the_remedy(folder: Path, damage: str) -> None:
+    weights, description = folder / "model.safetensors", folder / "model.json"
+    if damage == "missing":
+        description.unlink()
+    elif damage == "cut":
+        weights.write_bytes(weights.read_bytes()[:100])
+    elif damage == "json":
+        description.write_text("{")
+    else:
+        said = json.loads(description.read_text())
+        said["config"] |= {"latent_dim": 9} if damage == "other" else {"latent_dmi": 3}
+        description.write_text(json.dumps(said))
+    with pytest.raises(CheckpointError, match=r"model"):
+        load_model(folder)
+
+
+def test_samples_depend_on_the_seed_and_not_on_the_batches_of_a_full_draw(folder: Path) -> None:
+    model, _ = load_model(folder)
+    assert (draw(model, 7, seed=1) == draw(model, 7, seed=1)).all()
+    assert (draw(model, 7, seed=1) != draw(model, 7, seed=2)).any()
+    assert draw(model, 7, seed=1, batch_size=3).shape == (7, 1, 8, 8)
+
+
+def test_who_cannot_draw_says_so() -> None:
+    class Mute(Generative):
+        def __init__(self) -> None:
+            torch.nn.Module.__init__(self)
+
+        def phases(self) -> list:
+            return []
+
+    with pytest.raises(UsageError, match="Mute draws no samples"):
+        draw(Mute(), 1, seed=0)
+
+
+def test_samples_come_back_and_damage_is_named(folder: Path, tmp_path: Path) -> None:
+    model, _ = load_model(folder)
+    images, path = draw(model, 5, seed=0), tmp_path / "samples.npz"
+    save_samples(images, path)
+    first = path.read_bytes()
+    save_samples(images, path)
+    assert path.read_bytes() == first
+    assert (load_samples(path) == images).all()
+    path.write_bytes(first[: len(first) // 2])
+    with pytest.raises(GenpipeError, match=r"samples\.npz cannot be read"):
+        load_samples(path)

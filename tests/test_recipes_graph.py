@@ -1,0 +1,89 @@
+"""The smoke profile of every recipe, as it stands, through the whole graph; a new recipe needs no word here."""
+
+import csv
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from genpipe.composing import Wish, plan, recipes
+from genpipe.config import Project
+
+ROOT = Path(__file__).parents[1]
+INDEX = """\
+seed: 0
+datasets:
+  tiny: {source: digits, size: SIZE, fit: pad}
+reference:
+  model: {channels: [8, 16], features: 16}
+  optim:
+    classifier: {lr: 0.01}
+  train: {steps: 60, batch_size: 64}
+experiments: {}
+"""
+SIZE = 8
+"""The least at which every system can be built."""
+
+pytestmark = [pytest.mark.graph, pytest.mark.timeout(600)]
+
+
+def run(root: Path, *words: str) -> str:
+    """What a command prints, both streams."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW", "DVC_", "GIT_"))}
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    environment["PYTHONPATH"] = str(ROOT)
+    done = subprocess.run(
+        words, cwd=root, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def stages_run(root: Path) -> set[str]:
+    return set(re.findall(r"Running stage '(\S+)'", run(root, "dvc", "repro")))
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with one small experiment of every recipe, called like it, after its first run."""
+    root: Path = tmp_path_factory.mktemp("recipes")
+    for name in ("genpipe", "stages"):
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("dvc.yaml", ".gitignore"):
+        shutil.copy(ROOT / name, root)
+    (root / "params.yaml").write_text(INDEX.replace("SIZE", str(SIZE)))
+    run(root, "git", "init", "-q")
+    run(root, "dvc", "init", "-q")
+    for name in recipes.names():
+        plan(Project(root), Wish(name, name, data="tiny", profile="smoke")).write()
+    own = {f"{stage}@{name}" for name in recipes.names() for stage in ("train", "sample", "evaluate")}
+    assert stages_run(root) == {"check", "prepare@tiny", "reference@tiny", "report"} | own
+    return root
+
+
+@pytest.mark.parametrize("name", recipes.names())
+def test_a_recipe_ends_with_scores_curves_and_pictures(root: Path, name: str) -> None:
+    experiment = Project(root).experiment(name)
+    scores = json.loads((root / "reports" / "scores" / f"{name}.json").read_text())
+    of_metrics = {made["metric"] for made in scores["how"].values() if isinstance(made, dict) and "metric" in made}
+    assert of_metrics == set(experiment.metrics)
+    pictures = {file.stem for file in (root / "reports" / "figures" / name).glob("*.png")}
+    assert pictures >= set(experiment.analyses)
+    with (root / "reports" / "curves" / f"{name}.csv").open() as file:
+        steps = [int(row["step"]) for row in csv.DictReader(file)]
+    train = experiment.knobs.train
+    assert steps == list(range(train.log_every_steps, train.steps + 1, train.log_every_steps))
+
+
+def test_all_recipes_are_in_the_report(root: Path) -> None:
+    rows = (root / "reports" / "leaderboard.csv").read_text()
+    assert all(f",{name}," in rows for name in recipes.names())
+
+
+def test_nothing_runs_twice(root: Path) -> None:
+    assert stages_run(root) == set()

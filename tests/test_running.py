@@ -1,0 +1,66 @@
+import errno
+import json
+from pathlib import Path
+
+import pytest
+
+from genpipe import paths
+from genpipe.errors import DataError
+from genpipe.running import guarded, stage
+from genpipe.running.progress import progress
+from genpipe.training.loop import Moment
+
+
+def raising(error: BaseException):
+    def run(*_: object) -> None:
+        raise error
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "message"),
+    [
+        (DataError("the set is broken."), 1, "error: the set is broken.\n"),
+        (OSError(errno.ENOSPC, "No space left", "a.npy"), 1, "error: the disk is full (a.npy)"),
+        (PermissionError(errno.EACCES, "Permission denied", "a.npy"), 1, "error: a.npy: Permission denied.\n"),
+        (KeyboardInterrupt(), 130, "stopped.\n"),
+    ],
+)
+def test_a_person_s_mistake_is_one_message(capsys, error: BaseException, status: int, message: str) -> None:
+    assert guarded(raising(error)) == status
+    assert capsys.readouterr().err.startswith(message)
+
+
+def test_a_mistake_of_ours_keeps_its_traceback() -> None:
+    with pytest.raises(ZeroDivisionError):
+        guarded(raising(ZeroDivisionError()))
+
+
+def test_a_stage_notes_its_time_and_facts(project: Path) -> None:
+    with pytest.raises(SystemExit) as end:
+        stage("train", lambda name: {"said": name}, ["first"])
+    assert end.value.code == 0
+    timing = json.loads((project / paths.timing("train", "first")).read_text())
+    assert timing["facts"] == {"said": "first"}
+    assert timing["wall_sec"] >= 0
+
+
+def test_a_stage_that_fails_notes_nothing(project: Path, capsys) -> None:
+    with pytest.raises(SystemExit) as end:
+        stage("train", raising(DataError("no.")), ["first"])
+    assert end.value.code == 1
+    assert not (project / paths.TIMINGS).exists()
+    with pytest.raises(SystemExit) as end:
+        stage("train", lambda _: None, [])
+    assert end.value.code == 2
+    assert "takes one name" in capsys.readouterr().err
+
+
+def test_without_a_terminal_progress_is_a_few_lines(capsys) -> None:
+    with progress("vae") as shown:
+        for step in range(1, 101):
+            shown(Moment(step, 100, {"step": float(step), "autoencoder/loss": 1.5, "autoencoder/kl": 2.0}, 1234.5))
+    lines = capsys.readouterr().out.splitlines()
+    assert 8 <= len(lines) <= 11
+    assert lines[-1] == "vae: step 100/100  1,234 images/s  autoencoder 1.5"

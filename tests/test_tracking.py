@@ -1,0 +1,152 @@
+"""Runs in MLflow: found, continued, remade, and never needed."""
+
+import time
+import warnings
+from pathlib import Path
+
+import mlflow
+import pytest
+
+from genpipe import config, paths, registry
+from genpipe.data._preparing import prepare
+from genpipe.evaluation import evaluate
+from genpipe.files import read_json
+from genpipe.modelfiles import load_model
+from genpipe.sampling import draw, save_samples
+from genpipe.tracking import Tracker, address
+from genpipe.training.experiment import train
+from genpipe.training.loop import Moment
+from genpipe.training.reference import make_reference
+
+
+@pytest.fixture
+def prepared(project: Path) -> config.Project:
+    """The project with its data prepared."""
+    opened = config.load()
+    data = opened.data("tiny")
+    source = registry.load("data", data.common.source)(data.source)
+    prepare(source, size=8, fit="crop", seed=0, folder=project / paths.data("tiny"))
+    return opened
+
+
+def client() -> mlflow.MlflowClient:
+    return mlflow.MlflowClient(address())
+
+
+def runs() -> list[mlflow.entities.Run]:
+    return client().search_runs([client().get_experiment_by_name("genpipe").experiment_id])
+
+
+def trained(opened: config.Project) -> None:
+    experiment = opened.experiment("first")
+    with Tracker(opened).training(experiment) as tracked:
+        train(opened, experiment, [tracked])
+
+
+def finished(opened: config.Project) -> None:
+    """Scores and pictures, as the later stages make them."""
+    experiment = opened.experiment("first")
+    make_reference(opened, "tiny")
+    model, _ = load_model(paths.model("first"))
+    save_samples(draw(model, 60, seed=0), paths.samples("first"))
+    evaluate(opened, experiment)
+
+
+def test_the_store_is_in_the_root_also_from_a_temporary_workspace(project: Path, monkeypatch, tmp_path: Path) -> None:
+    assert address() == f"sqlite:///{project}/mlflow.db"
+    monkeypatch.setenv("DVC_ROOT", "/elsewhere")
+    assert address() == "sqlite:////elsewhere/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://localhost:1")
+    assert address() == "http://localhost:1"
+
+
+def test_a_training_is_one_finished_run_with_its_curves_and_a_model_that_serves(prepared: config.Project) -> None:
+    trained(prepared)
+    (run,) = runs()
+    assert (run.info.run_name, run.info.status) == ("first", "FINISHED")
+    assert run.data.params["optim.autoencoder.lr"] == "0.01"
+    assert run.data.params["model.kl_weight"] == "1.0", "defaults count too"
+    curve = client().get_metric_history(run.info.run_id, "autoencoder/loss")
+    assert [m.step for m in curve] == [2, 4, 6]
+    served = mlflow.pyfunc.load_model(f"runs:/{run.info.run_id}/model")
+    images = served.predict([{"n": 3, "seed": 5}])[0]
+    model, _ = load_model(paths.model("first"))
+    assert images == draw(model, 3, seed=5).tolist()
+
+
+def test_a_training_that_is_stopped_goes_on_in_its_run_and_logs_no_step_twice(prepared: config.Project) -> None:
+    experiment = prepared.experiment("first")
+
+    def stop(moment: Moment) -> None:
+        if moment.step == 4:
+            raise KeyboardInterrupt
+
+    tracker = Tracker(prepared)
+    with pytest.raises(KeyboardInterrupt), tracker.training(experiment) as tracked:
+        train(prepared, experiment, [tracked, stop])
+    (run,) = runs()
+    assert run.info.status == "KILLED"
+    trained(prepared)
+    (again,) = runs()
+    assert (again.info.run_id, again.info.status) == (run.info.run_id, "FINISHED")
+    curve = client().get_metric_history(run.info.run_id, "autoencoder/loss")
+    assert [m.step for m in curve] == [2, 4, 6]
+
+
+def test_scores_and_pictures_join_the_run_and_a_lost_run_is_remade_from_files(prepared: config.Project) -> None:
+    trained(prepared)
+    finished(prepared)
+    experiment = prepared.experiment("first")
+    Tracker(prepared).mirror(experiment)
+    (run,) = runs()
+    scores = read_json(paths.scores("first"))
+    assert run.data.metrics["fid_classifier"] == scores["fid_classifier"]
+    assert {a.path for a in client().list_artifacts(run.info.run_id, "figures")} == {"figures/sample_grid.png"}
+    client().delete_run(run.info.run_id)
+    Tracker(prepared).mirror_all()
+    (remade,) = runs()
+    assert remade.info.run_id != run.info.run_id
+    assert remade.data.params == run.data.params
+    assert remade.data.metrics["fid_classifier"] == scores["fid_classifier"]
+    curve = client().get_metric_history(remade.info.run_id, "autoencoder/loss")
+    assert [m.step for m in curve] == [2, 4, 6]
+    Tracker(prepared).mirror_all()
+    assert len(runs()) == 1
+
+
+def test_results_of_an_older_yaml_are_not_shown_as_those_of_a_newer_one(prepared: config.Project) -> None:
+    trained(prepared)
+    finished(prepared)
+    file = Path("pipelines/first.yaml")
+    file.write_text(file.read_text().replace("latent_dim: 4", "latent_dim: 3"))
+    Tracker(config.load()).mirror_all()
+    assert [run.data.params["model.latent_dim"] for run in runs()] == ["4"]
+
+
+@pytest.fixture
+def no_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+
+
+@pytest.mark.usefixtures("no_server")
+def test_a_server_that_is_down_costs_one_warning_and_no_training(prepared: config.Project) -> None:
+    start = time.perf_counter()
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        trained(prepared)
+    ours = [str(w.message) for w in told if "MLflow at" in str(w.message)]
+    assert len(ours) == 1
+    assert "http://127.0.0.1:9 is left out" in ours[0]
+    assert paths.model("first").exists()
+    assert time.perf_counter() - start < 30
+
+
+def test_many_processes_may_open_a_new_store_at_once(prepared: config.Project) -> None:
+    import subprocess
+    import sys
+
+    code = "from genpipe import config, tracking; tracking.Tracker(config.load()).connect()"
+    processes = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    errors = [p.communicate(timeout=120)[1] for p in processes]
+    assert [p.returncode for p in processes] == [0, 0, 0], errors
+    assert len(client().search_experiments(filter_string="name = 'genpipe'")) == 1
