@@ -142,9 +142,15 @@ class Project:
             raise UnknownName(name, f"data set in {paths.INDEX}", self.index.datasets)
         at, given = ("datasets", name), dict(self.index.datasets[name])
         mine = {k: given.pop(k) for k in list(given) if k in Dataset.model_fields}
-        common: Dataset = validated(Dataset, mine, at, self.document)
-        source = self._load("data", common.source, (*at, "source"), self.document)
-        return Data(name, self.index.seed, common, validated(source.Config, given, at, self.document))
+        common, problems = examined(Dataset, mine, at, self.document)
+        source = None
+        if isinstance(mine.get("source"), str):
+            schema = self._load("data", mine["source"], (*at, "source"), self.document).Config
+            source, more = examined(schema, given, at, self.document)
+            problems += more
+        if problems or source is None:
+            raise ConfigError(problems)
+        return Data(name, self.index.seed, common, source)
 
     def classifier(self) -> Strict:
         """The configuration of the in-domain classifier. Raises ConfigError."""
@@ -166,17 +172,16 @@ class Project:
     def compose(self, name: str, model_name: str, system: Any, data: Data, document: Document) -> Experiment:
         """An experiment from its parts. Raises ConfigError with everything that is wrong in the document."""
         knobs, problems = examined(Knobs, document.value, (), document)
-        if knobs is None:
-            raise ConfigError(problems)
-        model, more = examined(system.Config, knobs.model, ("model",), document)
-        metrics, wrong = self._named("metrics", knobs.evaluate.metrics, ("evaluate", "metrics"), document)
-        analyses, wrong_too = self._named("analyses", knobs.analyses, ("analyses",), document)
-        problems += more + wrong + wrong_too + self._extractor(knobs, document)
-        problems += _capability_problems(system, model_name, analyses, document)
+        model, more = examined(system.Config, document.mapping("model"), ("model",), document)
+        metrics, wrong = self._named("metrics", ("evaluate", "metrics"), document)
+        analyses, wrong_too = self._named("analyses", ("analyses",), document)
+        problems += more + wrong + wrong_too + _capability_problems(system, model_name, analyses, document)
+        if knobs is not None:
+            problems += self._extractor(knobs, document)
         if not problems:
             problems += _optim_problems(system, model, data, knobs, document)
         if problems:
-            raise ConfigError(problems)
+            raise ConfigError(dict.fromkeys(problems))
         return Experiment(name, model_name, data, knobs, model, metrics, analyses)
 
     def check(self) -> list[Experiment]:
@@ -205,15 +210,13 @@ class Project:
         given = knobs.evaluate.extractor
         return [document.problem(("evaluate", "extractor"), f"'{given}' does not exist.{nearest(given, available)}")]
 
-    def _named(
-        self, kind: str, given: Mapping[str, Any], at: KeyPath, document: Document
-    ) -> tuple[dict[str, Any], list[Problem]]:
+    def _named(self, kind: str, at: KeyPath, document: Document) -> tuple[dict[str, Any], list[Problem]]:
         """The validated Config of each named part of an open folder, and what is wrong."""
         configs: dict[str, Any] = {}
         problems: list[Problem] = []
-        for name, values in given.items():
+        for name, values in document.mapping(*at).items():
             try:
-                part = self._load(kind, name, (*at, name), document)
+                part = self._load(kind, str(name), (*at, name), document)
             except ConfigError as error:
                 problems += error.problems
                 continue

@@ -60,6 +60,13 @@ class Document:
     value: Any
     lines: dict[KeyPath, int] = field(default_factory=dict)
 
+    def mapping(self, *path: str | int) -> dict[Any, Any]:
+        """The mapping at a path; empty if there is none."""
+        value = self.value
+        for key in path:
+            value = value.get(key) if isinstance(value, dict) else None
+        return value if isinstance(value, dict) else {}
+
     def line(self, path: KeyPath) -> int | None:
         """The line of the value at a path, or of the nearest thing around it that exists."""
         while path and path not in self.lines:

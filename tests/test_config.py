@@ -104,6 +104,17 @@ def test_all_that_is_wrong_is_said_at_once(project: Path) -> None:
     assert [problem.line for problem in caught.value.problems] == [6, 15]
 
 
+def test_a_mistake_in_one_section_hides_none_in_another(project: Path) -> None:
+    file = project / "pipelines/first.yaml"
+    for old, new in (("steps: 6", "stepz: 6"), ("latent_dim: 4", "latent_dmi: 4"), ("splits: 2", "splits: 0")):
+        change(file, old, new)
+    with pytest.raises(ConfigError) as caught:
+        config.load().check()
+    assert [problem.key for problem in caught.value.problems] == [
+        *("model.latent_dmi", "train.steps", "train.stepz", "evaluate.metrics.inception_score.splits")
+    ]
+
+
 def test_a_system_that_cannot_be_built_for_the_images(project: Path) -> None:
     change(project / "pipelines/first.yaml", "body: mlp", "body: conv")
     change(project / "pipelines/first.yaml", "widths: [32]", "widths: [4, 4, 4, 4]")
