@@ -1,0 +1,97 @@
+"""The questions of new-experiment, asked through a terminal of the system's own."""
+
+import os
+import pty
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from genpipe.config import Project
+
+REPOSITORY = Path(__file__).parents[2]
+Contents = Callable[[], dict[str, str]]
+
+
+class Terminal:
+    """A command with a person before it."""
+
+    def __init__(self, root: Path) -> None:
+        self.master, other = pty.openpty()
+        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}
+        code = "from genpipe.cli import main; main()"
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", code, "new-experiment"],
+            cwd=root,
+            env=environment,
+            preexec_fn=lambda: os.login_tty(other),  # so that control-c reaches it
+        )
+        os.close(other)
+
+    def until(self, prompt: str, limit_sec: float = 60) -> str:
+        """What is shown up to a prompt, or, without one, to the end."""
+        shown, end = "", time.monotonic() + limit_sec
+        while time.monotonic() < end:
+            if prompt and prompt in shown:
+                return shown
+            if select.select([self.master], [], [], 0.1)[0]:
+                try:
+                    shown += os.read(self.master, 4096).decode("utf-8", "replace").replace("\r\n", "\n")
+                except OSError:  # the other end is closed
+                    return shown
+        raise AssertionError(f"'{prompt}' did not come: {shown}")
+
+    def answer(self, prompt: str, text: str) -> str:
+        """Waits for a prompt, and types an answer; what was shown up to there."""
+        shown = self.until(prompt)
+        os.write(self.master, text.encode())
+        return shown
+
+
+@pytest.fixture
+def terminal(small_project: Path) -> Iterator[Terminal]:
+    asked = Terminal(small_project)
+    yield asked
+    asked.process.kill()
+    asked.process.wait()
+    os.close(asked.master)
+
+
+def test_it_asks_lists_the_choices_and_shows_the_command(terminal: Terminal, small_project: Path) -> None:
+    shown = terminal.answer("Number or name: ", "vea\n")
+    assert "1  ae     Deep autoencoder" in shown
+    assert "Did you mean 'vae'?" in terminal.answer("Number or name: ", "5\n")
+    assert "1  mnist5k  source mnist5k, size 32, fit pad" in terminal.answer("name [mnist5k]: ", "\n")
+    assert "2  laptop  minutes; its training took 25 s on two cores" in terminal.answer("name [laptop]: ", "smoke\n")
+    terminal.answer("What to call it? [vae-2]: ", "vae\n")
+    assert "pipelines/vae.yaml would be overwritten" in terminal.answer("call it? [vae-2]: ", "wide\n")
+    terminal.answer("path=value: ", "?\n")
+    assert "  latent_dim: 8                    # numbers in a code" in terminal.answer("path=value: ", "model.body=x\n")
+    assert "should be 'mlp' or 'conv'" in terminal.answer("path=value: ", "train.steps=5\n")
+    terminal.answer("path=value: ", "\n")
+    terminal.answer("With how many seeds? [1]: ", "none\n")
+    assert "'none' is no whole number" in terminal.answer("seeds? [1]: ", "2\n")
+    assert "+    wide-seed-0: {model: vae, data: mnist5k}" in terminal.answer("Write this? [Y/n]: ", "\n")
+    end = terminal.until("")
+    assert "Next: dvc repro" in end
+    command = "genpipe new-experiment wide --recipe vae --profile smoke --set train.steps=5 --seeds 2"
+    assert f"The same again: {command}" in end
+    assert terminal.process.wait(10) == 0
+    assert Project(small_project).experiment("wide-seed-1").knobs.train.steps == 5
+
+
+@pytest.mark.parametrize("way", ["no", "control-c", "control-d"])
+def test_whoever_stops_has_changed_nothing(terminal: Terminal, contents: Contents, way: str) -> None:
+    before = contents()
+    terminal.answer("Number or name: ", "pca\n" if way == "no" else {"control-c": "\x03", "control-d": "\x04"}[way])
+    if way == "no":
+        for prompt in ("name [mnist5k]: ", "name [laptop]: ", "call it? [pca]: ", "path=value: ", "seeds? [1]: "):
+            terminal.answer(prompt, "\n")
+        terminal.answer("Write this? [Y/n]: ", "n\n")
+    assert "Traceback" not in terminal.until("")
+    assert terminal.process.wait(10) != 0
+    assert contents() == before
