@@ -6,7 +6,7 @@ from typing import Any
 
 from genpipe.errors import GenpipeError
 
-FOLLOWS = "follows what is stale before it"
+FOLLOWS, NEW = "follows what is stale before it", "has never run"
 Stale = Mapping[str, list[str]]
 """The stages that the next `dvc repro` would run, in order, each with the reasons."""
 
@@ -32,7 +32,8 @@ def _in_order(graph: Any, last: Any, changed: Mapping[str, Any]) -> Iterator[tup
     own = {name: why for name, why in changed.items() if name != "check"}
     for stage in dfs_postorder_nodes(graph, last):
         if stage.addressing in own:
-            yield stage.addressing, list(_reasons(own[stage.addressing]))
+            known = any(dependency.hash_info for dependency in stage.deps)
+            yield stage.addressing, list(_reasons(own[stage.addressing])) if known else [NEW]
         elif any(before.addressing in own for before in descendants(graph, stage)):
             yield stage.addressing, [FOLLOWS]
 

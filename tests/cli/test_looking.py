@@ -1,4 +1,5 @@
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -84,8 +85,8 @@ def test_show_tells_which_stages_are_stale(genpipe: Run, small_project: Path) ->
     own = ["train@vae", "sample@vae", "evaluate@vae"]
     assert set(own) <= set(stale) <= {*own, "prepare@mnist5k", "reference@mnist5k"}
     assert [stage for stage in stale if stage in own] == own
-    assert "runs/vae/model deleted" in stale["sample@vae"]
-    assert "#   train@vae" in genpipe("show", "vae").out
+    assert stale["sample@vae"] == ["has never run"]
+    assert re.search(r"#   train@vae +has never run\n", genpipe("show", "vae").out)
 
 
 @pytest.mark.parametrize("name", ["vea", "../vae"])
