@@ -35,7 +35,8 @@ class Sample(Strict):
 class Evaluate(Strict):
     """Which scores, on which features."""
 
-    extractor: str = "classifier"
+    extractor: Literal["classifier"] = "classifier"
+    """The in-domain classifier of the data set, which `reference` trains."""
     metrics: dict[str, dict[str, Any]]
 
 
@@ -171,7 +172,7 @@ class Project:
         model, more = examined(system.Config, knobs.model, ("model",), document)
         metrics, wrong = self._named("metrics", knobs.evaluate.metrics, ("evaluate", "metrics"), document)
         analyses, wrong_too = self._named("analyses", knobs.analyses, ("analyses",), document)
-        problems += more + wrong + wrong_too + self._extractor(knobs, document)
+        problems += more + wrong + wrong_too
         problems += _capability_problems(system, model_name, analyses, document)
         if not problems:
             problems += _optim_problems(system, model, data, knobs, document)
@@ -197,13 +198,6 @@ class Project:
         reference, schema = self.index.reference, registry.load("extractors", "classifier").Config
         _, problems = examined(schema, reference.model, ("reference", "model"), self.document)
         return problems + _phase_problems(["classifier"], reference.optim, ("reference", "optim"), self.document)
-
-    def _extractor(self, knobs: Knobs, document: Document) -> list[Problem]:
-        available = registry.names("extractors")
-        if knobs.evaluate.extractor in available:
-            return []
-        given = knobs.evaluate.extractor
-        return [document.problem(("evaluate", "extractor"), f"'{given}' does not exist.{nearest(given, available)}")]
 
     def _named(
         self, kind: str, given: Mapping[str, Any], at: KeyPath, document: Document

@@ -275,6 +275,7 @@ def ui(port: int) -> None:
     """Brings the store up to date with the files, and serves MLflow's pages until stopped."""
     import sys
 
+    print(f"MLflow will answer at http://127.0.0.1:{port} in a moment; Ctrl-C stops it.", flush=True)
     Tracker(Project(paths.root())).mirror_all()
     command = ["-m", "mlflow", "ui", "--backend-store-uri", address(), "--port", str(port)]
     os.execv(sys.executable, [sys.executable, *command])
