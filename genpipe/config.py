@@ -35,7 +35,8 @@ class Sample(Strict):
 class Evaluate(Strict):
     """Which scores, on which features."""
 
-    extractor: str = "classifier"
+    extractor: Literal["classifier"] = "classifier"
+    """The in-domain classifier of the data set, which `reference` trains."""
     metrics: dict[str, dict[str, Any]]
 
 
@@ -176,8 +177,6 @@ class Project:
         metrics, wrong = self._named("metrics", ("evaluate", "metrics"), document)
         analyses, wrong_too = self._named("analyses", ("analyses",), document)
         problems += more + wrong + wrong_too + _capability_problems(system, model_name, analyses, document)
-        if knobs is not None:
-            problems += self._extractor(knobs, document)
         if not problems:
             problems += _optim_problems(system, model, data, knobs, document)
         if problems:
@@ -202,13 +201,6 @@ class Project:
         reference, schema = self.index.reference, registry.load("extractors", "classifier").Config
         _, problems = examined(schema, reference.model, ("reference", "model"), self.document)
         return problems + _phase_problems(["classifier"], reference.optim, ("reference", "optim"), self.document)
-
-    def _extractor(self, knobs: Knobs, document: Document) -> list[Problem]:
-        available = registry.names("extractors")
-        if knobs.evaluate.extractor in available:
-            return []
-        given = knobs.evaluate.extractor
-        return [document.problem(("evaluate", "extractor"), f"'{given}' does not exist.{nearest(given, available)}")]
 
     def _named(self, kind: str, at: KeyPath, document: Document) -> tuple[dict[str, Any], list[Problem]]:
         """The validated Config of each named part of an open folder, and what is wrong."""

@@ -24,6 +24,11 @@ def run_key(project: Project, experiment: Experiment) -> str:
     return experiment.key(also=result_key(project, experiment))
 
 
+def data_digest(project: Project, experiment: Experiment) -> str:
+    """A short hash of the prepared images and labels."""
+    return Prepared.open(project.root / paths.data(experiment.data.name)).sha256[:16]
+
+
 def _code_digest(root: Path, system: str) -> str:
     """A hash of the code on which the wiring lets the training of a system depend."""
     wired = document.read(root / paths.WIRING).value["stages"]["train"]["do"]["deps"]
@@ -38,6 +43,7 @@ def origin(project: Project, experiment: Experiment) -> dict[str, str]:
     changed = _git(project.root, "status", "--porcelain", "-uno", "--", "genpipe", "stages", "pipelines", "*.yaml")
     data_md5 = _dvc_hash(project.root, f"prepare@{experiment.data.name}", paths.data(experiment.data.name))
     return {
+        "mlflow.source.name": "dvc repro",
         "genpipe.system": experiment.model_name,
         "genpipe.data": experiment.data.name,
         **({"mlflow.source.git.commit": commit, "git.dirty": str(bool(changed)).lower()} if commit else {}),

@@ -21,14 +21,14 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 import mlflow
 from filelock import FileLock
-from mlflow.entities import Metric, Param, Run
+from mlflow.entities import Dataset, DatasetInput, Metric, Param, Run
 from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 from pydantic import BaseModel
 
 from genpipe import paths
 from genpipe.config import Experiment, Project
 from genpipe.files import read_json
-from genpipe.provenance import origin, run_key
+from genpipe.provenance import data_digest, origin, run_key
 from genpipe.training.loop import Moment
 
 logging.getLogger("mlflow").setLevel(logging.WARNING)
@@ -116,6 +116,8 @@ class Tracker:
         run = client.create_run(folder, run_name=experiment.name, tags=tags)
         params = [Param(name, str(value)) for name, value in _flat(experiment.resolved())]
         client.log_batch(run.info.run_id, params=params)
+        data = Dataset(experiment.data.name, data_digest(self.project, experiment), "dvc", "prepared by this project")
+        client.log_inputs(run.info.run_id, [DatasetInput(data)])
         return run
 
     def _remade(self, experiment: Experiment) -> Run:
@@ -195,7 +197,10 @@ class _Live:
 
 def _experiment_id(client: mlflow.MlflowClient, artifacts: str | None) -> str:
     found = client.get_experiment_by_name(EXPERIMENT)
-    return found.experiment_id if found else client.create_experiment(EXPERIMENT, artifact_location=artifacts)
+    if found:
+        return found.experiment_id
+    kind = {"mlflow.experimentKind": "custom_model_development"}  # opens the pages for training, not those for prompts
+    return client.create_experiment(EXPERIMENT, artifact_location=artifacts, tags=kind)
 
 
 def _metrics(row: Mapping[str, float], step: int) -> list[Metric]:
@@ -270,6 +275,7 @@ def ui(port: int) -> None:
     """Brings the store up to date with the files, and serves MLflow's pages until stopped."""
     import sys
 
+    print(f"MLflow will answer at http://127.0.0.1:{port} in a moment; Ctrl-C stops it.", flush=True)
     Tracker(Project(paths.root())).mirror_all()
     command = ["-m", "mlflow", "ui", "--backend-store-uri", address(), "--port", str(port)]
     os.execv(sys.executable, [sys.executable, *command])

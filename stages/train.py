@@ -4,7 +4,7 @@ from genpipe import config
 from genpipe.running import Facts, stage
 from genpipe.running.progress import progress
 from genpipe.tracking import Tracker
-from genpipe.training.experiment import train
+from genpipe.training.experiment import checkpoints, train
 
 
 def run(name: str) -> Facts:
@@ -12,7 +12,9 @@ def run(name: str) -> Facts:
     project = config.load()
     experiment = project.experiment(name)
     with Tracker(project).training(experiment) as tracked, progress(name) as shown:
-        return train(project, experiment, [shown, tracked])
+        facts = train(project, experiment, [shown, tracked])
+    checkpoints(project, experiment).clear()
+    return facts
 
 
 if __name__ == "__main__":

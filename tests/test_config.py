@@ -47,7 +47,11 @@ def test_an_experiment_is_complete_with_its_defaults(project: Path) -> None:
             r"first\.yaml:8: optim\.autoencodr: no such phase.*Did you mean 'autoencoder'",
         ),
         ("fid: {}", "fidd: {}", r"first\.yaml:15: evaluate\.metrics\.fidd: .*Did you mean 'fid'"),
-        ("extractor: classifier", "extractor: clasifier", r"first\.yaml:12: .*Did you mean 'classifier'"),
+        (
+            "extractor: classifier",
+            "extractor: clasifier",
+            r"first\.yaml:12: evaluate\.extractor: should be 'classifier'",
+        ),
         ("splits: 2", "split: 2", r"first\.yaml:14: evaluate\.metrics\.inception_score\.split: unknown key"),
         ("sample_grid: {rows: 3}", "sample_gird: {rows: 3}", r"first\.yaml:17: .*Did you mean 'sample_grid'"),
         ("seed: 0\n", "", r"first\.yaml:2: seed: the key is missing"),

@@ -112,7 +112,7 @@ def test_a_spoiled_project_is_valid_or_one_clear_error(root: Path, texts: tuple[
         file.write_bytes(text.encode("utf-8", "surrogateescape"))
     found, said = _checked(root)
     assert all(experiment.key() for experiment in found)
-    assert all(line.startswith(("params.yaml", "pipelines/first.yaml")) for line in said), said
+    assert all(line.startswith(("params.yaml", "pipelines/")) for line in said), said
     assert all(len(line) < 1000 for line in said), "nobody reads that"
 
 

@@ -28,7 +28,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> None:
     for row in rows:
         shown.add_row(*(Text(_cell(row.get(column))) for column in columns))
     console = Console()
-    console.print(shown, width=None if console.is_terminal else _WIDE)
+    (console if console.is_terminal else Console(width=_WIDE)).print(shown)
 
 
 def diff(text: str) -> None:

@@ -55,12 +55,9 @@ def plan(project: Project, wish: Wish, *, force: bool = False) -> Plan:
     ]
     experiments = tuple(experiment for experiment, _ in composed)
     index = _index(project, experiments)
-    planned = Plan(
-        project.root,
-        (*(pipeline for _, pipeline in composed), index),
-        experiments,
-        frozenset(e.name for e, pipeline in composed if pipeline.needed or not _listed(project, e)),
-    )
+    moved = frozenset(experiment.name for experiment in experiments if not _listed(project, experiment))
+    fresh = moved | {experiment.name for experiment, pipeline in composed if pipeline.needed}
+    planned = Plan(project.root, (*(pipeline for _, pipeline in composed), index), experiments, fresh, moved)
     if not force:
         _refuse_to_replace(project, planned)
     return planned

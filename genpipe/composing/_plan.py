@@ -7,6 +7,7 @@ from pathlib import Path
 
 from genpipe import files, paths
 from genpipe.composing import _graph
+from genpipe.composing._stages import of_data, of_experiment
 from genpipe.composing._trash import Trash
 from genpipe.config import Experiment
 from genpipe.errors import ConfigError, ExistsError, Problem
@@ -59,6 +60,8 @@ class Plan:
     """Those that the project has afterwards because of this, or has already, just so."""
     fresh: frozenset[str] = frozenset()
     """The names of those of them that are not there yet, just so."""
+    moved: frozenset[str] = frozenset()
+    """The names of those whose index line is new or changed."""
     outputs: tuple[Path, ...] = ()
     """Files and folders, relative to the root, that are deleted once all else is done."""
 
@@ -76,11 +79,14 @@ class Plan:
         if not self.changes:
             return []
         fresh = [experiment for experiment in self.experiments if experiment.name in self.fresh]
-        needed = dict.fromkeys(experiment.data.name for experiment in fresh)
-        prepared = [f"prepare@{data}" for data in needed if not (self.root / paths.data(data)).exists()]
-        seen = [f"reference@{data}" for data in needed if not (self.root / paths.reference(data)).exists()]
-        own = [f"{stage}@{e.name}" for e in fresh for stage in ("train", "sample", "evaluate")]
-        return ["check", *prepared, *seen, *own, "report"]
+        data = [stage for name in dict.fromkeys(e.data.name for e in fresh) for stage in of_data(self.root, name)]
+        return ["check", *data, *(stage for e in fresh for stage in self._own(e, bool(data))), "report"]
+
+    def _own(self, experiment: Experiment, anew: bool) -> list[str]:
+        """The stages of an experiment, all of them if its data or its index line is new."""
+        file = next(change for change in self.files if change.file == paths.pipeline(experiment.name))
+        same = not anew and experiment.name not in self.moved
+        return of_experiment(self.root, experiment, file.before if same else None, file.after)
 
     def verify(self) -> None:
         """Asks DVC. Raises ConfigError if it would refuse the project after these changes."""

@@ -21,20 +21,27 @@ def train(
 ) -> Mapping[str, Any]:
     """Trains an experiment, or goes on where it was stopped; writes the model and the curves.
 
-    Gives what is to be said of the training: steps, images/s, device, parameters.
+    The checkpoints stay until whoever called this has made sure of its results. Gives what is to be said of the training:
+    steps, images/s, device, parameters.
     """
     prepared, knobs = Prepared.open(project.root / paths.data(experiment.data.name)), experiment.knobs
     seed(knobs.seed)
     model = registry.load("models", experiment.model_name)(experiment.model, prepared.spec)
     device = fabric(knobs.train.precision)
     batches = Batches.of(prepared, size=knobs.train.batch_size, seed=knobs.seed, device=device.device)
-    checkpoints = Checkpoints(paths.checkpoints() / f"{experiment.name}-{result_key(project, experiment)}")
-    outcome = fit(model, batches, knobs.train, knobs.optim, device=device, checkpoints=checkpoints, watchers=watchers)
+    outcome = fit(
+        model,
+        batches,
+        knobs.train,
+        knobs.optim,
+        device=device,
+        checkpoints=checkpoints(project, experiment),
+        watchers=watchers,
+    )
     save_model(
         model, experiment.model_name, experiment.model, prepared.spec, project.root / paths.model(experiment.name)
     )
     write_curves(outcome.curves, project.root / paths.curves(experiment.name))
-    checkpoints.clear()
     return {
         "steps": knobs.train.steps,
         "resumed_from_step": outcome.resumed_from_step,
@@ -43,6 +50,11 @@ def train(
         "device": str(device.device),
         "precision": device._precision.precision,
     }
+
+
+def checkpoints(project: Project, experiment: Experiment) -> Checkpoints:
+    """Where an unfinished training of exactly this experiment goes on."""
+    return Checkpoints(paths.checkpoints() / f"{experiment.name}-{result_key(project, experiment)}")
 
 
 def write_curves(curves: Sequence[Row], path: Path) -> None:

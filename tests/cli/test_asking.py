@@ -48,6 +48,7 @@ class Terminal:
     def answer(self, prompt: str, text: str) -> str:
         """Waits for a prompt, and types an answer; what was shown up to there."""
         shown = self.until(prompt)
+        time.sleep(0.2)  # a control-c between the prompt and the reading behind it would be lost
         os.write(self.master, text.encode())
         return shown
 

@@ -160,6 +160,22 @@ def test_stages_leave_out_what_is_prepared(small_project: Path) -> None:
     assert change.stages() == ["check", *own]
 
 
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ("train.steps=5", ["train@vae", "sample@vae", "evaluate@vae"]),
+        ("sample.images=50", ["sample@vae", "evaluate@vae"]),
+        ("analyses.sample_grid.rows=3", ["evaluate@vae"]),
+    ],
+)
+def test_a_replaced_experiment_runs_from_where_it_changed(
+    small_project: Path, setting: str, expected: list[str]
+) -> None:
+    for made in ("data/mnist5k", "runs/reference/mnist5k", "reports/scores/vae.json"):
+        (small_project / made).mkdir(parents=True)
+    assert planned(small_project, setting, name="vae", force=True).stages() == ["check", *expected, "report"]
+
+
 def test_parameters_are_those_of_the_built_model(small_project: Path) -> None:
     (experiment,) = planned(small_project, "model.widths=[3]", "model.body=mlp", "model.latent_dim=2").experiments
     encoder, decoder = 32 * 32 * 3 + 3 + 3 * 4 + 4, 2 * 3 + 3 + 3 * 32 * 32 + 32 * 32

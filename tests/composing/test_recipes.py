@@ -58,6 +58,27 @@ def test_a_recipe_opens_with_source_expectation_and_measurement(name: str) -> No
     assert "recipe:" not in text
 
 
+@pytest.mark.parametrize("name", recipes.names())
+def test_a_recipe_states_what_it_was_measured_to_cost_where(name: str) -> None:
+    cost = recipes.recipe(name).cost
+    assert "laptop" in cost
+    assert all(measured.sec > 0 and measured.machine for measured in cost.values())
+
+
+@pytest.mark.parametrize(
+    "cost", ["{laptop: {sec: 0, machine: x}}", "{laptop: {sec: 3}}", "{huge: {sec: 3, machine: x}}"]
+)
+def test_a_cost_is_held_to_its_schema(cost: str) -> None:
+    text = f"# New.\nrecipe:\n  model: vae\n  data: mnist5k\n  cost: {cost}\n  profiles: {{}}\nseed: 0\n"
+    with pytest.raises(ConfigError, match=r"recipes/new\.yaml:5: recipe\.cost"):
+        recipes.parsed("new", text)
+
+
+def test_a_cost_in_words() -> None:
+    words = [recipes.Cost(sec=sec, machine="a machine").in_words() for sec in (12.0, 210.0)]
+    assert words == ["12 s on a machine", "3.5 min on a machine"]
+
+
 def test_every_system_has_a_recipe_and_every_recipe_a_smoke_profile() -> None:
     found = [recipes.recipe(name) for name in recipes.names()]
     assert {recipe.model for recipe in found} == set(registry.names("models"))
