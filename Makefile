@@ -7,8 +7,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 .PHONY: run test ui
 
 run: $(STAMP)
-	genpipe check
-	dvc repro
+	dvc repro || { genpipe check; exit 1; }
 	@echo
 	@echo "The report:     reports/index.html"
 	@echo "The MLflow UI:  make ui"

@@ -41,7 +41,8 @@ def evaluate(project: Project, experiment: Experiment) -> None:
         "versions": {"genpipe": __version__, "torch": torch.__version__, "numpy": np.__version__},
         "figures": captions,
     }
-    figures = {**scores, **findings.numbers, "parameters": parameters}
+    numbers = {name: significant(value) for name, value in findings.numbers.items()}
+    figures = {**scores, **numbers, "parameters": parameters}
     write_json(project.root / paths.metrics(experiment.name), figures)
     write_json(project.root / paths.scores(experiment.name), {**figures, "how": {**about, **how}})
 
@@ -67,13 +68,18 @@ def _scored(
         extractor = experiment.knobs.evaluate.extractor
         made: Mapping[str, Score] = metric.scores(samples, reference.real, extractor, seed)
         floor: Mapping[str, Score] = metric.scores(reference.real.held_out, reference.real, extractor, seed)
-        scores |= {key: score.value for key, score in made.items()}
+        scores |= {key: significant(score.value) for key, score in made.items()}
         how |= {
-            key: {**protocol, **score.how, "real": floor[key].value}
+            key: {**protocol, **score.how, "real": significant(floor[key].value)}
             for key, score in made.items()
             if not key.endswith("_std")
         }
     return scores, how
+
+
+def significant(value: float) -> float:
+    """A figure to ten digits; beyond them linear algebra on several threads differs from run to run."""
+    return float(f"{value:.10g}")
 
 
 def _analysed(experiment: Experiment, subject: Subject) -> Findings:

@@ -21,8 +21,8 @@ def train(
 ) -> Mapping[str, Any]:
     """Trains an experiment, or goes on where it was stopped; writes the model and the curves.
 
-    The checkpoints stay until whoever called this has made sure of its results. Gives what is to be said of the training:
-    steps, images/s, device, parameters.
+    The checkpoints stay until whoever called this has made sure of its results. Gives what is to be said of the
+    training: steps, images/s, device, parameters.
     """
     prepared, knobs = Prepared.open(project.root / paths.data(experiment.data.name)), experiment.knobs
     seed(knobs.seed)
