@@ -206,9 +206,9 @@ class Project:
         """The validated Config of each named part of an open folder, and what is wrong."""
         configs: dict[str, Any] = {}
         problems: list[Problem] = []
-        for name, values in document.mapping(*at).items():
+        for name, values in ((str(key), value) for key, value in document.mapping(*at).items()):
             try:
-                part = self._load(kind, str(name), (*at, name), document)
+                part = self._load(kind, name, (*at, name), document)
             except ConfigError as error:
                 problems += error.problems
                 continue
