@@ -163,7 +163,7 @@ class _Run:
         for name, tensors in self.pending.items():
             values = fetched[name] = torch.stack([t.float() for t in tensors]).tolist()
             bad = next((i for i, v in enumerate(values) if not isfinite(v)), None)
-            if bad is not None:
+            if bad is not None and name.endswith("/loss"):
                 raise self._broken(name.partition("/")[0], len(values) - bad, values[bad], checkpoints)
         return fetched
 
