@@ -9,6 +9,7 @@ from typing import Any
 
 from genpipe import paths, registry
 from genpipe.composing import _recipes as recipes
+from genpipe.composing._datasets import DataPlan, plan_data, relative, settings
 from genpipe.composing._editing import put, word
 from genpipe.composing._knobs import split, turned
 from genpipe.composing._plan import Change, Plan, read
@@ -17,7 +18,7 @@ from genpipe.config import RULE, Experiment, Project, name_allowed
 from genpipe.document import Document, parse
 from genpipe.errors import ExistsError, UsageError
 
-__all__ = ["Change", "Plan", "Recipe", "plan", "recipes"]
+__all__ = ["Change", "DataPlan", "Plan", "Recipe", "plan", "plan_data", "recipes", "relative", "settings"]
 
 
 def plan(

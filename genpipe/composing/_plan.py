@@ -1,5 +1,6 @@
 """What composing an experiment would change, and the writing of it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
@@ -89,18 +90,22 @@ class Plan:
 
     def write(self) -> None:
         """Writes both files or none. Raises ConfigError if DVC would refuse them."""
-        if not self.changes:
-            return
-        self.verify()
-        written: list[Change] = []
-        try:
-            for change in self.changes:
-                change.write()
-                written.append(change)
-        except BaseException:
-            for change in written:
-                change.undo()
-            raise
+        if self.changes:
+            self.verify()
+            write_all(self.changes)
+
+
+def write_all(changes: Iterable[Change]) -> None:
+    """Writes all changes or none."""
+    written: list[Change] = []
+    try:
+        for change in changes:
+            change.write()
+            written.append(change)
+    except BaseException:
+        for change in written:
+            change.undo()
+        raise
 
 
 def read(path: Path) -> str | None:

@@ -1,0 +1,96 @@
+"""New data sets: one line of the index, and what DVC has to watch."""
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from genpipe import paths
+from genpipe.composing import _graph
+from genpipe.composing._editing import put, word
+from genpipe.composing._knobs import split
+from genpipe.composing._plan import Change, read, write_all
+from genpipe.config import RULE, Data, Project, name_allowed
+from genpipe.document import Document, parse
+from genpipe.document import read as read_document
+from genpipe.errors import ExistsError, UsageError
+
+
+@dataclass(frozen=True)
+class DataPlan:
+    """A validated data set, and the changes that make it one of the project's."""
+
+    root: Path
+    data: Data
+    changes: list[Change]
+
+    def write(self) -> None:
+        """Writes all changes or none. Raises ConfigError if DVC would refuse them."""
+        if self.changes:
+            _graph.verify(self.root, {change.file: change.after for change in self.changes})
+            write_all(self.changes)
+
+
+def plan_data(project: Project, name: str, knobs: Mapping[str, Any], *, force: bool = False) -> DataPlan:
+    """What makes `name` a data set of the project; writes nothing.
+
+    Raises UsageError, ConfigError, DataError if a person's own files cannot be read, and ExistsError if the name is
+    taken by another data set and `force` does not allow to replace that.
+    """
+    if not name_allowed(name):
+        raise UsageError(f"a data set cannot be called '{name}': {RULE}.")
+    present = project.index.datasets.get(name)
+    if present not in (None, knobs) and not force:
+        raise ExistsError(
+            f"datasets.{name} of {paths.INDEX} would be overwritten. Take another name, or replace it with --force."
+        )
+    data = project.dataset(name, knobs, Document(f"data set '{name}'", {"datasets": {name: dict(knobs)}}))
+    if data.opened.watched:
+        data.spec()
+    changes = [_index(project, name, knobs), _wiring(project.root, data.opened.watched)]
+    return DataPlan(project.root, data, [change for change in changes if change.needed])
+
+
+def settings(sets: Iterable[str]) -> dict[str, Any]:
+    """The knobs that are given as `key=value`, the value in YAML. Raises UsageError or ConfigError."""
+    return {key: parse(value, f"--set {key}").value for key, value in map(split, sets)}
+
+
+def relative(path: str, root: Path) -> str:
+    """A path as it is to be stored: as given, but a relative one begins at the root, not at the current folder."""
+    given, here = Path(path), Path.cwd().resolve()
+    if given.is_absolute() or path.startswith("~") or here == root.resolve() or not given.exists():
+        return path
+    return os.path.relpath(given, root)
+
+
+def _index(project: Project, name: str, knobs: Mapping[str, Any]) -> Change:
+    before = read(project.root / paths.INDEX) or ""
+    if project.index.datasets.get(name) == knobs:
+        return Change(project.root, paths.INDEX, before, before)
+    return Change(project.root, paths.INDEX, before, put(before, ("datasets", name), _flow(knobs)))
+
+
+def _wiring(root: Path, watched: str | None) -> Change:
+    """The wiring, in which the check depends on a person's own files."""
+    before = read(root / paths.WIRING) or ""
+    at = ("stages", "check", "deps")
+    deps = read_document(root / paths.WIRING, str(paths.WIRING)).value["stages"]["check"]["deps"]
+    if watched is None or watched in deps:
+        return Change(root, paths.WIRING, before, before)
+    listed = ", ".join(map(_scalar, [*deps, watched]))
+    return Change(root, paths.WIRING, before, put(before, at, f"[{listed}]"))
+
+
+def _flow(knobs: Mapping[str, Any]) -> str:
+    return "{" + ", ".join(f"{key}: {_scalar(value)}" for key, value in knobs.items()) + "}"
+
+
+def _scalar(value: Any) -> str:
+    """A value inside { } or [ ], with quotes where YAML needs them."""
+    if not isinstance(value, str):
+        return json.dumps(value)
+    plain = value.replace("/", "").replace("-", "").replace("_", "").replace(".", "").isalnum() and value.isascii()
+    return word(value) if plain else json.dumps(value, ensure_ascii=False)
