@@ -7,10 +7,11 @@ decoding takes.
 
 import io
 import lzma
+import re
 import stat
 import zlib
 from collections.abc import Callable, Iterator
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import IO, Any
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
@@ -25,6 +26,7 @@ MAX_FREE_BYTES = 2**30
 """What an archive unpacks to may be so many times its size, and this in any case."""
 _XZ_BYTES = 2**28
 """An xz stream may say itself how much memory its reader needs."""
+_OUTSIDE = re.compile(r"^/|^[A-Za-z]:|\\|\0|(^|/)\.\.(/|$)")
 _BLOCK = 512
 _NAME_BYTES = 2**16
 
@@ -203,6 +205,5 @@ def _verify_size(name: str, size: int, path: Path, most: int = MAX_FILE_BYTES) -
 
 
 def _verify_name(name: str, path: Path) -> None:
-    parts = PurePosixPath(name).parts
-    if name.startswith("/") or ".." in parts or "\\" in name or PureWindowsPath(name).drive:
+    if _OUTSIDE.search(name):
         raise DataError(f"{path}: the name {name!r} points outside of the archive: refused. Pack it anew.")

@@ -1,16 +1,18 @@
 """What the names of picture files say: which class, which split."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 import numpy as np
 
-from genpipe.data._decoding import SUFFIXES
 from genpipe.errors import DataError
 
 ANNOTATIONS = "dataset.json"
 """Labels as StyleGAN2-ADA and EDM lay them out: {"labels": [["00000/img00000000.png", 3], ...]}, or null."""
+_PICTURE = re.compile(r"\.(bmp|gif|jpe?g|p[bgnp]m|png|tiff?|webp)$", re.IGNORECASE)
+_HIDDEN = re.compile(r"(^|/)(\.(?!/)|__MACOSX/)")
 _PARTS = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("test", "testing"), "test"),
@@ -30,8 +32,7 @@ class Layout:
 
 def is_picture(name: str) -> bool:
     """Whether a file's name says that it is a picture, and not a system's hidden litter."""
-    path = PurePosixPath(name)
-    return path.suffix.lower() in SUFFIXES and not any(p.startswith((".", "__MACOSX")) for p in path.parts)
+    return _PICTURE.search(name) is not None and _HIDDEN.search(name) is None
 
 
 def layout(names: Sequence[str], annotations: Mapping[str, int] | None, labelled: bool, shown_as: str) -> Layout:
