@@ -12,7 +12,6 @@ import stat
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from genpipe.data._decoding import MAX_FILE_BYTES
@@ -65,7 +64,7 @@ def _unzipped(archive: ZipFile, info: ZipInfo, path: Path) -> bytes:
         return b""
 
 
-def _tarred(path: Path, file: IO[bytes], wanted: Callable[[str], bool]) -> Iterator[Member]:
+def _tarred(path: Path, file: io.BufferedIOBase, wanted: Callable[[str], bool]) -> Iterator[Member]:
     stream, long_name, end = _unpacked(path, file), "", b"\0" * _BLOCK
     while (header := stream.read(_BLOCK)) and header != end:
         name, size, kind = _header(header, path)
@@ -113,7 +112,7 @@ def _long_name(kind: int, content: bytes) -> str:
     return ""
 
 
-def _content(stream: IO[bytes], size: int, path: Path) -> bytes:
+def _content(stream: io.BufferedIOBase, size: int, path: Path) -> bytes:
     content = stream.read(size)
     if len(content) < size:
         raise DataError(f"{path} ends in the middle of a file: it is damaged, or its download was cut short.")
@@ -121,7 +120,7 @@ def _content(stream: IO[bytes], size: int, path: Path) -> bytes:
     return content
 
 
-def _skip(stream: IO[bytes], size: int, path: Path) -> None:
+def _skip(stream: io.BufferedIOBase, size: int, path: Path) -> None:
     left = size + -size % _BLOCK
     while left:
         block = stream.read(min(left, 2**20))
@@ -134,7 +133,7 @@ def _text(field: bytes) -> str:
     return field.partition(b"\0")[0].decode("utf-8", "surrogateescape")
 
 
-def _unpacked(path: Path, file: IO[bytes]) -> IO[bytes]:
+def _unpacked(path: Path, file: io.BufferedIOBase) -> io.BufferedIOBase:
     magic = file.read(6)
     file.seek(0)
     if magic == b"\xfd7zXZ\0":
@@ -152,11 +151,11 @@ def _unpacked(path: Path, file: IO[bytes]) -> IO[bytes]:
     return io.BufferedReader(_Bounded(blocks, path), 2**20)
 
 
-def _blocks(stream: Any) -> Iterator[bytes]:
+def _blocks(stream: io.BufferedIOBase) -> Iterator[bytes]:
     return iter(lambda: stream.read(2**20), b"")
 
 
-def _xz_blocks(file: IO[bytes]) -> Iterator[bytes]:
+def _xz_blocks(file: io.BufferedIOBase) -> Iterator[bytes]:
     """What is in one xz stream after the other; the standard library's reader lets a file ask for any memory."""
     unpacker, begun, rest = lzma.LZMADecompressor(memlimit=_XZ_BYTES), False, b""
     while True:

@@ -33,8 +33,8 @@ def decoded(content: bytes | Path, channels: int) -> Image.Image:
     Raises Broken, whatever is wrong with it.
     """
     try:
-        data = _contents(content) if isinstance(content, Path) else content
-        picture = _plain_jpeg(data) or opened(data)
+        data = _contents(content)
+        picture = _plain_jpeg(data) or _opened(data)
         picture.load()
         if not _MAYBE_TURNED.isdisjoint(picture.info):
             ImageOps.exif_transpose(picture, in_place=True)
@@ -45,11 +45,8 @@ def decoded(content: bytes | Path, channels: int) -> Image.Image:
         raise Broken(_in_words(error)) from None
 
 
-def opened(content: bytes | Path) -> Image.Image:
+def _opened(data: bytes) -> Image.Image:
     """A picture of which only the header is read. Raises Broken if it is too large, and what PIL raises."""
-    data = _contents(content) if isinstance(content, Path) else content
-    if len(data) > MAX_FILE_BYTES:
-        raise Broken(f"the file has more than {MAX_FILE_BYTES:,} bytes")
     picture = Image.open(BytesIO(data), formats=_FORMATS)
     if picture.width * picture.height > MAX_PIXELS:
         raise Broken(f"{picture.width}×{picture.height} are more than {MAX_PIXELS:,} pixels")
@@ -79,16 +76,20 @@ def _plain_jpeg(data: bytes) -> Image.Image | None:
 def coloured(content: bytes | Path) -> bool:
     """Whether a picture has colours, by its header; False if that cannot be read."""
     try:
-        return opened(content).mode not in _CONVERSIONS and opened(content).mode not in ("1", "L", "LA", "La")
+        return _opened(_contents(content)).mode not in {*_CONVERSIONS, "1", "L", "LA", "La"}
     except Exception:  # whatever is wrong is said when the picture is decoded
         return False
 
 
-def _contents(path: Path) -> bytes:
-    """What is in a regular file, and one byte more than is allowed at most; a link is not followed."""
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
-    with open(descriptor, "rb") as file:  # noqa: PTH123 - opened above
-        return file.read(MAX_FILE_BYTES + 1)
+def _contents(content: bytes | Path) -> bytes:
+    """What is in a file; a link is not followed. Raises Broken if it is too large, and OSError."""
+    if isinstance(content, Path):
+        descriptor = os.open(content, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+        with os.fdopen(descriptor, "rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+    if len(content) > MAX_FILE_BYTES:
+        raise Broken(f"the file has more than {MAX_FILE_BYTES:,} bytes")
+    return content
 
 
 def _in_mode(picture: Image.Image, mode: str) -> Image.Image:

@@ -23,7 +23,7 @@ from genpipe.schema import Strict
 
 LOOKED_AT = 16
 """Of so many pictures the header tells whether there is colour."""
-_CHUNK_BYTES = 16 * 2**20
+_CHUNK_BYTES = 4 * 2**20
 
 
 class OwnFiles(Strict):

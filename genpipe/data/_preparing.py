@@ -12,6 +12,8 @@ from genpipe.errors import DataError
 from genpipe.files import whole_folder
 from genpipe.interfaces import Chunk, Collection, ImageSpec, Source
 
+CHUNK_BYTES = 4 * 2**20
+"""No more finished pixels than this travel between processes at once."""
 Shown = Callable[[int, int], None]
 """Is told how many of how many images are done."""
 
@@ -69,12 +71,15 @@ def finished(collection: Collection, rows: np.ndarray, target: Target, workers: 
 
 
 def _works(chunks: Iterable[Chunk], rows: np.ndarray, target: Target) -> Iterator[Work]:
-    first = 0
+    first, most = 0, max(1, CHUNK_BYTES // (target.size**2 * target.channels))
     for chunk in chunks:
-        end = first + len(chunk.images)
         _verify(chunk, first, len(rows))
-        yield Work(chunk.images, rows[first:end], chunk.extras, target)
-        first = end
+        for start in range(0, len(chunk.images), most):
+            some = slice(start, start + most)
+            extras = {name: values[some] for name, values in chunk.extras.items()}
+            images = chunk.images[some]
+            yield Work(images, rows[first : first + len(images)], extras, target)
+            first += len(images)
 
 
 def _verify(chunk: Chunk, first: int, count: int) -> None:

@@ -3,9 +3,9 @@
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from itertools import islice
+from itertools import chain, islice
 from multiprocessing import get_context
 from pathlib import Path
 from time import monotonic
@@ -17,7 +17,7 @@ from genpipe.data._decoding import Broken, decoded
 from genpipe.data._fitting import fitted
 from genpipe.errors import DataError
 
-ALONE_SEC = 0.5
+ALONE_SEC = 0.25
 """What is done in less time is done without starting processes."""
 
 Given = TypeVar("Given")
@@ -112,32 +112,59 @@ def _channels_first(images: np.ndarray) -> np.ndarray:
 
 
 def cores() -> int:
-    """How many processes this one may run at once."""
+    """How many processes are to work at once: GENPIPE_WORKERS, or one a core."""
+    if given := os.environ.get("GENPIPE_WORKERS", ""):
+        return int(given) if given.isdigit() and int(given) else 1
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def in_order(make: Callable[[Given], Made], given: Iterable[Given], workers: int) -> Iterator[Made]:
     """What is made of each, in the order in which it is given, whatever the number of workers.
 
-    Processes, not threads: for small pictures most of the time goes to the Python part of the decoder. Twice as many
-    as there are workers are under way, so that memory stays bounded.
+    Processes, not threads: for small pictures most of the time goes to the Python part of the decoder. No more than a
+    few chunks for each worker are under way, so that memory stays bounded.
     """
     begun, waiting = monotonic(), iter(given)
-    while workers < 2 or monotonic() - begun < ALONE_SEC:
-        try:
-            yield make(next(waiting))
-        except StopIteration:
+    yield from _alone(make, waiting, lambda: workers > 1 and monotonic() - begun > ALONE_SEC)
+    pool = ProcessPoolExecutor(workers, get_context("spawn"))
+    try:
+        if first := list(islice(waiting, 1)):
+            waiting, begins = chain(first, waiting), pool.submit(os.getpid)
+            yield from _alone(make, waiting, begins.done)
+            yield from _shared(make, waiting, pool, 2 * workers)
+    except BrokenProcessPool:
+        raise DataError(
+            "a worker that decodes pictures was ended from outside, most likely because memory ran out. "
+            "Close other programs, or let fewer work at once: GENPIPE_WORKERS=1."
+        ) from None
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _alone(make: Callable[[Given], Made], waiting: Iterator[Given], enough: Callable[[], bool]) -> Iterator[Made]:
+    """What this process makes of each until it is enough."""
+    while not enough() and (mine := [make(item) for item in islice(waiting, 1)]):
+        yield mine[0]
+
+
+def _shared(
+    make: Callable[[Given], Made], waiting: Iterator[Given], pool: ProcessPoolExecutor, most: int
+) -> Iterator[Made]:
+    """What a pool makes of each, in order; while the next in turn is not ready, this process takes its share."""
+    queue: deque[Future[Made]] = deque()
+    while True:
+        busy = sum(not future.done() for future in queue)
+        room = max(0, min(most - busy, 2 * most - len(queue)))
+        queue.extend(pool.submit(make, item) for item in islice(waiting, room))
+        if not queue:
             return
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        running = deque(pool.submit(make, item) for item in islice(waiting, 2 * workers))
-        try:
-            while running:
-                yield running.popleft().result()
-                running.extend(pool.submit(make, item) for item in islice(waiting, 1))
-        except BrokenProcessPool:
-            raise DataError(
-                "a worker that decodes pictures was ended from outside, most likely because memory ran out. "
-                "Close other programs, or set GENPIPE_WORKERS=1."
-            ) from None
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        mine = [make(item) for item in islice(waiting, int(not queue[0].done() and len(queue) < 2 * most))]
+        queue.extend(map(_finished, mine))
+        if not mine:
+            yield queue.popleft().result()
+
+
+def _finished(made: Made) -> Future[Made]:
+    future: Future[Made] = Future()
+    future.set_result(made)
+    return future
