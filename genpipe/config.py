@@ -13,13 +13,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import Field
 
 from genpipe import paths, registry
 from genpipe.document import Document, KeyPath, read
 from genpipe.errors import ConfigError, Problem, UnknownName, Unsuitable, nearest
-from genpipe.schema import Strict
+from genpipe.schema import Strict, checked, validated
 from genpipe.training.knobs import Count, Optim, Train
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
@@ -191,10 +190,10 @@ class Project:
 
     def compose(self, name: str, model_name: str, system: Any, data: Data, document: Document) -> Experiment:
         """An experiment from its parts. Raises ConfigError with everything that is wrong in the document."""
-        knobs, problems = _validated(Knobs, document.value, (), document)
+        knobs, problems = checked(Knobs, document.value, (), document)
         if knobs is None:
             raise ConfigError(problems)
-        model, more = _validated(system.Config, knobs.model, ("model",), document)
+        model, more = checked(system.Config, knobs.model, ("model",), document)
         metrics, wrong = self._named("metrics", knobs.evaluate.metrics, ("evaluate", "metrics"), document)
         analyses, wrong_too = self._named("analyses", knobs.analyses, ("analyses",), document)
         problems += more + wrong + wrong_too + self._extractor(knobs, document)
@@ -214,26 +213,9 @@ class Project:
                 found.append(self.experiment(name))
             except ConfigError as error:
                 problems += error.problems
-        problems += self._unwatched()
         if problems:
             raise ConfigError(dict.fromkeys(problems))
         return found
-
-    def _unwatched(self) -> list[Problem]:
-        """The data sets whose files DVC does not watch, or that are wrong themselves."""
-        wiring = read(self.root / paths.WIRING, str(paths.WIRING))
-        deps = wiring.value["stages"]["check"]["deps"]
-        problems: list[Problem] = []
-        for name in self.index.datasets:
-            try:
-                path = self.data(name).opened.watched
-            except ConfigError as error:
-                problems += error.problems
-                continue
-            if path and path not in deps:
-                message = f"'{path}' of data set '{name}' is missing, so that DVC would not notice a change: add it."
-                problems.append(wiring.problem(("stages", "check", "deps"), message))
-        return problems
 
     def _extractor(self, knobs: Knobs, document: Document) -> list[Problem]:
         available = registry.names("extractors")
@@ -254,7 +236,7 @@ class Project:
             except ConfigError as error:
                 problems += error.problems
                 continue
-            configs[name], wrong = _validated(part.Config, values, (*at, name), document)
+            configs[name], wrong = checked(part.Config, values, (*at, name), document)
             problems += wrong
         return configs, problems
 
@@ -309,41 +291,3 @@ def _optim_problems(system: Any, model: Any, data: Data, knobs: Knobs, document:
     ]
     missing = [name for name in phases if name not in knobs.optim]
     return unknown + [document.problem(("optim",), f"the phase '{name}' is missing.") for name in missing]
-
-
-def _validated(schema: type[Strict], value: Any, at: KeyPath, document: Document) -> tuple[Any, list[Problem]]:
-    """A value in its schema or None, and everything that is wrong with it."""
-    try:
-        return schema.model_validate(value), []
-    except ValidationError as error:
-        return None, [_explained(schema, details, at, document) for details in error.errors()]
-
-
-def validated(schema: type[Strict], value: Any, at: KeyPath, document: Document) -> Any:
-    """A value of a document in its schema. Raises ConfigError with everything that is wrong with it."""
-    result, problems = _validated(schema, value, at, document)
-    if problems:
-        raise ConfigError(problems)
-    return result
-
-
-def _explained(schema: type[Strict], details: ErrorDetails, at: KeyPath, document: Document) -> Problem:
-    """A pydantic error in the words of the person who wrote the file."""
-    path = (*at, *details["loc"])
-    match details["type"]:
-        case "extra_forbidden":
-            return document.problem(path, f"unknown key.{nearest(str(path[-1]), _fields(schema, details['loc'][:-1]))}")
-        case "missing":
-            return document.problem(path, "the key is missing.")
-        case _:
-            given = json.dumps(details["input"], default=str)
-            return document.problem(path, f"{details['msg'].removeprefix('Input ')}, but {given} is given.")
-
-
-def _fields(schema: Any, loc: tuple[str | int, ...]) -> list[str]:
-    """The keys that are allowed at a place of a schema."""
-    for part in loc:
-        annotation = schema.model_fields[part].annotation if part in getattr(schema, "model_fields", {}) else None
-        inner = [a for a in getattr(annotation, "__args__", ()) if hasattr(a, "model_fields")]
-        schema = annotation if hasattr(annotation, "model_fields") else inner[0] if inner else schema
-    return list(getattr(schema, "model_fields", {}))

@@ -3,6 +3,7 @@
 import sys
 
 from genpipe import config, paths
+from genpipe.composing import verify_datasets
 from genpipe.files import whole_folder, write_json
 from genpipe.running import guarded
 
@@ -14,6 +15,7 @@ def check() -> None:
     """
     project = config.load()
     project.check()
+    verify_datasets(project)
     with whole_folder(paths.SEEN) as folder:
         for name in project.index.datasets:
             write_json(folder / paths.seen(name).name, project.data(name).seen())

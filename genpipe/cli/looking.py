@@ -68,9 +68,11 @@ def compare(
 
 def check() -> None:
     """Check params.yaml and all experiments; everything that is wrong is shown at once."""
-    from genpipe import config
+    from genpipe import composing, config
 
-    count = len(config.load().check())
+    project = config.load()
+    count = len(project.check())
+    composing.verify_datasets(project)
     typer.echo(f"{count} experiment{'s are' if count != 1 else ' is'} fine")
 
 

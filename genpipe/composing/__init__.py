@@ -9,7 +9,7 @@ from typing import Any
 
 from genpipe import paths, registry
 from genpipe.composing import _recipes as recipes
-from genpipe.composing._datasets import DataPlan, plan_data, relative, settings
+from genpipe.composing._datasets import DataPlan, plan_data, relative, settings, verify_datasets
 from genpipe.composing._editing import put, word
 from genpipe.composing._knobs import split, turned
 from genpipe.composing._plan import Change, Plan, read
@@ -18,7 +18,18 @@ from genpipe.config import RULE, Experiment, Project, name_allowed
 from genpipe.document import Document, parse
 from genpipe.errors import ExistsError, UsageError
 
-__all__ = ["Change", "DataPlan", "Plan", "Recipe", "plan", "plan_data", "recipes", "relative", "settings"]
+__all__ = [
+    "Change",
+    "DataPlan",
+    "Plan",
+    "Recipe",
+    "plan",
+    "plan_data",
+    "recipes",
+    "relative",
+    "settings",
+    "verify_datasets",
+]
 
 
 def plan(

@@ -15,7 +15,10 @@ from genpipe.composing._plan import Change, read, write_all
 from genpipe.config import RULE, Data, Project, name_allowed
 from genpipe.document import Document, parse
 from genpipe.document import read as read_document
-from genpipe.errors import ExistsError, UsageError
+from genpipe.errors import ConfigError, ExistsError, Problem, UsageError
+
+_DEPS = ("stages", "check", "deps")
+"""Where the wiring says what DVC watches."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,23 @@ def plan_data(project: Project, name: str, knobs: Mapping[str, Any], *, force: b
     return DataPlan(project.root, data, [change for change in changes if change.needed])
 
 
+def verify_datasets(project: Project) -> None:
+    """Raises ConfigError with the data sets that are wrong, or whose files DVC does not watch."""
+    wiring = read_document(project.root / paths.WIRING, str(paths.WIRING))
+    problems: list[Problem] = []
+    for name in project.index.datasets:
+        try:
+            path = project.data(name).opened.watched
+        except ConfigError as error:
+            problems += error.problems
+            continue
+        if path and path not in wiring.value["stages"]["check"]["deps"]:
+            message = f"'{path}' of data set '{name}' is missing, so that DVC would not notice a change: add it."
+            problems.append(wiring.problem(_DEPS, message))
+    if problems:
+        raise ConfigError(problems)
+
+
 def settings(sets: Iterable[str]) -> dict[str, Any]:
     """The knobs that are given as `key=value`, the value in YAML. Raises UsageError or ConfigError."""
     return {key: parse(value, f"--set {key}").value for key, value in map(split, sets)}
@@ -76,12 +96,11 @@ def _index(project: Project, name: str, knobs: Mapping[str, Any]) -> Change:
 def _wiring(root: Path, watched: str | None) -> Change:
     """The wiring, in which the check depends on a person's own files."""
     before = read(root / paths.WIRING) or ""
-    at = ("stages", "check", "deps")
     deps = read_document(root / paths.WIRING, str(paths.WIRING)).value["stages"]["check"]["deps"]
     if watched is None or watched in deps:
         return Change(root, paths.WIRING, before, before)
     listed = ", ".join(map(_scalar, [*deps, watched]))
-    return Change(root, paths.WIRING, before, put(before, at, f"[{listed}]"))
+    return Change(root, paths.WIRING, before, put(before, _DEPS, f"[{listed}]"))
 
 
 def _flow(knobs: Mapping[str, Any]) -> str:
