@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
+from io import BufferedIOBase
 from pathlib import Path
-from typing import IO, Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 from zipfile import BadZipFile, ZipFile
 
 import numpy as np
@@ -78,7 +79,7 @@ class Arrays(Source):
                 yield from self._chunks(header, file, rows, first)
             first += header.shape[0]
 
-    def _chunks(self, header: Header, file: IO[bytes], rows: np.ndarray, first: int) -> Iterator[Chunk]:
+    def _chunks(self, header: Header, file: BufferedIOBase, rows: np.ndarray, first: int) -> Iterator[Chunk]:
         """The wanted among images that are numbered from `first` on."""
         row_bytes = int(np.prod(header.shape[1:], dtype=np.int64)) * header.dtype.itemsize
         for start in range(0, header.shape[0], CHUNK_IMAGES):
@@ -162,11 +163,11 @@ class Arrays(Source):
             return file.read(2) == b"PK"
 
     @contextmanager
-    def _opened(self, name: str) -> Iterator[tuple[Header, IO[bytes]]]:
+    def _opened(self, name: str) -> Iterator[tuple[Header, BufferedIOBase]]:
         """An array's header and the file behind it."""
         with ExitStack() as stack, self._problems():
             if self._zipped():
-                file: IO[bytes] = stack.enter_context(stack.enter_context(ZipFile(self.path)).open(f"{name}.npy"))
+                file: Any = stack.enter_context(stack.enter_context(ZipFile(self.path)).open(f"{name}.npy"))
             else:
                 file = stack.enter_context(self.path.open("rb"))
             version = np.lib.format.read_magic(file)

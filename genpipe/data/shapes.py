@@ -135,8 +135,10 @@ def _inside(kind: int, down: np.ndarray, right: np.ndarray, radius: np.ndarray, 
     corners = (0, 4, 3, 5)[kind]
     half = np.float32(np.pi / corners)
     heading = np.arctan2(-down, right) - turned - np.float32(np.pi / 2)
-    around = np.abs((heading + half) % (2 * half) - half)
-    if KINDS[kind] != "star":
+    star = KINDS[kind] == "star"
+    # the angle from the nearest tip of a star, or from the middle of the nearest side of another shape
+    around = np.abs((heading + half * star) % (2 * half) - half)
+    if not star:
         return radius * np.cos(half) - away * np.cos(around)
     # the edge of a ray runs from its tip to a notch at 0.45 of the radius
     tip, notch = radius, 0.45 * radius
