@@ -36,9 +36,8 @@ def changed(before: str, after: str) -> list[str]:
 def test_add_writes_one_line_of_each_file(genpipe: Run, small_project: Path, faces: Path) -> None:
     params, wiring = texts(small_project)
     options = ("--size", "32", "--channels", "1", "--limit", "50", "--crop", "random", "--flip", "--split", "4")
-    done = genpipe(
-        "data", "add", "faces", "--source", "folder", "--path", "faces", *options, "--set", "skip_broken=true"
-    )
+    knobs = (*options, "--set", "skip_broken=true")
+    done = genpipe("data", "add", "faces", "--source", "folder", "--path", "faces", *knobs)
     assert (done.status, done.err) == (0, "")
     assert done.out.startswith("Wrote params.yaml and dvc.yaml.\nNext: genpipe data look faces")
     (line,) = changed(params, (small_project / "params.yaml").read_text())
@@ -110,9 +109,8 @@ def test_a_mistake_is_one_message_and_writes_nothing(
 
 def test_files_that_dvc_does_not_watch_are_found_by_check(genpipe: Run, small_project: Path, faces: Path) -> None:
     params = small_project / "params.yaml"
-    params.write_text(
-        params.read_text().replace("datasets:\n", "datasets:\n    f: {source: folder, path: faces, size: 8}\n")
-    )
+    line = "    f: {source: folder, path: faces, size: 8}\n"
+    params.write_text(params.read_text().replace("datasets:\n", f"datasets:\n{line}"))
     done = genpipe("check")
     assert done.status == 1
     assert "stages.check.deps: 'faces' of data set 'f' is missing" in done.err

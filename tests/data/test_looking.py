@@ -13,13 +13,8 @@ def test_a_look_counts_names_and_shows(class_folders: Path, source: Callable[...
     (class_folders / "a" / "99.png").write_bytes((class_folders / "b" / "04.png").read_bytes())
     (class_folders / "b" / "98.png").write_bytes(picture(98, 16))
     told: list[tuple[int, int]] = []
-    found = look(
-        source("folder", path="pictures", test_images=4),
-        Target(8, 3),
-        images=9,
-        workers=1,
-        shown=lambda *n: told.append(n),
-    )
+    folder = source("folder", path="pictures", test_images=4)
+    found = look(folder, Target(8, 3), images=9, workers=1, shown=lambda *n: told.append(n))
     assert {name: sum(counts) for name, counts in found.classes.items()} == {"a": 13, "b": 13}
     assert sum(counts[1] for counts in found.classes.values()) == 4
     assert found.sizes == {(8, 8): 24, (16, 16): 1}
