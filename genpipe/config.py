@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -64,7 +65,15 @@ class Dataset(Strict):
 
     source: str
     size: Count
-    fit: Literal["pad", "crop", "stretch"] = "crop"
+    fit: Literal["pad", "crop", "random_crop", "stretch"] = "crop"
+    channels: Literal[1, 3] | None = None
+    """1 for grey, 3 for colour; as the source has it, if not given."""
+    limit: Count | None = None
+    """At most so many images of each split are taken, drawn by the seed."""
+    flip: bool = False
+    """Whether half of the images of each training batch are mirrored."""
+    skip_broken: bool = False
+    """Whether pictures that cannot be read are left out, instead of ending the preparation."""
 
 
 class Reference(Strict):
@@ -92,13 +101,23 @@ class Data:
     seed: int
     common: Dataset
     source: Strict
+    root: Path
+
+    @cached_property
+    def opened(self) -> Any:
+        """The Source, which reads nothing before it is asked."""
+        return registry.load("data", self.common.source)(self.source, self.root)
+
+    def seen(self) -> dict[str, Any]:
+        """What `check` notes of the source: it changes with the pictures. Raises DataError if they cannot be read."""
+        return {"source": self.common.source, "classes": list(self.opened.classes), "state": self.opened.state()}
 
     def spec(self) -> Any:
-        """The ImageSpec that this data set will have."""
+        """The ImageSpec that this data set will have. Raises DataError if the source cannot be read."""
         from genpipe.interfaces import ImageSpec
 
-        kind = registry.load("data", self.common.source)
-        return ImageSpec(kind.channels, self.common.size, self.common.size, kind.classes)
+        channels = self.common.channels or self.opened.channels
+        return ImageSpec(channels, self.common.size, self.common.size, self.opened.classes)
 
 
 @dataclass(frozen=True)
@@ -134,6 +153,7 @@ class Project:
         self.root = root
         self.document = read(root / paths.INDEX, str(paths.INDEX))
         self.index: Index = validated(Index, self.document.value, (), self.document)
+        self._data: dict[str, Data] = {}
         self._names_allowed("datasets", self.index.datasets)
         self._names_allowed("experiments", self.index.experiments)
 
@@ -141,17 +161,23 @@ class Project:
         """A data set of the index. Raises UnknownName or ConfigError."""
         if name not in self.index.datasets:
             raise UnknownName(name, f"data set in {paths.INDEX}", self.index.datasets)
-        at, given = ("datasets", name), dict(self.index.datasets[name])
+        if name not in self._data:
+            self._data[name] = self.dataset(name, self.index.datasets[name], self.document)
+        return self._data[name]
+
+    def dataset(self, name: str, knobs: Mapping[str, Any], document: Document) -> Data:
+        """A data set with these knobs. Raises ConfigError with what is wrong with them."""
+        at, given = ("datasets", name), dict(knobs)
         mine = {k: given.pop(k) for k in list(given) if k in Dataset.model_fields}
-        common, problems = examined(Dataset, mine, at, self.document)
+        common, problems = examined(Dataset, mine, at, document)
         source = None
         if isinstance(mine.get("source"), str):
-            schema = self._load("data", mine["source"], (*at, "source"), self.document).Config
-            source, more = examined(schema, given, at, self.document)
+            schema = self._load("data", mine["source"], (*at, "source"), document).Config
+            source, more = examined(schema, given, at, document)
             problems += more
         if problems or source is None:
             raise ConfigError(problems)
-        return Data(name, self.index.seed, common, source)
+        return Data(name, self.index.seed, common, source, self.root)
 
     def classifier(self) -> Strict:
         """The configuration of the in-domain classifier. Raises ConfigError."""

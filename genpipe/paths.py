@@ -9,6 +9,7 @@ INDEX = Path("params.yaml")
 WIRING = Path("dvc.yaml")
 PIPELINES = Path("pipelines")
 CHECKED = Path("runs/checked.json")
+SEEN = Path("runs/sources")
 TIMINGS = Path("runs/timings")
 REPORTS = Path("reports")
 SCORES = REPORTS / "scores"
@@ -24,6 +25,11 @@ def pipeline(experiment: str) -> Path:
 def data(name: str) -> Path:
     """A prepared data set: images and labels as arrays, and what they are."""
     return Path("data") / name
+
+
+def seen(name: str) -> Path:
+    """What `check` saw of a data set's source: its classes, and whether the pictures are still the same."""
+    return SEEN / f"{name}.json"
 
 
 def reference(data_name: str) -> Path:
@@ -101,3 +107,8 @@ def tracking_store() -> Path:
 def tracking_artifacts() -> Path:
     """The pictures and models of the default MLflow store."""
     return home() / "mlartifacts"
+
+
+def cache() -> Path:
+    """Downloads, and lists of what is in archives; shared by all projects of a person."""
+    return Path(os.environ.get("GENPIPE_CACHE") or "~/.cache/genpipe").expanduser()

@@ -3,14 +3,22 @@
 import sys
 
 from genpipe import config, paths
-from genpipe.files import write_json
+from genpipe.composing import verify_datasets
+from genpipe.files import whole_folder, write_json
 from genpipe.running import guarded
 
 
 def check() -> None:
-    """Validates all experiments; the file that it writes never changes, so that nothing runs again because of it."""
+    """Validates all experiments, and looks whether a person's own pictures have changed.
+
+    What it writes is the same until they have, so that nothing runs again because of it.
+    """
     project = config.load()
     project.check()
+    verify_datasets(project)
+    with whole_folder(paths.SEEN) as folder:
+        for name in project.index.datasets:
+            write_json(folder / paths.seen(name).name, project.data(name).seen())
     write_json(paths.CHECKED, {"valid": True})
 
 

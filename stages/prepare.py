@@ -1,16 +1,20 @@
 """Prepare a data set: python -m stages.prepare NAME."""
 
-from genpipe import config, paths, registry
-from genpipe.data._preparing import prepare
+from genpipe import config, paths
 from genpipe.running import Facts, stage
+from genpipe.running.counting import counting
 
 
 def run(name: str) -> Facts:
     """Reads the source and writes arrays."""
+    from genpipe.data._preparing import prepare  # its workers import this file again, and do without torch
+
     data = config.load().data(name)
-    source = registry.load("data", data.common.source)(data.source)
-    prepared = prepare(source, size=data.common.size, fit=data.common.fit, seed=data.seed, folder=paths.data(name))
-    return {f"{split}_images": len(prepared.images(split)) for split in ("train", "test")}
+    knobs = data.common.model_dump(exclude={"source"})
+    with counting(name, "images") as shown:
+        prepared = prepare(data.opened, **knobs, seed=data.seed, folder=paths.data(name), shown=shown)
+    facts = {f"{split}_images": len(prepared.images(split)) for split in ("train", "test")}
+    return {**facts, "broken_images": prepared.broken_images}
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from genpipe import __version__
-from genpipe.cli import composing, looking, running
+from genpipe.cli import composing, data, looking, running
 
 app = typer.Typer(
     help="A laboratory for generative models: a YAML file in, scores and a report out. `dvc repro` runs what there is.",
@@ -38,5 +38,6 @@ app.command("list")(looking.list_names)
 app.command()(looking.show)
 app.command()(looking.compare)
 app.command()(looking.check)
+app.add_typer(data.app, name="data")
 app.command()(running.sample)
 app.command()(running.ui)

@@ -7,6 +7,7 @@ not done.
 from genpipe.composing import _recipes as recipes
 from genpipe.composing._checking import problems, strays
 from genpipe.composing._cost import memory, parameters
+from genpipe.composing._datasets import plan_data, relative, settings, verify_datasets
 from genpipe.composing._new import Wish, measured, plan
 from genpipe.composing._old import outputs_of, removal, renaming
 from genpipe.composing._origin import Knob, knobs
@@ -28,10 +29,14 @@ __all__ = [
     "outputs_of",
     "parameters",
     "plan",
+    "plan_data",
     "problems",
     "recipes",
+    "relative",
     "removal",
     "renaming",
+    "settings",
     "stale",
     "strays",
+    "verify_datasets",
 ]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from genpipe import paths, registry
 from genpipe.composing import _graph
+from genpipe.composing._datasets import verify_datasets
 from genpipe.config import Project
 from genpipe.document import read
 from genpipe.errors import ConfigError, Problem, Unsuitable
@@ -16,7 +17,11 @@ def problems(root: Path) -> list[Problem]:
         project = Project(root)
     except ConfigError as error:
         return [*error.problems, *_in_every_pipeline(root)]
-    return _raised(project.check) or list(_of_classifier(project)) or _raised(_graph.verify, root, {})
+    return (
+        _raised(project.check)
+        or [*_of_classifier(project), *_raised(verify_datasets, project)]
+        or _raised(_graph.verify, root, {})
+    )
 
 
 def strays(project: Project) -> list[Path]:

@@ -23,9 +23,16 @@ class Batches:
     """
 
     def __init__(
-        self, images: np.ndarray, labels: np.ndarray | None, *, size: int, seed: int, device: torch.device
+        self,
+        images: np.ndarray,
+        labels: np.ndarray | None,
+        *,
+        size: int,
+        seed: int,
+        device: torch.device,
+        flip: bool = False,
     ) -> None:
-        self.size, self.seed, self.device, self.count = size, seed, device, len(images)
+        self.size, self.seed, self.device, self.count, self.flip = size, seed, device, len(images), flip
         self._resident = _fits(images.nbytes, device)
         self._images = torch.from_numpy(np.array(images)).to(device) if self._resident else images
         self._labels = None if labels is None else torch.from_numpy(np.array(labels)).to(device)
@@ -34,12 +41,17 @@ class Batches:
     @classmethod
     def of(cls, prepared: Prepared, *, size: int, seed: int, device: torch.device) -> "Batches":
         """The training images of a prepared data set."""
-        return cls(prepared.images("train"), prepared.labels("train"), size=size, seed=seed, device=device)
+        images, labels = prepared.images("train"), prepared.labels("train")
+        return cls(images, labels, size=size, seed=seed, device=device, flip=prepared.flip)
 
     def batch(self, number: int) -> Batch:
-        """The number-th batch, from 0."""
+        """The number-th batch, from 0; which of its images are mirrored depends on (seed, number) alone."""
         first = number * self.size
-        return self._take(np.concatenate(list(self._rows(first, first + self.size))))
+        batch = self._take(np.concatenate(list(self._rows(first, first + self.size))))
+        if not self.flip:
+            return batch
+        mirrored = torch.from_numpy(np.random.default_rng((self.seed, number, 1)).random(self.size) < 0.5)
+        return Batch(torch.where(mirrored.to(self.device)[:, None, None, None], batch.x.flip(3), batch.x), batch.y)
 
     def in_order(self) -> Iterator[Batch]:
         """One pass over all images as they are stored, the last batch as small as it comes."""

@@ -1,79 +1,145 @@
 """From a source to arrays on disk."""
 
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from genpipe.data._storage import SPLITS, Prepared, images_file, labels_file, write_meta
+from genpipe.data._storage import SPLITS, ArrayFile, Prepared, extra_file, images_file, labels_file, write_meta
+from genpipe.data._working import Done, Target, Work, cores, done, in_order
 from genpipe.errors import DataError
 from genpipe.files import whole_folder
-from genpipe.interfaces import ImageSpec, Source, Split
+from genpipe.interfaces import Chunk, Collection, ImageSpec, Source
+
+CHUNK_BYTES = 4 * 2**20
+"""No more finished pixels than this travel between processes at once."""
+Shown = Callable[[int, int], None]
+"""Is told how many of how many images are done."""
 
 
-def prepare(source: Source, *, size: int, fit: str, seed: int, folder: Path) -> Prepared:
+def prepare(
+    source: Source,
+    *,
+    size: int,
+    fit: str,
+    seed: int,
+    folder: Path,
+    channels: int | None = None,
+    limit: int | None = None,
+    flip: bool = False,
+    skip_broken: bool = False,
+    workers: int | None = None,
+    shown: Shown = lambda images, of: None,
+) -> Prepared:
     """Reads a source once, chunk by chunk, and writes its splits as uint8 arrays [n c size size] with labels.
 
-    Raises DataError if a split is not what the source announced.
+    At most `limit` images of each split are taken. The same images come in the same order for any number of workers.
+    Raises DataError for a broken picture, unless `skip_broken` leaves it out, and if the source is not what it
+    announced.
     """
-    spec = ImageSpec(source.channels, size, size, source.classes)
+    collection = source.collection(seed)
+    spec = ImageSpec(channels or source.channels, size, size, source.classes)
+    rows = chosen(collection.parts, limit, seed)
     with whole_folder(folder) as temporary:
-        splits = source.splits(seed)
-        for name in SPLITS:
-            _write_split(splits[name], spec, fit, name, temporary)
-        write_meta(temporary, spec)
+        broken: list[str] = []
+        with Writer(temporary, collection) as writer:
+            target = Target(size, spec.channels, fit, seed)
+            for piece in finished(collection, rows, target, cores() if workers is None else workers):
+                if piece.broken and not skip_broken:
+                    raise DataError(_complaint(piece.broken))
+                broken += [f"{name}: {why}" for name, why in piece.broken]
+                writer.write(piece)
+                shown(writer.count + len(broken), len(rows))
+        writer.verify(len(rows) - len(broken))
+        write_meta(temporary, spec, flip=flip, broken=broken)
     return Prepared.open(folder)
 
 
-def _write_split(split: Split, spec: ImageSpec, fit: str, name: str, folder: Path) -> None:
-    out = np.lib.format.open_memmap(images_file(folder, name), "w+", np.uint8, (split.count, *spec.shape))
-    done = 0
-    for chunk in split.images:
-        if done + len(chunk) > split.count or chunk.dtype != np.uint8 or chunk.shape[3] != spec.channels:
-            raise DataError(
-                f"split '{name}': a chunk of {chunk.dtype} {chunk.shape} came after {done} of {split.count} images; "
-                f"uint8 [n h w {spec.channels}] is needed, {split.count} images in all."
-            )
-        out[done : done + len(chunk)] = fitted(chunk, spec.height, fit).transpose(0, 3, 1, 2)
-        done += len(chunk)
-    if done != split.count or (split.labels is not None and len(split.labels) != done):
-        counted = "no" if split.labels is None else len(split.labels)
-        raise DataError(f"split '{name}': {split.count} images were announced; {done} came, with {counted} labels.")
-    out.flush()
-    if split.labels is not None:
-        np.save(labels_file(folder, name), split.labels.astype(np.int64), allow_pickle=False)
+def chosen(parts: np.ndarray, limit: int | None, seed: int) -> np.ndarray:
+    """The numbers of the images to take, at most `limit` of each split, drawn by the seed."""
+    if limit is None:
+        return np.arange(len(parts))
+    rng = np.random.default_rng(seed)
+    members = [np.flatnonzero(parts == part) for part in range(len(SPLITS))]
+    return np.sort(np.concatenate([m if len(m) <= limit else rng.choice(m, limit, replace=False) for m in members]))
 
 
-def fitted(images: np.ndarray, size: int, fit: str) -> np.ndarray:
-    """Images [n h w c] made size×size.
-
-    "pad" keeps the whole picture on black, shrunk only if it is too large; "crop" scales the shorter side to size and
-    takes the centre; "stretch" ignores the aspect. Scaling is antialiased.
-    """
-    height, width = images.shape[1:3]
-    if fit == "stretch":
-        return _resized(images, size, size)
-    if fit == "pad":
-        scale = min(1.0, size / max(height, width))
-        return _centred(_resized(images, round(height * scale), round(width * scale)), size)
-    scale = size / min(height, width)
-    return _centred(_resized(images, round(height * scale), round(width * scale)), size)
+def finished(collection: Collection, rows: np.ndarray, target: Target, workers: int) -> Iterator[Done]:
+    """The images with these numbers, decoded and fitted, in order."""
+    return in_order(done, _works(collection.read(rows), rows, target), workers)
 
 
-def _resized(images: np.ndarray, height: int, width: int) -> np.ndarray:
-    if images.shape[1:3] == (height, width):
-        return images
-    channels = images.shape[3]
-    pictures = (Image.fromarray(i[..., 0] if channels == 1 else i) for i in images)
-    resized = [np.asarray(p.resize((width, height), Image.Resampling.BICUBIC)) for p in pictures]
-    return np.stack(resized).reshape(-1, height, width, channels)
+def _works(chunks: Iterable[Chunk], rows: np.ndarray, target: Target) -> Iterator[Work]:
+    first, most = 0, max(1, CHUNK_BYTES // (target.size**2 * target.channels))
+    for chunk in chunks:
+        _verify(chunk, first, len(rows))
+        for start in range(0, len(chunk.images), most):
+            some = slice(start, start + most)
+            extras = {name: values[some] for name, values in chunk.extras.items()}
+            images = chunk.images[some]
+            yield Work(images, rows[first : first + len(images)], extras, target)
+            first += len(images)
 
 
-def _centred(images: np.ndarray, size: int) -> np.ndarray:
-    """The central size×size part, on black where the images are smaller."""
-    n, height, width, channels = images.shape
-    out = np.zeros((n, size, size, channels), np.uint8)
-    tall, wide = min(height, size), min(width, size)
-    top, left, row, column = (size - tall) // 2, (size - wide) // 2, (height - tall) // 2, (width - wide) // 2
-    out[:, top : top + tall, left : left + wide] = images[:, row : row + tall, column : column + wide]
-    return out
+def _verify(chunk: Chunk, first: int, count: int) -> None:
+    images, shown, fine = chunk.images, f"{len(chunk.images)} files", True
+    if isinstance(images, np.ndarray):
+        shown = f"{images.dtype} {images.shape}"
+        fine = images.dtype == np.uint8 and images.ndim == 4 and images.shape[3] in (1, 3)
+    if not fine or first + len(images) > count:
+        raise DataError(
+            f"a chunk of {shown} came after {first} of {count} images; uint8 [n h w 1] or [n h w 3] is needed, "
+            f"{count} images in all."
+        )
+
+
+class Writer:
+    """The arrays of a data set, written as the images come."""
+
+    def __init__(self, folder: Path, collection: Collection) -> None:
+        self.folder, self.collection, self.count = folder, collection, 0
+        self._files: dict[Path, ArrayFile] = {}
+        self._open = ExitStack()
+
+    def __enter__(self) -> "Writer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def write(self, piece: Done) -> None:
+        """Adds each image to the split that it is in."""
+        self.count += len(piece.images)
+        parts = self.collection.parts[piece.rows]
+        for part in np.unique(parts):
+            mine = parts == part
+            split = SPLITS[part]
+            self._append(images_file(self.folder, split), piece.images[mine])
+            if self.collection.labels is not None:
+                self._append(labels_file(self.folder, split), self.collection.labels[piece.rows][mine].astype(np.int64))
+            for name, values in piece.extras.items():
+                self._append(extra_file(self.folder, split, name), values[mine])
+
+    def verify(self, count: int) -> None:
+        """Raises DataError if not so many images have come, or none for a split."""
+        if self.count != count:
+            raise DataError(f"{count} images were announced; {self.count} came.")
+        empty = [split for split in SPLITS if images_file(self.folder, split) not in self._files]
+        if empty:
+            raise DataError(f"no image is left for the {empty[0]} split: there are {count} in all.")
+
+    def _append(self, path: Path, rows: np.ndarray) -> None:
+        if path not in self._files:
+            self._files[path] = ArrayFile(path)
+            self._open.callback(self._files[path].close)
+        self._files[path].append(rows)
+
+
+def _complaint(broken: list[tuple[str, str]]) -> str:
+    named = "; ".join(f"{name}: {why}" for name, why in broken[:5])
+    more = f"; and {len(broken) - 5} more" if len(broken) > 5 else ""
+    return (
+        f"broken pictures: {named}{more}. Mend or remove them (`genpipe data look` names all), "
+        "or leave them out with `skip_broken: true`."
+    )

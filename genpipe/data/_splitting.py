@@ -1,15 +1,65 @@
-"""Splitting images that come in one piece."""
+"""Which image is in which split, where a source leaves that open."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-from genpipe.interfaces import Split
+from genpipe.errors import DataError
+from genpipe.interfaces import Chunk, Collection
+
+CHUNK_IMAGES = 256
 
 
-def stratified(images: np.ndarray, labels: np.ndarray, test_images: int, seed: int) -> Mapping[str, Split]:
-    """Shuffled "train" and "test" splits with equal shares of each class; decided by the seed alone."""
-    from sklearn.model_selection import train_test_split
+def divided(labels: np.ndarray, test_images: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """The shuffled numbers of training and of test images, equal shares of each class; decided by the seed alone.
 
-    train, test = train_test_split(np.arange(len(labels)), test_size=test_images, stratify=labels, random_state=seed)
-    return {name: Split([images[rows]], labels[rows], len(rows)) for name, rows in (("train", train), ("test", test))}
+    Raises DataError if nothing would be left to train on.
+    """
+    if not 0 < test_images < len(labels):
+        raise DataError(
+            f"test_images is {test_images}, but there are {len(labels)} images: give 1 to {len(labels) - 1}."
+        )
+    rng = np.random.RandomState(seed)
+    members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    train: list[int] = []
+    test: list[int] = []
+    for rows, tested in zip(members, _shares(np.array(list(map(len, members))), test_images), strict=True):
+        shuffled = rows[rng.permutation(len(rows))]
+        kept = len(rows) - tested
+        train.extend(shuffled[:kept])
+        test.extend(shuffled[kept:])
+    return rng.permutation(train), rng.permutation(test)
+
+
+def parts_of(labels: np.ndarray | None, count: int, test_images: int | None, seed: int) -> np.ndarray:
+    """The split of each image; a tenth of all are test images, if it is not said how many."""
+    known = np.zeros(count, np.int64) if labels is None else labels
+    wanted = max(1, count // 10) if test_images is None else test_images
+    parts = np.zeros(count, np.int64)
+    parts[divided(known, wanted, seed)[1]] = 1
+    return parts
+
+
+def whole(images: np.ndarray, labels: np.ndarray, test_images: int, seed: int) -> Collection:
+    """Images [n h w c] that are in memory, divided and shuffled."""
+    train, test = divided(labels, test_images, seed)
+    order = np.concatenate([train, test])
+    return Collection(from_array(images[order]), (np.arange(len(order)) >= len(train)).astype(np.int64), labels[order])
+
+
+def from_array(images: np.ndarray) -> Callable[[np.ndarray], Iterator[Chunk]]:
+    """A way to read the numbered images of an array [n h w c]."""
+    return lambda rows: (Chunk(images[some]) for some in pieces(rows))
+
+
+def pieces(rows: np.ndarray) -> Iterable[np.ndarray]:
+    """The numbers of a chunk after the other."""
+    return (rows[first : first + CHUNK_IMAGES] for first in range(0, len(rows), CHUNK_IMAGES))
+
+
+def _shares(counts: np.ndarray, wanted: int) -> np.ndarray:
+    """How many of each class make up the number that is wanted: in proportion, largest remainders first."""
+    exact = counts * wanted / counts.sum()
+    shares = np.floor(exact).astype(int)
+    shares[np.argsort(shares - exact, kind="stable")[: wanted - shares.sum()]] += 1
+    return shares

@@ -1,16 +1,21 @@
 """A prepared data set on disk: a few large arrays, read through the memory map."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from genpipe.errors import DataError
+from genpipe.errors import DataError, nearest
 from genpipe.files import read_json, write_json
-from genpipe.interfaces import ImageSpec
+from genpipe.interfaces import SPLITS, ImageSpec
 
-SPLITS = ("train", "test")
+__all__ = ["SPLITS", "ArrayFile", "Prepared", "extra_file", "images_file", "labels_file", "write_meta"]
+
+_NAMED = 1000
+"""So many broken pictures are noted by name."""
 
 
 def images_file(folder: Path, split: str) -> Path:
@@ -23,13 +28,57 @@ def labels_file(folder: Path, split: str) -> Path:
     return folder / f"{split}_labels.npy"
 
 
-def write_meta(folder: Path, spec: ImageSpec) -> None:
-    """Notes what the images are, with a digest of all that was written so far."""
+def extra_file(folder: Path, split: str, name: str) -> Path:
+    """What else is known of each image of a split, a row an image."""
+    return folder / f"{split}_extra_{name}.npy"
+
+
+class ArrayFile:
+    """A .npy file that grows by chunks, so that no more than a chunk is in memory; how long it gets is said last."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.count = path, 0
+        self._file = path.open("wb")
+        self._row: tuple[np.dtype, tuple[int, ...]] | None = None
+
+    def append(self, rows: np.ndarray) -> None:
+        """Adds rows of the same type and shape as those before. Raises DataError if they are not."""
+        row = rows.dtype, rows.shape[1:]
+        if self._row is None:
+            self._row = row
+            self._write_header()
+        if row != self._row:
+            raise DataError(f"{self.path.name}: {row[0]} {row[1]} came after {self._row[0]} {self._row[1]}.")
+        self._file.write(rows.tobytes())
+        self.count += len(rows)
+
+    def close(self) -> None:
+        """Writes how many rows there are."""
+        if self._row:
+            self._file.seek(0)
+            self._write_header()
+        self._file.close()
+
+    def _write_header(self) -> None:
+        """The header is as long for any number of rows."""
+        assert self._row
+        dtype, shape = self._row
+        described = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False}
+        np.lib.format.write_array_header_1_0(self._file, {**described, "shape": (self.count, *shape)})
+
+
+def write_meta(folder: Path, spec: ImageSpec, *, flip: bool = False, broken: Sequence[str] = ()) -> None:
+    """Notes what the images are and how they are to be trained on, with a digest of all that was written so far."""
     digest = hashlib.sha256()
     for file in sorted(folder.glob("*.npy")):
         with file.open("rb") as content:
             digest.update(file.name.encode() + hashlib.file_digest(content, "sha256").digest())
-    write_json(folder / "meta.json", {"images": asdict(spec), "sha256": digest.hexdigest()})
+    if flip:
+        digest.update(b"flip")
+    noted: dict[str, Any] = {"images": asdict(spec), "sha256": digest.hexdigest()}
+    noted |= {"flip": True} if flip else {}
+    noted |= {"broken_images": len(broken), "broken": list(broken[:_NAMED])} if broken else {}
+    write_json(folder / "meta.json", noted)
 
 
 @dataclass(frozen=True)
@@ -39,13 +88,18 @@ class Prepared:
     folder: Path
     spec: ImageSpec
     sha256: str
+    flip: bool = False
+    """Whether half of the training images are to be mirrored, anew in every batch."""
+    broken_images: int = 0
+    """How many pictures could not be read and were left out."""
 
     @classmethod
     def open(cls, folder: Path) -> "Prepared":
         """The data set in a folder. Raises DataError if it is not there or damaged."""
         try:
             meta = read_json(folder / "meta.json")
-            return cls(folder, ImageSpec.from_json(meta["images"]), meta["sha256"])
+            spec = ImageSpec.from_json(meta["images"])
+            return cls(folder, spec, meta["sha256"], meta.get("flip", False), meta.get("broken_images", 0))
         except FileNotFoundError:
             raise DataError(f"{folder} holds no prepared data set. Run `dvc repro` to prepare it.") from None
         except (ValueError, TypeError, KeyError) as error:
@@ -65,6 +119,15 @@ class Prepared:
         """The labels of a split, int64 [n], or None if it has none."""
         file = labels_file(self.folder, split)
         return _array(file) if file.exists() else None
+
+    def extra(self, split: str, name: str) -> np.ndarray:
+        """What else is known of each image, memory-mapped. Raises DataError if the source does not give it."""
+        file = extra_file(self.folder, split, name)
+        if not file.exists():
+            start = extra_file(self.folder, split, "").stem
+            known = [found.stem.removeprefix(start) for found in self.folder.glob(f"{start}*.npy")]
+            raise DataError(f"{self.folder} knows no '{name}' of its images.{nearest(name, known)}")
+        return _array(file)
 
 
 def _array(file: Path) -> np.ndarray:

@@ -1,13 +1,13 @@
 """1,797 real digits, 8×8 grey, that come with scikit-learn: no download, for the fastest tests."""
 
-from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
-from genpipe.data._splitting import stratified
-from genpipe.interfaces import Source, Split
+from genpipe.data._splitting import whole
+from genpipe.interfaces import Collection, Source
 from genpipe.schema import Strict
 
 
@@ -20,12 +20,12 @@ class Digits(Source):
     classes = tuple("0123456789")
     channels = 1
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, root: Path) -> None:
         self.test_images = config.test_images
 
-    def splits(self, seed: int) -> Mapping[str, Split]:
+    def collection(self, seed: int) -> Collection:
         from sklearn.datasets import load_digits
 
         digits = load_digits()
         levels = np.rint(digits.images[..., None] * (255 / 16)).astype(np.uint8)
-        return stratified(levels, digits.target.astype(np.int64), self.test_images, seed)
+        return whole(levels, digits.target.astype(np.int64), self.test_images, seed)

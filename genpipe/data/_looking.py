@@ -1,0 +1,81 @@
+"""A look at a data set before anything is trained on it: what is in it, and what is wrong with it."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+import numpy as np
+
+from genpipe.data._preparing import chosen, finished
+from genpipe.data._working import Done, Target, cores
+from genpipe.interfaces import SPLITS, Collection, Source
+from genpipe.nn.pictures import grid
+
+COLUMNS = 8
+
+
+@dataclass
+class Look:
+    """What there is to see."""
+
+    classes: Mapping[str, Sequence[int]]
+    """How many images of each class are in each of SPLITS; one class "-" where there are none."""
+    sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
+    """How many pictures there are of each width and height, before they are fitted."""
+    duplicates: list[tuple[str, str]] = field(default_factory=list)
+    """Images that look like an earlier one once they are fitted, each with that one."""
+    leaked: int = 0
+    """How many of the duplicates are in another split than the earlier one."""
+    broken: list[tuple[str, str]] = field(default_factory=list)
+    """Pictures that cannot be read, each with the reason."""
+    sheet: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 1), np.uint8))
+    """Some images in rows [height width channels]."""
+
+
+def look(
+    source: Source,
+    target: Target,
+    *,
+    limit: int | None = None,
+    images: int = 64,
+    workers: int | None = None,
+    shown: Callable[[int, int], None] = lambda images, of: None,
+) -> Look:
+    """Reads all images of a source as they would be prepared. Raises DataError if it cannot be read."""
+    collection = source.collection(target.seed)
+    rows = chosen(collection.parts, limit, target.seed)
+    found = Look(_counted(collection, rows, source.classes))
+    wanted = set(rows[np.linspace(0, len(rows) - 1, min(images, len(rows))).astype(int)].tolist())
+    sheet: list[np.ndarray] = []
+    seen: dict[bytes, int] = {}
+    done = 0
+    for piece in finished(collection, rows, target, cores() if workers is None else workers):
+        _add(found, piece, collection, seen)
+        sheet += [image for image, row in zip(piece.images, piece.rows.tolist(), strict=True) if row in wanted]
+        done += len(piece.images) + len(piece.broken)
+        shown(done, len(rows))
+    if sheet:
+        found.sheet = grid(np.stack(sheet), COLUMNS)
+    return found
+
+
+def _counted(collection: Collection, rows: np.ndarray, classes: Sequence[str]) -> dict[str, list[int]]:
+    labels = np.zeros(len(rows), np.int64) if collection.labels is None else collection.labels[rows]
+    counts = np.zeros((max(len(classes), 1), len(SPLITS)), np.int64)
+    np.add.at(counts, (labels, collection.parts[rows]), 1)
+    return dict(zip(classes or ("-",), counts.tolist(), strict=True))
+
+
+def _add(found: Look, piece: Done, collection: Collection, seen: dict[bytes, int]) -> None:
+    found.sizes.update((width, height) for height, width in piece.sizes.tolist())
+    found.broken += piece.broken
+    for image, row in zip(piece.images, piece.rows.tolist(), strict=True):
+        first = seen.setdefault(blake2b(image.tobytes(), digest_size=16).digest(), row)
+        if first != row:
+            found.duplicates.append((_name(collection, row), _name(collection, first)))
+            found.leaked += int(collection.parts[first] != collection.parts[row])
+
+
+def _name(collection: Collection, row: int) -> str:
+    return collection.names[row] if collection.names is not None else f"image {row}"

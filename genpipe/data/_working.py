@@ -1,0 +1,170 @@
+"""What is done to every chunk of images, on all cores; torch stays out, for every worker imports this file."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from itertools import chain, islice
+from multiprocessing import get_context
+from pathlib import Path
+from time import monotonic
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+
+from genpipe.data._decoding import Broken, decoded
+from genpipe.data._fitting import fitted
+from genpipe.errors import DataError
+
+ALONE_SEC = 0.25
+"""What is done in less time is done without starting processes."""
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
+
+class Target(NamedTuple):
+    """What images are made into."""
+
+    size: int
+    channels: int
+    fit: str = "crop"
+    seed: int = 0
+
+
+class Work(NamedTuple):
+    """A chunk of images with their numbers."""
+
+    images: np.ndarray | Sequence[tuple[str, bytes | Path]]
+    rows: np.ndarray
+    extras: Mapping[str, np.ndarray]
+    target: Target
+
+
+class Done(NamedTuple):
+    """A chunk of finished images [n c size size]; what is broken is left out and named."""
+
+    images: np.ndarray
+    rows: np.ndarray
+    extras: Mapping[str, np.ndarray]
+    sizes: np.ndarray
+    """Height and width before."""
+    broken: list[tuple[str, str]]
+
+
+def done(work: Work) -> Done:
+    """The chunk, decoded, in the channels and the size that are wanted."""
+    if isinstance(work.images, np.ndarray):
+        images = _fitted(_in_channels(work.images, work.target.channels), work.rows, work.target)
+        sizes = np.tile(work.images.shape[1:3], (len(images), 1))
+        return Done(_channels_first(images), work.rows, work.extras, sizes, [])
+    images, kept, sizes, broken = _decoded(work.images, work.rows, work.target)
+    extras = work.extras if len(kept) == len(work.rows) else {k: v[kept] for k, v in work.extras.items()}
+    return Done(_channels_first(images), work.rows[kept], extras, sizes, broken)
+
+
+def _decoded(
+    files: Sequence[tuple[str, bytes | Path]], rows: np.ndarray, target: Target
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[tuple[str, str]]]:
+    """The pictures [k h w c] that can be read, their places among the files, their sizes, and the others."""
+    side, channels = target.size, target.channels
+    pixels: list[bytes] = []
+    kept: list[int] = []
+    sizes: list[tuple[int, int]] = []
+    broken: list[tuple[str, str]] = []
+    for place, (name, content) in enumerate(files):
+        try:
+            picture = decoded(content, channels)
+        except Broken as error:
+            broken.append((name, str(error)))
+            continue
+        kept.append(place)
+        sizes.append((picture.height, picture.width))
+        if picture.size == (side, side):
+            pixels.append(picture.tobytes())
+        else:
+            single = np.asarray(picture).reshape(1, picture.height, picture.width, channels)
+            pixels.append(_fitted(single, rows[place : place + 1], target).tobytes())
+    together = np.frombuffer(b"".join(pixels), np.uint8).reshape(-1, side, side, channels)
+    return together, np.array(kept, np.int64), np.array(sizes, np.int64).reshape(-1, 2), broken
+
+
+def _fitted(images: np.ndarray, rows: np.ndarray, target: Target) -> np.ndarray:
+    random = target.fit == "random_crop"
+    at = [tuple(np.random.default_rng((target.seed, int(row))).random(2)) for row in rows] if random else []
+    return fitted(images, target.size, target.fit, at)
+
+
+def _in_channels(images: np.ndarray, channels: int) -> np.ndarray:
+    """Grey images as RGB, or RGB as grey (the weights of ITU-R 601, as PIL has them)."""
+    given = images.shape[3]
+    if given == channels:
+        return images
+    if given == 1:
+        return np.repeat(images, channels, axis=3)
+    luma = images.astype(np.uint32) @ np.array([19595, 38470, 7471], np.uint32)
+    return ((luma + 0x8000) >> 16).astype(np.uint8)[..., None]
+
+
+def _channels_first(images: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(images.transpose(0, 3, 1, 2))
+
+
+def cores() -> int:
+    """How many processes are to work at once: GENPIPE_WORKERS, or one a core."""
+    if given := os.environ.get("GENPIPE_WORKERS", ""):
+        return int(given) if given.isdigit() and int(given) else 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def in_order(make: Callable[[Given], Made], given: Iterable[Given], workers: int) -> Iterator[Made]:
+    """What is made of each, in the order in which it is given, whatever the number of workers.
+
+    Processes, not threads: for small pictures most of the time goes to the Python part of the decoder. No more than a
+    few chunks for each worker are under way, so that memory stays bounded.
+    """
+    begun, waiting = monotonic(), iter(given)
+    yield from _alone(make, waiting, lambda: workers > 1 and monotonic() - begun > ALONE_SEC)
+    pool = ProcessPoolExecutor(workers, get_context("spawn"))
+    try:
+        if first := list(islice(waiting, 1)):
+            waiting, begins = chain(first, waiting), pool.submit(os.getpid)
+            yield from _alone(make, waiting, begins.done)
+            yield from _shared(make, waiting, pool, 2 * workers)
+    except BrokenProcessPool:
+        raise DataError(
+            "a worker that decodes pictures was ended from outside, most likely because memory ran out. "
+            "Close other programs, or let fewer work at once: GENPIPE_WORKERS=1."
+        ) from None
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _alone(make: Callable[[Given], Made], waiting: Iterator[Given], enough: Callable[[], bool]) -> Iterator[Made]:
+    """What this process makes of each until it is enough."""
+    while not enough() and (mine := [make(item) for item in islice(waiting, 1)]):
+        yield mine[0]
+
+
+def _shared(
+    make: Callable[[Given], Made], waiting: Iterator[Given], pool: ProcessPoolExecutor, most: int
+) -> Iterator[Made]:
+    """What a pool makes of each, in order; while the next in turn is not ready, this process takes its share."""
+    queue: deque[Future[Made]] = deque()
+    while True:
+        busy = sum(not future.done() for future in queue)
+        room = max(0, min(most - busy, 2 * most - len(queue)))
+        queue.extend(pool.submit(make, item) for item in islice(waiting, room))
+        if not queue:
+            return
+        mine = [make(item) for item in islice(waiting, int(not queue[0].done() and len(queue) < 2 * most))]
+        queue.extend(map(_finished, mine))
+        if not mine:
+            yield queue.popleft().result()
+
+
+def _finished(made: Made) -> Future[Made]:
+    future: Future[Made] = Future()
+    future.set_result(made)
+    return future

@@ -1,0 +1,74 @@
+"""A .zip, .tar or .tar.xz of your own pictures, laid out like a folder, or with a dataset.json."""
+
+import re
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+import numpy as np
+
+from genpipe.data._archives import members
+from genpipe.data._decoding import coloured
+from genpipe.data._files import LOOKED_AT, Listing, OwnFiles, PictureFiles, remembered, stamp
+from genpipe.data._layout import ANNOTATIONS, annotated, is_picture
+from genpipe.interfaces import Encoded
+
+
+class Archive(PictureFiles):
+    """Pictures in an archive, which is read as a stream and never extracted."""
+
+    class Config(OwnFiles): ...
+
+    def listed(self) -> Listing:
+        return remembered(self.path, self._scanned)
+
+    def files(self, rows: np.ndarray) -> Iterator[Encoded]:
+        pick = _Pick(rows)
+        for name, content in members(self.path, pick):
+            if content is not None:
+                yield name, content
+            if pick.satisfied:
+                return
+
+    def state(self) -> str:
+        return stamp(self.path)
+
+    def _scanned(self) -> Listing:
+        names: list[str] = []
+        looked = [False]
+        found = None
+        for name, content in members(
+            self.path, lambda name: _is_note(name) or (is_picture(name) and len(names) < LOOKED_AT)
+        ):
+            if _is_note(name) and content is not None:
+                found = annotated(content, str(PurePosixPath(name).parent), str(self.path))
+            elif is_picture(name):
+                names.append(PurePosixPath(name).as_posix())
+                looked += [coloured(content)] if content is not None else []
+        return Listing(names, found, any(looked))
+
+
+class _Pick:
+    """Says of each name in turn whether its picture is among the wanted."""
+
+    def __init__(self, rows: np.ndarray) -> None:
+        self._left = iter(rows.tolist())
+        self._next = next(self._left, None)
+        self._number = -1
+
+    @property
+    def satisfied(self) -> bool:
+        """Whether no wanted picture is left."""
+        return self._next is None
+
+    def __call__(self, name: str) -> bool:
+        if not is_picture(name):
+            return False
+        self._number += 1
+        wanted = self._number == self._next
+        if wanted:
+            self._next = next(self._left, None)
+        return wanted
+
+
+def _is_note(name: str) -> bool:
+    return PurePosixPath(name).name == ANNOTATIONS and not re.search(r"(^|/)(\.|__MACOSX)", name)

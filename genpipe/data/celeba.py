@@ -1,0 +1,35 @@
+"""202,599 faces of the famous, 178×218 in colour, with 40 attributes (download of 1.4 GB)."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genpipe.data._torchvision import Part, Torchvision, picture_files
+from genpipe.interfaces import Chunk
+from genpipe.schema import Strict
+
+
+class CelebA(Torchvision):
+    """Liu et al. 2015 (arXiv:1411.7766), aligned and cropped: 162,770 training and 19,962 test images; no classes."""
+
+    class Config(Strict): ...
+
+    classes = ()
+    channels = 3
+    wanted = ({"split": "train"}, {"split": "test"})
+
+    def part(self, dataset: Any) -> Part:
+        folder = Path(dataset.root) / dataset.base_folder / "img_align_celeba"
+        read, labels, count = picture_files([folder / name for name in dataset.filename], None)
+        attributes = dataset.attr.numpy().astype(np.uint8)
+
+        def with_attributes(rows: np.ndarray) -> Iterator[Chunk]:
+            first = 0
+            for chunk in read(rows):
+                end = first + len(chunk.images)
+                yield Chunk(chunk.images, {"attributes": attributes[rows[first:end]]})
+                first = end
+
+        return with_attributes, labels, count

@@ -1,0 +1,54 @@
+"""A folder of your own pictures: one folder a class, or all in one."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from functools import cached_property
+
+import numpy as np
+
+from genpipe.data._decoding import coloured
+from genpipe.data._files import LOOKED_AT, Listing, OwnFiles, PictureFiles
+from genpipe.data._layout import ANNOTATIONS, annotated, is_picture
+from genpipe.errors import DataError
+from genpipe.interfaces import Encoded
+
+
+class Folder(PictureFiles):
+    """Pictures anywhere below a folder; links are not followed."""
+
+    class Config(OwnFiles): ...
+
+    def listed(self) -> Listing:
+        names = sorted(name for name in self._entries if is_picture(name))
+        some = names[:: max(1, len(names) // LOOKED_AT)][:LOOKED_AT]
+        notes = self.path / ANNOTATIONS
+        found = annotated(notes.read_bytes(), "", str(self.path)) if ANNOTATIONS in self._entries else None
+        return Listing(names, found, any(coloured(self.path / name) for name in some), self._links)
+
+    def files(self, rows: np.ndarray) -> Iterator[Encoded]:
+        return ((self.listing.names[row], self.path / self.listing.names[row]) for row in rows)
+
+    def state(self) -> str:
+        lines = (f"{name}\t{stamp}\n" for name, stamp in sorted(self._entries.items()))
+        return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+
+    @cached_property
+    def _entries(self) -> dict[str, str]:
+        """Size and time of change of every regular file, by its path below the folder."""
+        if not self.path.is_dir():
+            raise DataError(f"{self.path} is no folder. For a .zip or a .tar, write `source: archive`.")
+        self._links = 0
+        return dict(self._walked(str(self.path), ""))
+
+    def _walked(self, folder: str, below: str) -> Iterator[tuple[str, str]]:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                name = f"{below}{entry.name}"
+                if entry.is_symlink():
+                    self._links += 1
+                elif entry.is_dir(follow_symlinks=False):
+                    yield from self._walked(entry.path, f"{name}/")
+                else:
+                    found = entry.stat(follow_symlinks=False)
+                    yield name, f"{found.st_size} {found.st_mtime_ns}"

@@ -1,0 +1,147 @@
+"""Drawn shapes, 64×64 in colour, of which everything is known exactly: no download, for tests of what is learnt."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import numpy as np
+from pydantic import Field
+
+from genpipe.data._splitting import parts_of, pieces
+from genpipe.interfaces import Chunk, Collection, Source
+from genpipe.schema import Strict
+
+SIDE = 64
+KINDS = ("disc", "square", "triangle", "star")
+COLOURS = {
+    "red": (220, 40, 40), "green": (40, 170, 60), "blue": (50, 80, 220),
+    "yellow": (235, 200, 40), "magenta": (200, 50, 190), "cyan": (40, 190, 200),
+}  # fmt: skip
+STYLES = ("filled", "outlined")
+BACKGROUND = 245
+RADII = (9.0, 20.0)
+STROKE = 3.0
+"""Width of an outline, in pixels."""
+
+
+class Factors(NamedTuple):
+    """What decides some images, an array each."""
+
+    kind: np.ndarray
+    colour: np.ndarray
+    style: np.ndarray
+    radius: np.ndarray
+    """Of the circle around the shape, in pixels."""
+    angle: np.ndarray
+    """How far it is turned to the left, in degrees below the angle at which it looks the same."""
+    row: np.ndarray
+    """The middle of the circle from the upper edge, in pixels; the first pixel's middle is at 0.5."""
+    column: np.ndarray
+
+
+_TURNS = np.array([1.0, 90.0, 120.0, 72.0])
+"""After so many degrees a kind looks the same; a disc always does, and its angle is 0."""
+
+
+class Shapes(Source):
+    """One shape on light grey: its kind is the class; a caption, a label map and an edge map go with it."""
+
+    class Config(Strict):
+        images: Annotated[int, Field(ge=20, le=10_000_000)] = 10_000
+        test_images: Annotated[int, Field(ge=1)] = 1000
+
+    classes = KINDS
+    channels = 3
+
+    def __init__(self, config: Config, root: Path) -> None:
+        self.config = config
+
+    def collection(self, seed: int) -> Collection:
+        count = self.config.images
+        kinds = np.arange(count) % len(KINDS)
+        parts = parts_of(kinds, count, self.config.test_images, seed)
+        return Collection(lambda rows: _drawn(rows, seed), parts, kinds)
+
+
+def _drawn(rows: np.ndarray, seed: int) -> Iterator[Chunk]:
+    for some in pieces(rows):
+        factors = _factors(some, seed)
+        images, inside, edges = draw(factors)
+        maps = {"label_map": inside * (factors.kind[:, None, None] + 1).astype(np.uint8), "edge_map": edges}
+        yield Chunk(images, {**factors._asdict(), "caption": captions(factors), **maps})
+
+
+def _factors(rows: np.ndarray, seed: int) -> Factors:
+    """The factors of the images with these numbers; each is decided by the seed and its number alone."""
+    u = np.stack([np.random.default_rng((seed, int(row))).random(6) for row in rows])
+    kind = rows % len(KINDS)
+    radius = RADII[0] + (RADII[1] - RADII[0]) * u[:, 0]
+    free = SIDE - 2 * (radius + 1)
+    place = radius[:, None] + 1 + free[:, None] * u[:, 1:3]
+    angle = np.where(kind == 0, 0.0, u[:, 3] * _TURNS[kind])
+    colour, style = (np.floor(u[:, i] * n).astype(np.int64) for i, n in ((4, len(COLOURS)), (5, len(STYLES))))
+    return Factors(kind.astype(np.int64), colour, style, radius, angle, place[:, 0], place[:, 1])
+
+
+def draw(factors: Factors) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Images [n 64 64 3], masks of the shapes [n 64 64] of 0 and 1, and their edges [n 64 64] of 0 and 255."""
+    depth = _depth(factors)
+    hole = _cover(depth - STROKE) * (factors.style == 1)[:, None, None]
+    cover = (_cover(depth) - hole)[..., None]
+    ink = np.array(list(COLOURS.values()))[factors.colour][:, None, None]
+    images = np.rint(cover * ink + (1 - cover) * BACKGROUND).astype(np.uint8)
+    return images, (depth >= 0).astype(np.uint8), (np.abs(depth) < 0.75).astype(np.uint8) * np.uint8(255)
+
+
+def captions(factors: Factors) -> np.ndarray:
+    """A sentence for each image."""
+    sizes = np.array(["small", "medium", "large"])[np.digitize(factors.radius, np.linspace(*RADII, 4)[1:3])]
+    colours = np.array(list(COLOURS))[factors.colour]
+    places = [_place(row, column) for row, column in zip(factors.row, factors.column, strict=True)]
+    styles, kinds = np.array(STYLES)[factors.style], np.array(KINDS)[factors.kind]
+    words = zip(sizes, styles, colours, kinds, places, strict=True)
+    return np.array([f"a {size} {style} {colour} {kind} {place}" for size, style, colour, kind, place in words], "U80")
+
+
+def _place(row: float, column: float) -> str:
+    down = ("at the top", "in the middle", "at the bottom")[int(row * 3 // SIDE)]
+    across = ("on the left", "", "on the right")[int(column * 3 // SIDE)]
+    return f"{down} {across}".strip()
+
+
+def _cover(depth: np.ndarray) -> np.ndarray:
+    """The share of each pixel that lies inside an edge, by the depth of its middle."""
+    return np.clip(depth + 0.5, 0, 1)
+
+
+def _depth(factors: Factors) -> np.ndarray:
+    """How far the middle of each pixel is inside the shape, in pixels (negative outside) [n 64 64]."""
+    points = np.arange(SIDE, dtype=np.float32) + 0.5
+    down = points[None, :, None] - factors.row[:, None, None].astype(np.float32)
+    right = points[None, None, :] - factors.column[:, None, None].astype(np.float32)
+    radius = factors.radius[:, None, None].astype(np.float32)
+    depth = np.empty((len(factors.kind), SIDE, SIDE), np.float32)
+    for kind in np.unique(factors.kind):
+        mine = factors.kind == kind
+        turned = np.deg2rad(factors.angle[mine])[:, None, None].astype(np.float32)
+        depth[mine] = _inside(int(kind), down[mine], right[mine], radius[mine], turned)
+    return depth
+
+
+def _inside(kind: int, down: np.ndarray, right: np.ndarray, radius: np.ndarray, turned: np.ndarray) -> np.ndarray:
+    away = np.hypot(down, right)
+    if KINDS[kind] == "disc":
+        return radius - away
+    corners = (0, 4, 3, 5)[kind]
+    half = np.float32(np.pi / corners)
+    heading = np.arctan2(-down, right) - turned - np.float32(np.pi / 2)
+    star = KINDS[kind] == "star"
+    # the angle from the nearest tip of a star, or from the middle of the nearest side of another shape
+    around = np.abs((heading + half * star) % (2 * half) - half)
+    if not star:
+        return radius * np.cos(half) - away * np.cos(around)
+    # the edge of a ray runs from its tip to a notch at 0.45 of the radius
+    tip, notch = radius, 0.45 * radius
+    x, y = away * np.cos(around), away * np.sin(around)
+    edge_x, edge_y = notch * np.cos(half) - tip, notch * np.sin(half)
+    return (edge_x * y - edge_y * (x - tip)) / np.hypot(edge_x, edge_y)

@@ -1,0 +1,166 @@
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from genpipe.config import Project
+from genpipe.document import read
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def faces(small_project: Path) -> Path:
+    """Twelve pictures of two classes in the folder "faces" of the project."""
+    for number in range(12):
+        path = small_project / "faces" / "ab"[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.random.default_rng(number).integers(0, 256, (9, 9, 3), dtype=np.uint8)).save(path)
+    return small_project / "faces"
+
+
+def texts(root: Path) -> list[str]:
+    return [(root / name).read_text() for name in ("params.yaml", "dvc.yaml")]
+
+
+def changed(before: str, after: str) -> list[str]:
+    return [line for line in after.splitlines() if line not in before.splitlines()]
+
+
+def test_add_writes_one_line_of_each_file(genpipe: Run, small_project: Path, faces: Path) -> None:
+    params, wiring = texts(small_project)
+    options = ("--size", "32", "--channels", "1", "--limit", "50", "--crop", "random", "--flip", "--split", "4")
+    knobs = (*options, "--set", "skip_broken=true")
+    done = genpipe("data", "add", "faces", "--source", "folder", "--path", "faces", *knobs)
+    assert (done.status, done.err) == (0, "")
+    assert done.out.startswith("Wrote params.yaml and dvc.yaml.\nNext: genpipe data look faces")
+    (line,) = changed(params, (small_project / "params.yaml").read_text())
+    assert line == (
+        "    faces: {source: folder, path: faces, size: 32, fit: random_crop, channels: 1, limit: 50, flip: true, "
+        "test_images: 4, skip_broken: true}"
+    )
+    (line,) = changed(wiring, (small_project / "dvc.yaml").read_text())
+    assert line.strip().startswith("deps: [params.yaml, pipelines, faces] #")
+    spec = Project(small_project).data("faces").spec()
+    assert (spec.shape, spec.classes) == ((1, 32, 32), ("a", "b"))
+    assert genpipe("check").out == "1 experiment is fine\n"
+
+
+def test_a_source_without_files_changes_the_index_alone(genpipe: Run, small_project: Path) -> None:
+    wiring = (small_project / "dvc.yaml").read_text()
+    done = genpipe("data", "add", "s", "--source", "shapes", "--crop", "none", "--set", "images=40", "--json")
+    assert json.loads(done.out) == {
+        "data": "s",
+        "knobs": {"source": "shapes", "size": 64, "fit": "pad", "images": 40},
+        "files": ["params.yaml"],
+    }
+    assert (small_project / "dvc.yaml").read_text() == wiring
+
+
+def test_the_same_again_changes_nothing_and_another_needs_force(genpipe: Run, small_project: Path, faces: Path) -> None:
+    words = ("data", "add", "f", "--source", "folder", "--path", "faces")
+    genpipe(*words)
+    before = texts(small_project)
+    assert "nothing changed" in genpipe(*words).out
+    assert texts(small_project) == before
+    done = genpipe(*words, "--size", "16")
+    assert (done.status, "datasets.f of params.yaml would be overwritten" in done.err) == (1, True)
+    assert texts(small_project) == before
+    assert genpipe(*words, "--size", "16", "--force").status == 0
+
+
+def test_a_path_is_kept_as_given_and_found_from_any_folder(
+    genpipe: Run, small_project: Path, faces: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert genpipe("data", "add", "x", "--source", "folder", "--path", str(faces)).status == 0
+    assert Project(small_project).index.datasets["x"]["path"] == str(faces)
+    monkeypatch.chdir(small_project / "pipelines")
+    assert genpipe("data", "add", "y", "--source", "folder", "--path", "../faces").status == 0
+    assert Project(small_project).index.datasets["y"]["path"] == "faces"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--source", "foldr", "--path", "faces"), "'foldr'. Did you mean 'folder'"),
+        (("--source", "folder"), "path: the key is missing"),
+        (("--source", "folder", "--path", "nowhere"), "nowhere is no folder"),
+        (("--source", "cifar10", "--split", "5"), "test_images: unknown key"),
+        (("--source", "shapes", "--set", "imagse=5"), "Did you mean 'images'"),
+        (("--source", "shapes", "--set", "images"), "a path, '=' and a value are needed"),
+    ],
+)
+def test_a_mistake_is_one_message_and_writes_nothing(
+    genpipe: Run, small_project: Path, words: tuple[str, ...], message: str
+) -> None:
+    before = texts(small_project)
+    done = genpipe("data", "add", "x", *words)
+    assert done.status in (1, 2)
+    assert message in done.err
+    assert texts(small_project) == before
+    assert genpipe("data", "add", "a/b", "--source", "shapes").status == 2
+
+
+def test_files_that_dvc_does_not_watch_are_found_by_check(genpipe: Run, small_project: Path, faces: Path) -> None:
+    params = small_project / "params.yaml"
+    line = "    f: {source: folder, path: faces, size: 8}\n"
+    params.write_text(params.read_text().replace("datasets:\n", f"datasets:\n{line}"))
+    done = genpipe("check")
+    assert done.status == 1
+    assert "stages.check.deps: 'faces' of data set 'f' is missing" in done.err
+
+
+def test_list_shows_what_there_is(genpipe: Run, faces: Path) -> None:
+    genpipe("data", "add", "f", "--source", "folder", "--path", "faces")
+    rows = json.loads(genpipe("data", "list", "--json").out)
+    assert [(row["name"], row["source"], row["train"]) for row in rows] == [
+        ("mnist5k", "mnist5k", None),
+        ("f", "folder", None),
+    ]
+    assert genpipe("data", "list").out.split()[:4] == ["name", "source", "size", "fit"]
+
+
+def test_look_writes_a_sheet_and_never_over_another(genpipe: Run, small_project: Path, faces: Path) -> None:
+    (faces / "a" / "0.png").write_bytes(b"broken")
+    genpipe("data", "add", "f", "--source", "folder", "--path", "faces", "--size", "16", "--split", "4")
+    done = genpipe("data", "look", "f")
+    assert done.status == 0
+    assert "sizes: 9×9 (11)" in done.out
+    assert "broken: 1\n  a/0.png: not a picture" in done.out
+    assert done.out.endswith("Wrote f.png.\n")
+    with Image.open(small_project / "f.png") as sheet:
+        assert sheet.size == (2 + 8 * 18, 2 + 2 * 18)
+    again = genpipe("data", "look", "f")
+    assert (again.status, "f.png exists" in again.err) == (1, True)
+    seen = json.loads(genpipe("data", "look", "f", "--force", "--json").out)
+    assert seen["classes"] == {"a": {"train": 4, "test": 2}, "b": {"train": 4, "test": 2}}
+    assert seen["broken"][0]["image"] == "a/0.png"
+    assert genpipe("data", "look", "ff").status == 1
+
+
+@pytest.mark.graph
+def test_dvc_notices_a_change_of_a_folder_and_nothing_else(genpipe: Run, small_project: Path, faces: Path) -> None:
+    (small_project / ".dvc").mkdir()
+    (small_project / ".dvc" / "config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
+    for package in ("genpipe", "stages"):
+        (small_project / package).symlink_to(Path(__file__).parents[2] / package)
+    genpipe("data", "add", "f", "--source", "folder", "--path", "faces", "--size", "16")
+    targets = ("prepare@f", "prepare@mnist5k")
+    assert sorted(ran(small_project, targets)) == ["check", *sorted(targets)]
+    assert ran(small_project, targets) == []
+    (faces / "a" / "0.png").write_bytes((faces / "a" / "2.png").read_bytes())
+    assert ran(small_project, targets) == ["check", "prepare@f"]
+    assert read(small_project / "runs/sources/f.json").value["classes"] == ["a", "b"]
+
+
+def ran(root: Path, targets: tuple[str, ...]) -> list[str]:
+    """The stages that `dvc repro` has run."""
+    done = subprocess.run([sys.executable, "-m", "dvc", "repro", *targets], cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return [line.split("'")[1] for line in done.stdout.splitlines() if line.startswith("Running stage")]

@@ -1,0 +1,117 @@
+"""What is said of drawn shapes, measured again on their pixels."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from genpipe.data import shapes
+from genpipe.data._preparing import prepare
+from genpipe.data.shapes import BACKGROUND, COLOURS, KINDS, STROKE, Shapes
+from genpipe.interfaces import Chunk
+
+INK = np.array(list(COLOURS.values()))
+
+
+@pytest.fixture(scope="module")
+def drawn() -> Chunk:
+    source = Shapes(Shapes.Config(images=200, test_images=20), Path())
+    (chunk,) = source.collection(0).read(np.arange(200))
+    return chunk
+
+
+def cover(image: np.ndarray, colour: int) -> np.ndarray:
+    """The share of ink in each pixel, from the channel in which ink and ground differ most."""
+    channel = int(np.abs(INK[colour] - BACKGROUND).argmax())
+    return (BACKGROUND - image[..., channel].astype(float)) / (BACKGROUND - INK[colour][channel])
+
+
+def middle(weights: np.ndarray) -> tuple[float, float]:
+    points = np.arange(64) + 0.5
+    return (weights.sum(1) @ points) / weights.sum(), (weights.sum(0) @ points) / weights.sum()
+
+
+def area(kind: int, radius: float) -> float:
+    if KINDS[kind] == "disc":
+        return np.pi * radius**2
+    corners = (0, 4, 3, 5)[kind]
+    if KINDS[kind] == "star":
+        return corners * radius * 0.45 * radius * np.sin(np.pi / corners)
+    return corners / 2 * radius**2 * np.sin(2 * np.pi / corners)
+
+
+def test_the_middle_is_where_it_is_said_to_be(drawn: Chunk) -> None:
+    for i, image in enumerate(drawn.images):
+        row, column = middle(cover(image, drawn.extras["colour"][i]))
+        assert abs(row - drawn.extras["row"][i]) < 0.15
+        assert abs(column - drawn.extras["column"][i]) < 0.15
+
+
+def test_the_area_gives_the_radius(drawn: Chunk) -> None:
+    for i in np.flatnonzero(drawn.extras["style"] == 0):
+        measured = cover(drawn.images[i], drawn.extras["colour"][i]).sum()
+        expected = area(drawn.extras["kind"][i], drawn.extras["radius"][i])
+        assert abs(measured / expected - 1) < 0.03, drawn.extras["caption"][i]
+
+
+def test_an_outline_is_the_shape_less_its_inside(drawn: Chunk) -> None:
+    for i in np.flatnonzero((drawn.extras["style"] == 1) & (drawn.extras["kind"] == 0)):
+        radius = drawn.extras["radius"][i]
+        expected = np.pi * (radius**2 - (radius - STROKE) ** 2)
+        assert abs(cover(drawn.images[i], drawn.extras["colour"][i]).sum() / expected - 1) < 0.02
+
+
+def test_the_colour_is_the_ink(drawn: Chunk) -> None:
+    for i, image in enumerate(drawn.images):
+        full = image[cover(image, drawn.extras["colour"][i]) > 0.999]
+        assert len(full) > 10
+        assert (full == INK[drawn.extras["colour"][i]]).all()
+        assert (image[0, 0] == BACKGROUND).all()
+
+
+def test_the_angle_points_to_a_corner(drawn: Chunk) -> None:
+    for i in np.flatnonzero(drawn.extras["kind"] > 0):
+        mask = drawn.extras["label_map"][i] > 0
+        down, right = np.nonzero(mask)
+        down, right = down + 0.5 - drawn.extras["row"][i], right + 0.5 - drawn.extras["column"][i]
+        away = np.hypot(down, right)
+        corner = np.rad2deg(np.arctan2(-down, right))[away.argmax()] - 90 - drawn.extras["angle"][i]
+        turn = 360 / (0, 4, 3, 5)[drawn.extras["kind"][i]]
+        assert abs((corner + turn / 2) % turn - turn / 2) < 9
+        assert 0 <= drawn.extras["angle"][i] < turn
+
+
+def test_maps_and_captions_say_what_is_drawn(drawn: Chunk) -> None:
+    kinds, filled = drawn.extras["kind"], drawn.extras["style"] == 0
+    for i in range(len(kinds)):
+        ink = cover(drawn.images[i], drawn.extras["colour"][i])
+        label_map, edge_map = drawn.extras["label_map"][i], drawn.extras["edge_map"][i]
+        assert set(np.unique(label_map)) == {0, kinds[i] + 1}
+        assert (label_map[ink > 0.5] > 0).all()
+        assert not filled[i] or (ink[label_map > 0] >= 0.49).all()
+        assert set(np.unique(edge_map)) == {0, 255}
+        between = (ink > 0.05) & (ink < 0.95)
+        assert not filled[i] or (edge_map[between] == 255).mean() > 0.9
+        caption = str(drawn.extras["caption"][i])
+        assert KINDS[kinds[i]] in caption
+        assert list(COLOURS)[drawn.extras["colour"][i]] in caption
+        assert ("filled" in caption) == filled[i]
+
+
+def test_an_image_depends_on_seed_and_number_alone(drawn: Chunk) -> None:
+    source = Shapes(Shapes.Config(images=200, test_images=20), Path())
+    (some,) = source.collection(0).read(np.array([5, 120]))
+    assert (some.images == drawn.images[[5, 120]]).all()
+    (other,) = source.collection(1).read(np.array([5]))
+    assert (other.images[0] != drawn.images[5]).any()
+
+
+def test_all_that_is_known_is_stored_beside_the_images(tmp_path: Path) -> None:
+    source = Shapes(Shapes.Config(images=40, test_images=8), Path())
+    prepared = prepare(source, size=32, fit="crop", seed=0, folder=tmp_path / "o")
+    assert prepared.extra("test", "label_map").shape == (8, 64, 64)
+    assert prepared.extra("train", "caption")[0].startswith("a ")
+    assert (prepared.extra("train", "kind") == prepared.labels("train")).all()
+    assert set(shapes.Factors._fields) <= {
+        f.stem.removeprefix("train_extra_") for f in (tmp_path / "o").glob("train_*")
+    }
