@@ -12,6 +12,7 @@ import json
 import os
 import subprocess
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -52,6 +53,8 @@ def rate(work: Callable[[], int]) -> float:
 
 def measure(archive: Path, workers: int, rounds: int) -> dict[str, object]:
     """The rates of both, the median of some rounds, and their ratio."""
+    import_module("genpipe.data._preparing")
+    import_module("torchvision.datasets")
     with TemporaryDirectory(prefix="genpipe-") as temporary:
         folder = Path(temporary)
         os.environ["GENPIPE_CACHE"] = str(folder / "cache")
