@@ -7,7 +7,7 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from genpipe import config, paths, registry
+from genpipe import config, paths
 from genpipe.data._preparing import prepare
 from genpipe.evaluation import evaluate
 from genpipe.files import read_json
@@ -23,9 +23,7 @@ from genpipe.training.reference import make_reference
 def prepared(project: Path) -> config.Project:
     """The project with its data prepared."""
     opened = config.load()
-    data = opened.data("tiny")
-    source = registry.load("data", data.common.source)(data.source)
-    prepare(source, size=8, fit="crop", seed=0, folder=project / paths.data("tiny"))
+    prepare(opened.data("tiny").opened, size=8, fit="crop", seed=0, folder=project / paths.data("tiny"))
     return opened
 
 

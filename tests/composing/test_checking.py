@@ -51,14 +51,17 @@ def test_a_classifier_that_does_not_suit_a_data_set(small_project: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("old", "new"),
-    [("      - data/${item.data}\n", "      - data/${item.dta}\n"), ("stages:\n", "stages: [\n")],
+    ("old", "new", "said"),
+    [
+        ("      - data/${item.data}\n", "      - data/${item.dta}\n", "dvc.yaml: DVC would refuse"),
+        ("stages:\n", "stages: [\n", "dvc.yaml:5: not valid YAML"),
+    ],
 )
-def test_the_wiring_is_shown_to_dvc(small_project: Path, old: str, new: str) -> None:
+def test_the_wiring_is_shown_to_dvc(small_project: Path, old: str, new: str, said: str) -> None:
     text = (small_project / "dvc.yaml").read_text()
     (small_project / "dvc.yaml").write_text(text.replace(old.strip("\n"), new.strip("\n"), 1))
     (found,) = lines(small_project)
-    assert found.startswith("dvc.yaml: DVC would refuse")
+    assert found.startswith(said)
 
 
 def test_files_of_no_experiment_are_found(small_project: Path) -> None:
