@@ -279,11 +279,8 @@ def _capability_problems(system: Any, name: str, analyses: Mapping[str, Any], do
 
 def _optim_problems(system: Any, model: Any, data: Data, knobs: Knobs, document: Document) -> list[Problem]:
     """What is wrong with `optim`, seen from the phases of the model; it is built without memory for its weights."""
-    import torch
-
     try:
-        with torch.device("meta"):
-            phases = [phase.name for phase in system(model, data.spec()).phases()]
+        phases = [phase.name for phase in registry.outline(system, model, data.spec()).phases()]
     except Unsuitable as error:
         return [document.problem(("model",), str(error))]
     return _phase_problems(phases, knobs.optim, ("optim",), document)

@@ -44,6 +44,14 @@ def load(kind: str, name: str) -> Any:
     return found[0]
 
 
+def outline(part: Any, config: Any, spec: Any) -> Any:
+    """A system or classifier built from its Config and an ImageSpec without memory for its weights."""
+    import torch
+
+    with torch.device("meta"):
+        return part(config, spec)
+
+
 def summary(kind: str, name: str) -> str:
     """The first line of a file's docstring, read without importing it."""
     text = (PACKAGE / kind / f"{name}.py").read_text(encoding="utf-8")

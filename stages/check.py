@@ -3,7 +3,7 @@
 import sys
 
 from genpipe import config, paths
-from genpipe.composing import verify_datasets
+from genpipe.composing import verify
 from genpipe.files import whole_folder, write_json
 from genpipe.running import guarded
 
@@ -14,8 +14,7 @@ def check() -> None:
     What it writes is the same until they have, so that nothing runs again because of it.
     """
     project = config.load()
-    project.check()
-    verify_datasets(project)
+    verify(project)
     with whole_folder(paths.SEEN) as folder:
         for name in project.index.datasets:
             write_json(folder / paths.seen(name).name, project.data(name).seen())

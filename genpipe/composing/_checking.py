@@ -17,11 +17,14 @@ def problems(root: Path) -> list[Problem]:
         project = Project(root)
     except ConfigError as error:
         return [*error.problems, *_in_every_pipeline(root)]
-    return (
-        _raised(project.check)
-        or [*_of_classifier(project), *_raised(verify_datasets, project)]
-        or _raised(_graph.verify, root, {})
-    )
+    return _raised(verify, project) or _raised(_graph.verify, root, {})
+
+
+def verify(project: Project) -> None:
+    """Raises ConfigError with all that is wrong in the files of a project, but for what DVC finds in the wiring."""
+    project.check()
+    if found := [*_of_classifier(project), *_raised(verify_datasets, project)]:
+        raise ConfigError(found)
 
 
 def strays(project: Project) -> list[Path]:
@@ -32,13 +35,10 @@ def strays(project: Project) -> list[Path]:
 
 def _of_classifier(project: Project) -> Iterator[Problem]:
     """The data sets for which the in-domain classifier cannot be built."""
-    import torch
-
     system, config = registry.load("extractors", "classifier"), project.classifier()
     for name in project.index.datasets:
         try:
-            with torch.device("meta"):
-                system(config, project.data(name).spec())
+            registry.outline(system, config, project.data(name).spec())
         except Unsuitable as error:
             yield project.document.problem(("reference", "model"), f"does not suit the data set {name}: {error}")
 

@@ -78,11 +78,7 @@ def memory(root: Path, experiment: Experiment) -> Memory | None:
 
 
 def _built(experiment: Experiment) -> "Generative":
-    import torch
-
-    system = registry.load("models", experiment.model_name)
-    with torch.device("meta"):
-        return system(experiment.model, experiment.data.spec())
+    return registry.outline(registry.load("models", experiment.model_name), experiment.model, experiment.data.spec())
 
 
 def _bytes(tensors: Iterable["Tensor"]) -> int:

@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from genpipe.composing import Wish, plan, problems, strays
+from genpipe.composing import Wish, plan, problems, strays, verify
 from genpipe.config import Project
+from genpipe.errors import ConfigError
 
 
 def change(file: Path, old: str, new: str) -> None:
@@ -48,6 +49,8 @@ def test_a_classifier_that_does_not_suit_a_data_set(small_project: Path) -> None
     change(small_project / "params.yaml", "channels: [8, 16]", "channels: [8, 8, 8, 8, 8, 8]")
     (found,) = lines(small_project)
     assert "reference.model: does not suit the data set mnist5k: 6 halvings" in found
+    with pytest.raises(ConfigError, match="does not suit the data set mnist5k"):
+        verify(Project(small_project))  # what stands in front of every `dvc repro`
 
 
 @pytest.mark.parametrize(
