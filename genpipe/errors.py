@@ -5,6 +5,7 @@ GenpipeError                 one message, no traceback, exit status 1
 ├── UnknownName              a system, data set, metric or recipe that does not exist
 ├── Unsuitable               a system that cannot be built for these images
 ├── DataError                a data set that cannot be read, or is not what it claims to be
+├── WeightsMissing           published weights that could not be fetched, or are not what they claim to be
 ├── CheckpointError          a checkpoint or model file that is damaged or does not fit
 ├── TrainingError            training cannot go on
 │   └── NonFiniteLoss        a loss became NaN or infinite
@@ -60,6 +61,10 @@ class Unsuitable(GenpipeError):
 
 class DataError(GenpipeError):
     """A data set that cannot be read, or is not what it claims to be."""
+
+
+class WeightsMissing(GenpipeError):
+    """Published weights could not be fetched, or are not what they claim to be."""
 
 
 class CheckpointError(GenpipeError):

@@ -60,7 +60,7 @@ def _scored(
             "title": metric.title,
             "meaning": metric.meaning,
             "lower_is_better": metric.lower_is_better,
-            **({"extractor": "pixels"} if metric.on_pixels else reference.described),
+            **({"extractor": "pixels"} if metric.looks_at == "pixels" else reference.described),
             "training_images": len(reference.real.training.images),
             "held_out_images": len(reference.real.held_out.images),
             "fake_images": len(samples.images),

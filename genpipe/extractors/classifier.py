@@ -1,5 +1,6 @@
 """In-domain classifier: a small convolutional net trained on the data set's own labels."""
 
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from torch.nn.functional import cross_entropy
 from genpipe.errors import Unsuitable
 from genpipe.interfaces import Batch, Evidence, Extractor, Images, ImageSpec, Logs, Phase, Scalar, Trainable
 from genpipe.nn.pixels import to_model
+from genpipe.nn.weights import digest
 from genpipe.schema import Strict
 
 Size = Annotated[int, Field(ge=1)]
@@ -63,6 +65,9 @@ class Classifier(Trainable, Extractor):
                 features.append(self.body(to_model(chunk.to(self.device))))
                 probabilities.append(self.head(features[-1]).softmax(1))
         return Evidence(images, _joined(features), _joined(probabilities))
+
+    def described(self) -> Mapping[str, object]:
+        return {"weights_sha256": digest(self)}
 
     def _shifted(self, x: Images) -> Images:
         """Each image moved by up to shift_pixels in both directions, its border repeated."""

@@ -24,8 +24,10 @@ class InceptionScore(Metric):
         "recognisable: blur, noise, copies, one picture a class."
     )
     lower_is_better = False
+    looks_at = "probabilities"
 
     def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
+        assert images.probabilities is not None
         mean, deviation = score(images.probabilities, self.config.splits, seed)
         how = {"splits": self.config.splits, "seed": seed}
         return {f"is_{extractor}": Score(mean, how), f"is_{extractor}_std": Score(deviation)}

@@ -26,7 +26,7 @@ class Memorisation(Metric):
         "others, so look at the nearest neighbours before calling a high share copying."
     )
     lower_is_better = None
-    on_pixels = True
+    looks_at = "pixels"
 
     def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
         training = flat(real.training.images)

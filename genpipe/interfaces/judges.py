@@ -1,0 +1,124 @@
+"""What looks at images and models and says how good they are."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+
+from genpipe.interfaces.systems import Generative, ImageSpec
+from genpipe.schema import Strict
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A set of images as a score sees it: the pixels, and what an extractor made of them."""
+
+    images: UInt8[np.ndarray, "n c h w"]
+    features: Float[np.ndarray, "n d"]
+    probabilities: Float[np.ndarray, "n k"] | None = None
+    """Of classes, where the extractor gives them."""
+    labels: Int[np.ndarray, "n"] | None = None
+    """The class that each image shows, or was asked to show, where there are classes."""
+
+
+@dataclass(frozen=True)
+class Real:
+    """The real images: those that the model was trained on, and those that it never saw."""
+
+    training: Evidence
+    held_out: Evidence
+    teach: "Callable[[np.ndarray, np.ndarray, int], Extractor] | None" = None
+    """Trains a new in-domain classifier on uint8 images [n c h w] and their labels [n], from a seed."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """One figure and how it was made."""
+
+    value: float
+    how: Mapping[str, object] = field(default_factory=dict)
+    interval: tuple[float, float] | None = None
+    """Where the figure lies with 95 % confidence, by how it differs between disjoint subsets of the images."""
+
+
+class Extractor(ABC):
+    """Sees images and gives features, and class probabilities where it has classes.
+
+    It is built from its own `Config` and the data's `ImageSpec`; one that is also `Trainable` is trained on each data
+    set. Raises Unsuitable if it cannot see such images, WeightsMissing if its weights are not there.
+    """
+
+    Config: ClassVar[type[Strict]]
+
+    @abstractmethod
+    def __init__(self, config: Any, spec: ImageSpec) -> None: ...
+
+    @abstractmethod
+    def extract(self, images: UInt8[np.ndarray, "n c h w"]) -> Evidence:
+        """Features [n d] float32, and class probabilities [n k] float32 or None, of uint8 images."""
+
+    @abstractmethod
+    def described(self) -> Mapping[str, object]:
+        """What tells its figures from another's, ready for JSON: hash of the weights, resizer, precision."""
+
+
+Sight = Literal["features", "probabilities", "pixels", "labels", "pairs"]
+"""Pairs: image k of the given ones is to be what image k of the held-out ones is."""
+
+
+class Metric(ABC):
+    """A score of images against real ones."""
+
+    Config: ClassVar[type[Strict]]
+    title: ClassVar[str]
+    meaning: ClassVar[str]
+    """Two sentences for the report: what it says, and what it misses."""
+    lower_is_better: ClassVar[bool | None]
+    """None where neither end of the scale is good."""
+    looks_at: ClassVar[Sight] = "features"
+    """What of the evidence decides the score; it is made for every extractor that gives that, of pixels only once."""
+
+    def __init__(self, config: Any) -> None:
+        self.config = config
+
+    @abstractmethod
+    def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
+        """Scores by name, each name saying what made it: "fid_classifier".
+
+        A deviation is called like its score with "_std" appended.
+        """
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What an analysis looks at: a trained model, its samples, and the data it learned from."""
+
+    model: Generative
+    samples: Evidence
+    real: Real
+    seed: int
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What an analysis found: pictures with a caption, and figures, by name."""
+
+    pictures: Mapping[str, tuple[UInt8[np.ndarray, "h w c"], str]] = field(default_factory=dict)
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+
+class Analysis(ABC):
+    """A latent tool or a check of a claim, for every model with the capabilities that it requires."""
+
+    Config: ClassVar[type[Strict]]
+    requires: ClassVar[tuple[type, ...]] = ()
+
+    def __init__(self, config: Any) -> None:
+        self.config = config
+
+    @abstractmethod
+    def run(self, subject: Subject) -> Findings:
+        """Pictures and figures."""

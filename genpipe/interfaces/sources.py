@@ -1,0 +1,72 @@
+"""Where images come from."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from jaxtyping import Int, UInt8
+
+from genpipe.schema import Strict
+
+SPLITS = ("train", "test")
+"""The parts of every data set, in the order of their numbers."""
+Pixels = UInt8[np.ndarray, "n h w c"]
+Encoded = tuple[str, bytes | Path]
+"""What a picture is called where it comes from, and its file: what is in it, or where it lies."""
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some images in a row: equally large pixels, or picture files that are yet to be decoded."""
+
+    images: Pixels | Sequence[Encoded]
+    extras: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """What else is known of each image, by name: an array with a row an image."""
+
+
+@dataclass(frozen=True)
+class Collection:
+    """All the images of a source, numbered from 0, with what is known before any of them is read."""
+
+    read: Callable[[Int[np.ndarray, "k"]], Iterable[Chunk]]
+    """The images with these numbers, which rise, a few hundred at a time."""
+    parts: Int[np.ndarray, "n"]
+    """In which of SPLITS each image is."""
+    labels: Int[np.ndarray, "n"] | None
+    names: Sequence[str] | None = None
+    """What the images are called where they come from."""
+
+
+class Source(ABC):
+    """Where images come from; it is built from its own `Config` and the folder at which relative paths begin."""
+
+    Config: ClassVar[type[Strict]]
+
+    @abstractmethod
+    def __init__(self, config: Any, root: Path) -> None: ...
+
+    @property
+    @abstractmethod
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes, found without decoding pictures; none where there are no labels."""
+
+    @property
+    @abstractmethod
+    def channels(self) -> int:
+        """1 for grey, 3 for colour; found without decoding more than a few headers."""
+
+    @abstractmethod
+    def collection(self, seed: int) -> Collection:
+        """All images; the seed decides which is in which split, if the source leaves that open."""
+
+    @property
+    def watched(self) -> str | None:
+        """The path of a person's own files, which may change; None if what is read stays the same."""
+        return None
+
+    def state(self) -> str:
+        """A text that changes with the files at `watched`. Raises DataError if they cannot be read."""
+        return ""

@@ -1,0 +1,147 @@
+"""What a system is, and what it may be able to do.
+
+A system is a `Generative`: it declares its `Phase`s, and `fit` gives each its turn. What else it can do is said by the
+capabilities it inherits from; stages, metrics and analyses ask for a capability and never for a name.
+
+Images are float32 in [-1, 1], [batch channels height width], inside models; uint8 everywhere else.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, ClassVar
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from genpipe.schema import Strict
+
+Images = Float[Tensor, "b c h w"]
+Codes = Float[Tensor, "b d"]
+Labels = Int[Tensor, "b"]
+Scalar = Float[Tensor, ""]
+Logs = Mapping[str, Tensor]
+"""Further scalars of a loss, by name, left on the device."""
+
+
+@dataclass(frozen=True)
+class ImageSpec:
+    """What a system knows of its data before it sees any: the shape of an image and the names of the classes."""
+
+    channels: int
+    height: int
+    width: int
+    classes: tuple[str, ...] = ()
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "ImageSpec":
+        """What `dataclasses.asdict` gave, after a way through JSON."""
+        return cls(**{**value, "classes": tuple(value["classes"])})
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(channels, height, width)."""
+        return self.channels, self.height, self.width
+
+    @property
+    def values(self) -> int:
+        """How many numbers an image has."""
+        return self.channels * self.height * self.width
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Training images with what is known of each."""
+
+    x: Images
+    y: Labels | None = None
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One optimizer's turn: the weights that it moves and the loss that moves them.
+
+    `name` is the key under `optim:` in the YAML. The weights of everything outside `module` are frozen during the turn.
+    The turn comes at every `every`-th step, `repeats` times, each time with a batch of its own.
+    """
+
+    name: str
+    module: nn.Module
+    loss: Callable[[Batch], tuple[Scalar, Logs]]
+    every: int = 1
+    repeats: int = 1
+
+
+class Trainable(nn.Module, ABC):
+    """Anything that `fit` can train."""
+
+    @abstractmethod
+    def phases(self) -> list[Phase]:
+        """The turns of one step, in order; none for a model that is fitted in closed form by `finish`."""
+
+    def finish(self, batches: Iterable[Batch]) -> None:
+        """Called once after the last step with one pass over the training images in order."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(chain(self.parameters(), self.buffers())).device
+
+
+class Generative(Trainable):
+    """A generative model, built from its own `Config` and the data's `ImageSpec`."""
+
+    Config: ClassVar[type[Strict]]
+
+    @abstractmethod
+    def __init__(self, config: Strict, spec: ImageSpec) -> None:
+        super().__init__()
+
+
+class Generates(ABC):
+    """Draws new images."""
+
+    @abstractmethod
+    def sample(self, n: int, rng: torch.Generator) -> Images:
+        """n images in [-1, 1]; the same state of rng gives the same images."""
+
+
+class GeneratesClasses(Generates):
+    """Draws new images of the classes that are asked for."""
+
+    @abstractmethod
+    def sample_of(self, y: Labels, rng: torch.Generator) -> Images:
+        """An image in [-1, 1] of each class y, which is on the device of rng."""
+
+
+class Decodes(Generates):
+    """Draws a code from a prior and decodes it."""
+
+    @abstractmethod
+    def prior(self, n: int, rng: torch.Generator) -> Codes:
+        """n codes of the prior, on the device of rng."""
+
+    @abstractmethod
+    def decode(self, z: Codes) -> Images:
+        """The image of each code, in [-1, 1]."""
+
+    def sample(self, n: int, rng: torch.Generator) -> Images:
+        return self.decode(self.prior(n, rng))
+
+
+class Encodes(ABC):
+    """Gives every image a code."""
+
+    @abstractmethod
+    def encode(self, x: Images) -> Codes:
+        """The code of each image (the mean, where codes are distributions)."""
+
+
+class Reconstructs(ABC):
+    """Maps an image to its approximation."""
+
+    @abstractmethod
+    def reconstruct(self, x: Images) -> Images:
+        """The approximation of each image, in [-1, 1]."""
