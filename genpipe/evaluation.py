@@ -1,19 +1,59 @@
-"""Scores and pictures of an experiment's samples, each score with how it was made."""
+"""Scores and pictures of an experiment, each score with how it was made."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from genpipe import __version__, paths, registry
+from genpipe import __version__, evidence, paths, registry
 from genpipe.config import Experiment, Project
 from genpipe.files import whole_folder, write_json
-from genpipe.interfaces import Evidence, Findings, Score, Subject
+from genpipe.interfaces import Evidence, Findings, Metric, Real, Score, Subject
 from genpipe.modelfiles import load_model
 from genpipe.provenance import run_key
-from genpipe.reference import Reference, load_reference
-from genpipe.sampling import load_samples, save_picture
+from genpipe.reference import Reference, load_references
+from genpipe.sampling import Samples, load_samples, save_picture
+from genpipe.schema import Strict
+from genpipe.training.reference import teacher
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An experiment's images as one extractor sees them; what it saw is kept in a folder."""
+
+    reference: Reference
+    samples: Samples
+    folder: Path
+    teach: Callable[..., Any] | None = None
+
+    @cached_property
+    def real(self) -> Real:
+        """The real images."""
+        return replace(self.reference.real, teach=self.teach)
+
+    @cached_property
+    def drawn(self) -> Evidence:
+        """The samples."""
+        return self._evidence("drawn", self.samples.images, self.samples.labels)
+
+    @cached_property
+    def rebuilt(self) -> Evidence:
+        """The reconstructions of the held-out images."""
+        assert self.samples.rebuilt is not None, "no metric of pairs is asked for where nothing is reconstructed"
+        return self._evidence("rebuilt", self.samples.rebuilt, self.reference.prepared.labels("test"))
+
+    def _evidence(self, kind: str, images: np.ndarray, labels: np.ndarray | None) -> Evidence:
+        folder = self.folder / self.reference.name / kind
+        key = evidence.key_of(self.reference.key, images)
+        return evidence.seen(images, labels, folder, key, lambda: self.reference.extractor)
+
+    def look(self, images: np.ndarray) -> Evidence:
+        """Any images, of which nothing is kept."""
+        return self.reference.extractor.extract(images)
 
 
 def evaluate(project: Project, experiment: Experiment) -> None:
@@ -21,17 +61,14 @@ def evaluate(project: Project, experiment: Experiment) -> None:
 
     The scores are flat, name to number; `how` says of each what made it and what real held-out images score.
     """
-    reference = load_reference(project, experiment.data.name)
-    samples = reference.extractor.extract(load_samples(project.root / paths.samples(experiment.name)))
+    seen = look(project, experiment)
     model, _ = load_model(project.root / paths.model(experiment.name))
-    subject = Subject(model, samples, reference.real, project.index.seed)
+    subject = Subject(model, seen[0].drawn, seen[0].real, project.index.seed)
     findings = _analysed(experiment, subject)
     with whole_folder(project.root / paths.figures(experiment.name)) as folder:
         for name, (picture, _) in findings.pictures.items():
             save_picture(picture, folder / f"{name}.png")
-    scores, how = _scored(experiment, samples, reference, project.index.seed)
-    captions = {f"{name}.png": caption for name, (_, caption) in findings.pictures.items()}
-    parameters = sum(p.numel() for p in model.parameters())
+    scores, how = scored(experiment.metrics, seen, project.index.seed)
     about = {
         "system": experiment.model_name,
         "data": experiment.data.name,
@@ -39,42 +76,74 @@ def evaluate(project: Project, experiment: Experiment) -> None:
         "device": str(model.device),
         "key": run_key(project, experiment),
         "versions": {"genpipe": __version__, "torch": torch.__version__, "numpy": np.__version__},
-        "figures": captions,
+        "figures": {f"{name}.png": caption for name, (_, caption) in findings.pictures.items()},
     }
     numbers = {name: significant(value) for name, value in findings.numbers.items()}
-    figures = {**scores, **numbers, "parameters": parameters}
+    figures = {**scores, **numbers, "parameters": sum(p.numel() for p in model.parameters())}
     write_json(project.root / paths.metrics(experiment.name), figures)
     write_json(project.root / paths.scores(experiment.name), {**figures, "how": {**about, **how}})
 
 
-def _scored(
-    experiment: Experiment, samples: Evidence, reference: Reference, seed: int
-) -> tuple[dict[str, float], dict[str, Any]]:
+def look(project: Project, experiment: Experiment) -> list[Seen]:
+    """An experiment's samples as each extractor of its data set sees them. Raises DataError if they are not there."""
+    samples = load_samples(project.root / paths.samples(experiment.name))
+    folder, teach = project.root / paths.evidence(experiment.name), teacher(project, experiment.data.name)
+    return [Seen(one, samples, folder, teach) for one in load_references(project, experiment.data.name)]
+
+
+def scored(metrics: Mapping[str, Strict], seen: Sequence[Seen], seed: int) -> tuple[dict[str, float], dict[str, Any]]:
     """All scores by name, and of each how it was made."""
     scores: dict[str, float] = {}
     how: dict[str, Any] = {}
-    for name, config in experiment.metrics.items():
+    for name, config in metrics.items():
         metric = registry.load("metrics", name)(config)
-        protocol = {
-            "metric": name,
-            "title": metric.title,
-            "meaning": metric.meaning,
-            "lower_is_better": metric.lower_is_better,
-            **({"extractor": "pixels"} if metric.looks_at == "pixels" else reference.described),
-            "training_images": len(reference.real.training.images),
-            "held_out_images": len(reference.real.held_out.images),
-            "fake_images": len(samples.images),
-        }
-        extractor = experiment.knobs.evaluate.extractor
-        made: Mapping[str, Score] = metric.scores(samples, reference.real, extractor, seed)
-        floor: Mapping[str, Score] = metric.scores(reference.real.held_out, reference.real, extractor, seed)
-        scores |= {key: significant(score.value) for key, score in made.items()}
-        how |= {
-            key: {**protocol, **score.how, "real": significant(floor[key].value)}
-            for key, score in made.items()
-            if not key.endswith("_std")
-        }
+        for one in _lookers(metric, seen):
+            made, floor = _made(metric, one, seed)
+            protocol = {"metric": name, **_protocol(metric, one)}
+            scores |= {key: significant(score.value) for key, score in made.items()}
+            how |= {
+                key: protocol | _told(score, floor.get(key)) for key, score in made.items() if not key.endswith("_std")
+            }
     return scores, how
+
+
+def _lookers(metric: Metric, seen: Sequence[Seen]) -> Iterator[Seen]:
+    """Through which extractors a metric looks: one will do if it looks at none of their features."""
+    if metric.looks_at in ("features", "feature pairs"):
+        yield from seen
+    elif metric.looks_at == "probabilities":
+        yield from (one for one in seen if one.real.training.probabilities is not None)
+    else:
+        yield from seen[:1]
+
+
+def _made(metric: Metric, one: Seen, seed: int) -> tuple[Mapping[str, Score], Mapping[str, Score]]:
+    """The scores of an experiment, and those of held-out images in the place of its samples."""
+    extractor = one.reference.name
+    if metric.looks_at in ("pixel pairs", "feature pairs"):
+        return metric.scores(one.rebuilt, one.real, extractor, seed), {}
+    made, floor = (metric.scores(images, one.real, extractor, seed) for images in (one.drawn, one.real.held_out))
+    return made, floor
+
+
+def _protocol(metric: Metric, one: Seen) -> dict[str, Any]:
+    """What must agree before two scores compare, and what the report says of them."""
+    by_pixels = metric.looks_at in ("pixels", "pixel pairs")
+    images = one.rebuilt if "pairs" in metric.looks_at else one.drawn
+    return {
+        "title": metric.title,
+        "meaning": metric.meaning,
+        "lower_is_better": metric.lower_is_better,
+        **({"extractor": "pixels"} if by_pixels else one.reference.described),
+        "training_images": len(one.real.training.images),
+        "held_out_images": len(one.real.held_out.images),
+        "fake_images": len(images.images),
+    }
+
+
+def _told(score: Score, floor: Score | None) -> dict[str, Any]:
+    interval = {"interval": [significant(value) for value in score.interval]} if score.interval else {}
+    return {**score.how, **interval, **({"real": significant(floor.value)} if floor else {})}
 
 
 def significant(value: float) -> float:

@@ -65,7 +65,7 @@ class Extractor(ABC):
         """What tells its figures from another's, ready for JSON: hash of the weights, resizer, precision."""
 
 
-Sight = Literal["features", "probabilities", "pixels", "labels", "pairs"]
+Sight = Literal["features", "probabilities", "pixels", "labels", "pixel pairs", "feature pairs"]
 """Pairs: image k of the given ones is to be what image k of the held-out ones is."""
 
 

@@ -8,7 +8,7 @@ from genpipe.config import Evaluate, Optim, Project, Sample, Train
 from genpipe.document import parse
 from genpipe.errors import ConfigError, UnknownName
 
-REFERENCE = "reference: {model: {}, optim: {classifier: {}}, train: {steps: 1}}\n"
+REFERENCE = "reference: {extractors: {classifier: {}}, optim: {classifier: {}}, train: {steps: 1}}\n"
 
 
 @pytest.fixture(scope="module")
