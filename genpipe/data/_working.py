@@ -93,10 +93,12 @@ def _fitted(images: np.ndarray, rows: np.ndarray, target: Target) -> np.ndarray:
 
 
 def _in_channels(images: np.ndarray, channels: int) -> np.ndarray:
-    """Grey images as RGB, or RGB as grey (the weights of ITU-R 601, as PIL has them)."""
+    """Grey images as RGB, or RGB as grey (the weights of ITU-R 601, as PIL has them). Raises DataError for others."""
     given = images.shape[3]
     if given == channels:
         return images
+    if given == 2:
+        raise DataError(f"images of 2 channels cannot be made {channels}. Leave out `channels` of the data set.")
     if given == 1:
         return np.repeat(images, channels, axis=3)
     luma = images.astype(np.uint32) @ np.array([19595, 38470, 7471], np.uint32)
