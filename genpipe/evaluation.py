@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -21,14 +21,52 @@ from genpipe.schema import Strict
 from genpipe.training.reference import teacher
 
 
+class View(Protocol):
+    """Images as one extractor sees them."""
+
+    @property
+    def extractor_name(self) -> str:
+        """A file of genpipe/extractors."""
+
+    @property
+    def described(self) -> Mapping[str, Any]:
+        """What tells the extractor from another."""
+
+    @property
+    def real(self) -> Real:
+        """The real images."""
+
+    @property
+    def drawn(self) -> Evidence:
+        """The images that are scored."""
+
+    @property
+    def floor(self) -> Evidence | None:
+        """Real images to score in their place, where there are any."""
+
+    @property
+    def rebuilt(self) -> Evidence:
+        """The reconstructions of the held-out images."""
+
+
 @dataclass(frozen=True)
 class Seen:
-    """An experiment's images as one extractor sees them; what it saw is kept in a folder."""
+    """A view of an experiment's images; what the extractor saw is kept in a folder."""
 
     reference: Reference
     samples: Samples
     folder: Path
     teach: Callable[..., Any] | None = None
+
+    @property
+    def extractor_name(self) -> str:
+        """A file of genpipe/extractors."""
+        return self.reference.name
+
+    @property
+    def described(self) -> Mapping[str, Any]:
+        """What tells the extractor from another."""
+        return self.reference.described
 
     @cached_property
     def real(self) -> Real:
@@ -39,6 +77,11 @@ class Seen:
     def drawn(self) -> Evidence:
         """The samples."""
         return self._evidence("drawn", self.samples.images, self.samples.labels)
+
+    @property
+    def floor(self) -> Evidence:
+        """The held-out images."""
+        return self.real.held_out
 
     @cached_property
     def rebuilt(self) -> Evidence:
@@ -91,13 +134,13 @@ def look(project: Project, experiment: Experiment) -> list[Seen]:
     return [Seen(one, samples, folder, teach) for one in load_references(project, experiment.data.name)]
 
 
-def scored(metrics: Mapping[str, Strict], seen: Sequence[Seen], seed: int) -> tuple[dict[str, float], dict[str, Any]]:
+def scored(metrics: Mapping[str, Strict], views: Sequence[View], seed: int) -> tuple[dict[str, float], dict[str, Any]]:
     """All scores by name, and of each how it was made."""
     scores: dict[str, float] = {}
     how: dict[str, Any] = {}
     for name, config in metrics.items():
         metric = registry.load("metrics", name)(config)
-        for one in _lookers(metric, seen):
+        for one in _lookers(metric, views):
             made, floor = _made(metric, one, seed)
             protocol = {"metric": name, **_protocol(metric, one)}
             scores |= {key: significant(score.value) for key, score in made.items()}
@@ -107,26 +150,26 @@ def scored(metrics: Mapping[str, Strict], seen: Sequence[Seen], seed: int) -> tu
     return scores, how
 
 
-def _lookers(metric: Metric, seen: Sequence[Seen]) -> Iterator[Seen]:
+def _lookers(metric: Metric, views: Sequence[View]) -> Iterator[View]:
     """Through which extractors a metric looks: one will do if it looks at none of their features."""
     if metric.looks_at in ("features", "feature pairs"):
-        yield from seen
+        yield from views
     elif metric.looks_at == "probabilities":
-        yield from (one for one in seen if one.real.training.probabilities is not None)
+        yield from (one for one in views if one.real.training.probabilities is not None)
     else:
-        yield from seen[:1]
+        yield from views[:1]
 
 
-def _made(metric: Metric, one: Seen, seed: int) -> tuple[Mapping[str, Score], Mapping[str, Score]]:
-    """The scores of an experiment, and those of held-out images in the place of its samples."""
-    extractor = one.reference.name
+def _made(metric: Metric, one: View, seed: int) -> tuple[Mapping[str, Score], Mapping[str, Score]]:
+    """The scores of the images, and those of real images in their place."""
+    extractor = one.extractor_name
     if metric.looks_at in ("pixel pairs", "feature pairs"):
         return metric.scores(one.rebuilt, one.real, extractor, seed), {}
-    made, floor = (metric.scores(images, one.real, extractor, seed) for images in (one.drawn, one.real.held_out))
-    return made, floor
+    floor = metric.scores(one.floor, one.real, extractor, seed) if one.floor else {}
+    return metric.scores(one.drawn, one.real, extractor, seed), floor
 
 
-def _protocol(metric: Metric, one: Seen) -> dict[str, Any]:
+def _protocol(metric: Metric, one: View) -> dict[str, Any]:
     """What must agree before two scores compare, and what the report says of them."""
     by_pixels = metric.looks_at in ("pixels", "pixel pairs")
     images = one.rebuilt if "pairs" in metric.looks_at else one.drawn
@@ -134,7 +177,7 @@ def _protocol(metric: Metric, one: Seen) -> dict[str, Any]:
         "title": metric.title,
         "meaning": metric.meaning,
         "lower_is_better": metric.lower_is_better,
-        **({"extractor": "pixels"} if by_pixels else one.reference.described),
+        **({"extractor": "pixels"} if by_pixels else one.described),
         "training_images": len(one.real.training.images),
         "held_out_images": len(one.real.held_out.images),
         "fake_images": len(images.images),

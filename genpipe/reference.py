@@ -6,7 +6,7 @@ others; and `weights.safetensors`, if it was trained on the data set.
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,9 @@ from typing import Any
 from genpipe import evidence, paths, registry
 from genpipe.config import Project
 from genpipe.data._storage import SPLITS, Prepared
-from genpipe.errors import DataError
+from genpipe.errors import CheckpointError, DataError
 from genpipe.files import read_json, write_json
-from genpipe.interfaces import Evidence, Extractor, Real, Trainable
+from genpipe.interfaces import Evidence, Extractor, ImageSpec, Real, Trainable
 from genpipe.modelfiles import accelerator, load_weights, save_weights
 from genpipe.schema import Strict
 
@@ -37,11 +37,7 @@ class Reference:
     @cached_property
     def extractor(self) -> Extractor:
         """The extractor, ready to look at further images. Raises CheckpointError, Unsuitable or WeightsMissing."""
-        made = registry.load("extractors", self.name)(self.config, self.prepared.spec)
-        if isinstance(made, Trainable):
-            load_weights(made, self.folder / WEIGHTS)
-            made.to(accelerator())
-        return made
+        return _built(self.name, self.config, self.prepared.spec, self.folder)
 
     @cached_property
     def real(self) -> Real:
@@ -53,7 +49,9 @@ class Reference:
         return evidence.load(self.prepared.images(split), self.prepared.labels(split), self.folder / split)
 
 
-def store_reference(name: str, extractor: Extractor, key: str, prepared: Prepared, folder: Path) -> None:
+def store_reference(
+    name: str, config: Strict, extractor: Extractor, key: str, prepared: Prepared, folder: Path
+) -> None:
     """Looks at all images with an extractor, and stores what it sees and what can be said of it."""
     shutil.rmtree(folder, ignore_errors=True)
     found: dict[str, Any] = {"extractor": name, **extractor.described()}
@@ -65,12 +63,24 @@ def store_reference(name: str, extractor: Extractor, key: str, prepared: Prepare
         save_weights(extractor, folder / WEIGHTS)
         if labels is not None and seen.probabilities is not None:
             found["extractor_accuracy"] = float((seen.probabilities.argmax(1) == labels).mean())
-    write_json(folder / ABOUT, {"key": key, "described": found})
+    about = {"key": key, "described": found, "config": config.model_dump(mode="json"), "images": asdict(prepared.spec)}
+    write_json(folder / ABOUT, about)
 
 
 def stored_key(folder: Path) -> str | None:
     """The key with which a reference was stored, or None if there is none that is whole."""
     return read_json(folder / ABOUT)["key"] if (folder / ABOUT).exists() else None
+
+
+def load_extractor(folder: Path) -> tuple[Extractor, Mapping[str, Any]]:
+    """An extractor that was stored with a reference, and what tells it from another. Raises CheckpointError."""
+    try:
+        about = read_json(folder / ABOUT)
+        name, spec = about["described"]["extractor"], ImageSpec.from_json(about["images"])
+        config = registry.load("extractors", name).Config(**about["config"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{folder} holds no extractor ({error}). Give a folder of runs/reference.") from None
+    return _built(name, config, spec, folder), about["described"]
 
 
 def load_references(project: Project, name: str) -> list[Reference]:
@@ -80,6 +90,14 @@ def load_references(project: Project, name: str) -> list[Reference]:
         _reference(extractor, config, prepared, project.root / paths.reference(name) / extractor)
         for extractor, config in project.extractors(name).items()
     ]
+
+
+def _built(name: str, config: Strict, spec: ImageSpec, folder: Path) -> Extractor:
+    made = registry.load("extractors", name)(config, spec)
+    if isinstance(made, Trainable):
+        load_weights(made, folder / WEIGHTS)
+        made.to(accelerator())
+    return made
 
 
 def _reference(name: str, config: Strict, prepared: Prepared, folder: Path) -> Reference:

@@ -81,6 +81,9 @@ class Metric(ABC):
     looks_at: ClassVar[Sight] = "features"
     """What of the evidence decides the score; it is made for every extractor that gives that, of pixels only once."""
 
+    needs_held_out: ClassVar[bool] = False
+    """Whether it asks for real images that the model never saw."""
+
     def __init__(self, config: Any) -> None:
         self.config = config
 

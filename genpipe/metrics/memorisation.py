@@ -27,6 +27,7 @@ class Memorisation(Metric):
     )
     lower_is_better = None
     looks_at = "pixels"
+    needs_held_out = True
 
     def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
         training = flat(real.training.images)

@@ -57,7 +57,7 @@ def _make(project: Project, name: str, config: Strict, prepared: Prepared, folde
         images, labels = prepared.images("train"), prepared.labels("train")
         number, spec = project.index.seed, prepared.spec
         extractor = _trained(project, name, config, spec, images, labels, number, prepared.flip, watchers)
-    store_reference(name, extractor, key, prepared, folder)
+    store_reference(name, config, extractor, key, prepared, folder)
 
 
 def _concerns(file: Path, extractor: str) -> bool:
