@@ -1,7 +1,6 @@
 """Scores of any two sets of images, without a pipeline: data sets, experiments, folders, archives, arrays."""
 
 from collections.abc import Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,7 +22,6 @@ from genpipe.reference import load_extractor
 from genpipe.sampling import load_samples
 
 _KINDS = {".npy": "arrays", ".npz": "arrays"}
-NOTHING_HELD_OUT = "asks for held-out real images, and only a data set of params.yaml has them"
 
 
 @dataclass(frozen=True)
@@ -43,6 +41,7 @@ class Shown:
     described: Mapping[str, Any]
     drawn: Evidence
     real: Real
+    floor: Evidence | None
 
     @property
     def rebuilt(self) -> Evidence:
@@ -54,15 +53,11 @@ def score(
     fake: str, real: str, metrics: list[str], features: str, *, size: int | None, seed: int, project: Project | None
 ) -> dict[str, Any]:
     """Each score with how it was made. Raises UsageError for sets that do not compare, and what reading them raises."""
-    with ExitStack() as stack:
-        scratch = Path(stack.enter_context(TemporaryDirectory(prefix="genpipe-")))
-        sets = [given(what, size, scratch / str(i), project) for i, what in enumerate((fake, real))]
-        drawn, against = sets
+    with TemporaryDirectory(prefix="genpipe-") as scratch:
+        drawn, against = (given(what, size, Path(scratch) / str(i), project) for i, what in enumerate((fake, real)))
         if drawn.images.shape[1:] != against.images.shape[1:]:
-            shapes = " and ".join("×".join(map(str, one.images.shape[1:])) for one in sets)
-            raise UsageError(
-                f"{fake} and {real} have images of {shapes} (channels×height×width); give --size, or others."
-            )
+            shapes = " and ".join("×".join(map(str, one.images.shape[1:])) for one in (drawn, against))
+            raise UsageError(f"{fake} and {real} have images of {shapes} (channels×height×width); give --size.")
         made = {name: registry.load("metrics", name) for name in metrics}
         _verify(made, against, real)
         view = _view(drawn, against, features)
@@ -116,8 +111,8 @@ def _own_size(chunks: Any, channels: int) -> int:
 def _view(drawn: Given, against: Given, features: str) -> Shown:
     extractor, described = _extractor(features, ImageSpec(*drawn.images.shape[1:]))
     seen = [extractor.extract(images) for images in (drawn.images, against.images)]
-    held_out = seen[1] if against.held_out is None else extractor.extract(against.held_out)
-    return Shown(str(described["extractor"]), described, seen[0], Real(seen[1], held_out))
+    floor = None if against.held_out is None else extractor.extract(against.held_out)
+    return Shown(str(described["extractor"]), described, seen[0], Real(seen[1], floor or seen[1]), floor)
 
 
 def _extractor(features: str, spec: ImageSpec) -> tuple[Extractor, Mapping[str, Any]]:
@@ -133,5 +128,7 @@ def _extractor(features: str, spec: ImageSpec) -> tuple[Extractor, Mapping[str, 
 
 def _verify(metrics: Mapping[str, Any], against: Given, real: str) -> None:
     for name, kind in metrics.items():
-        if kind.looks_at == "labels" or (kind.needs_held_out and against.held_out is None):
-            raise UsageError(f"{name} {NOTHING_HELD_OUT}; {real} is none. Leave it out.")
+        if kind.looks_at == "labels":
+            raise UsageError(f"{name} asks for labels of the samples, which only `dvc repro` knows. Leave it out.")
+        if kind.needs_held_out and against.held_out is None:
+            raise UsageError(f"{name} asks for held-out real images, and {real} has none. Leave it out.")
