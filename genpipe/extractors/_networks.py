@@ -14,7 +14,7 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2.functional import resize
 
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Evidence, Extractor, Images, ImageSpec
+from genpipe.interfaces import Evidence, Extractor, ImageSpec
 from genpipe.schema import Strict
 
 FETCHED_TOGETHER = 16
@@ -64,11 +64,11 @@ class Preparation(nn.Module):
         self, size: int | None, kind: Literal["bilinear", "bicubic"], mean: Sequence[float], std: Sequence[float]
     ) -> None:
         super().__init__()
-        self.size, self.kind = size, kind
+        self.size, self.kind, self.normalisation = size, kind, (list(mean), list(std))
         self.register_buffer("mean", torch.tensor(mean)[:, None, None])
         self.register_buffer("std", torch.tensor(std)[:, None, None])
 
-    def forward(self, pixels: Pixels) -> Images:
+    def forward(self, pixels: Pixels) -> Float[Tensor, "b channels height width"]:
         if self.size:
             pixels = resize(pixels, [self.size, self.size], InterpolationMode(self.kind), antialias=True)
         return (in_channels(pixels, len(self.mean)).float() / 255 - self.mean) / self.std
@@ -76,8 +76,7 @@ class Preparation(nn.Module):
     def described(self) -> Mapping[str, object]:
         """How pixels are resized and scaled, in words."""
         resizer = f"{self.kind}, antialiased, to {self.size}×{self.size}, rounded to uint8" if self.size else "none"
-        mean, std = ([round(value, 8) for value in t.flatten().tolist()] for t in (self.mean, self.std))
-        return {"resizer": resizer, "values": f"(x / 255 − {mean}) / {std}"}
+        return {"resizer": resizer, "values": "(x / 255 − {}) / {}".format(*self.normalisation)}
 
 
 def in_channels(x: Tensor, channels: int) -> Tensor:

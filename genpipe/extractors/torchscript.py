@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 from torch import Tensor
 
@@ -36,7 +36,7 @@ class TorchScript(Network):
 
         @field_validator("mean", "std")
         @classmethod
-        def _fit(cls, values: list[float], info: ValidationInfo) -> list[float]:
+        def _fit(cls, values: list[float], info: Any) -> list[float]:
             if len(values) not in (1, channels := info.data.get("channels", 1)):
                 raise PydanticCustomError("length", "should hold one number, or {n}, one a channel", {"n": channels})
             return values

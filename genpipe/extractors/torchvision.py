@@ -2,15 +2,16 @@
 
 import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any
 
 import torchvision.models as zoo
-from pydantic import ValidationInfo, field_validator
+from pydantic import field_validator
 from pydantic_core import PydanticCustomError
 from torch import Tensor, nn
 from torchvision.models import WeightsEnum
 
-from genpipe.errors import Unsuitable, nearest
+from genpipe.errors import Unsuitable
 from genpipe.extractors import _weights
 from genpipe.extractors._networks import Knobs, Network, Pixels, Seen, in_channels, require_colours
 from genpipe.interfaces import ImageSpec
@@ -33,7 +34,7 @@ class Torchvision(Network):
 
         @field_validator("weights")
         @classmethod
-        def _are_there(cls, name: str, info: ValidationInfo) -> str:
+        def _are_there(cls, name: str, info: Any) -> str:
             model = info.data.get("model")
             known = zoo.get_model_weights(model).__members__ if model else [name]
             return _one_of(list(known), name, f"should be weights of {model}")
@@ -96,5 +97,6 @@ def cut(net: nn.Module) -> tuple[nn.Module, nn.Linear]:
 
 def _one_of(known: list[str], name: str, wanted: str) -> str:
     if name not in known:
-        raise PydanticCustomError("unknown", "{wanted}{hint}", {"wanted": wanted, "hint": nearest(name, known)})
+        near = ", ".join(get_close_matches(name, known, n=5, cutoff=0))
+        raise PydanticCustomError("unknown", "{wanted} like {near}", {"wanted": wanted, "near": near})
     return name
