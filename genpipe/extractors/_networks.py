@@ -1,0 +1,119 @@
+"""What extractors that are networks share: batches, device, precision, and what becomes of pixels before them."""
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Annotated, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from pydantic import Field
+from torch import Tensor, nn
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms.v2.functional import resize
+
+from genpipe.errors import Unsuitable
+from genpipe.interfaces import Evidence, Extractor, ImageSpec
+from genpipe.schema import Strict
+
+FETCHED_TOGETHER = 16
+"""Batches; a GPU has to come to rest before anything can be fetched from it."""
+Pixels = UInt8[Tensor, "b c h w"]
+Seen = tuple[Float[Tensor, "b d"], Float[Tensor, "b k"] | None]
+"""Features, and logits where there are classes."""
+
+
+class Knobs(Strict):
+    """What every network can be told."""
+
+    batch_size: Annotated[int, Field(ge=1)] = 32
+    """Images that go through the network at a time; their features do not depend on it."""
+
+
+class Network(nn.Module, Extractor):
+    """An extractor that is a network. It works on a GPU where there is one."""
+
+    batch_size: int
+
+    @abstractmethod
+    def seen(self, pixels: Pixels) -> Seen:
+        """What the network makes of a batch."""
+
+    def extract(self, images: UInt8[np.ndarray, "n c h w"]) -> Evidence:
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.to(device).eval()
+        features: list[Tensor] = []
+        probabilities: list[Tensor] = []
+        with torch.inference_mode(), whole_float32():
+            for batches in _grouped(images, self.batch_size):
+                for z, logits in [self.seen(_moved(batch, device)) for batch in batches]:
+                    features.append(z.float().cpu())
+                    if logits is not None:
+                        probabilities.append(logits.cpu().double().softmax(1).float())
+        return Evidence(images, _joined(features), _joined(probabilities) if probabilities else None)
+
+
+class Preparation(nn.Module):
+    """Pixels as a network wants them: resized with an antialiased filter, scaled to [0, 1] and normalised."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self, size: int | None, kind: Literal["bilinear", "bicubic"], mean: Sequence[float], std: Sequence[float]
+    ) -> None:
+        super().__init__()
+        self.size, self.kind, self.normalisation = size, kind, (list(mean), list(std))
+        self.register_buffer("mean", torch.tensor(mean)[:, None, None])
+        self.register_buffer("std", torch.tensor(std)[:, None, None])
+
+    def forward(self, pixels: Pixels) -> Float[Tensor, "b channels height width"]:
+        if self.size:
+            pixels = resize(pixels, [self.size, self.size], InterpolationMode(self.kind), antialias=True)
+        return (in_channels(pixels, len(self.mean)).float() / 255 - self.mean) / self.std
+
+    def described(self) -> Mapping[str, object]:
+        """How pixels are resized and scaled, in words."""
+        resizer = f"{self.kind}, antialiased, to {self.size}×{self.size}, rounded to uint8" if self.size else "none"
+        return {"resizer": resizer, "values": "(x / 255 − {}) / {}".format(*self.normalisation)}
+
+
+def in_channels(x: Tensor, channels: int) -> Tensor:
+    """Images in as many channels as a network wants: a grey one is repeated."""
+    return x.expand(-1, channels, -1, -1)
+
+
+def require_colours(spec: ImageSpec, channels: int = 3) -> None:
+    """Raises Unsuitable if such images cannot be given so many channels."""
+    if spec.channels not in (1, channels):
+        raise Unsuitable(f"the extractor wants images of {channels} channels or one, and these have {spec.channels}.")
+
+
+@contextmanager
+def whole_float32() -> Iterator[None]:
+    """Float32 in full also on a GPU, which rounds factors to 10 bits otherwise (TF32): scores are those of a CPU."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def _grouped(images: np.ndarray, batch_size: int) -> Iterator[list[np.ndarray]]:
+    """Batches, as many together as are to be fetched together."""
+    for start in range(0, len(images), FETCHED_TOGETHER * batch_size):
+        group = images[start : start + FETCHED_TOGETHER * batch_size]
+        yield [group[first : first + batch_size] for first in range(0, len(group), batch_size)]
+
+
+def _moved(batch: np.ndarray, device: torch.device) -> Tensor:
+    """A batch on the device; a GPU fetches it while it is busy with the batches before."""
+    pixels = torch.from_numpy(np.array(batch))
+    return pixels.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else pixels
+
+
+def _joined(parts: list[Tensor]) -> Float[np.ndarray, "n d"]:
+    return torch.cat(parts).numpy()

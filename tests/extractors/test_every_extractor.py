@@ -1,0 +1,73 @@
+"""What holds for all extractors: neither the order of images nor the batches they come in change what is seen."""
+
+import json
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from genpipe import registry
+from genpipe.interfaces import Extractor
+
+from .conftest import Build, Saved, noise, smooth
+
+Make = Callable[..., Extractor]
+WITHOUT_BATCHES = ("classifier", "pixels")
+"""Those that have no knob for them."""
+
+
+@pytest.fixture(params=registry.names("extractors"))
+def make(request: pytest.FixtureRequest, build: Build) -> Make:
+    """Builds an extractor, its weights drawn from a seed, with knobs beside those that it needs."""
+    name, needed = request.param, {}
+    if name.startswith("inception"):
+        request.getfixturevalue("inception")
+    elif name == "torchvision":
+        request.getfixturevalue("born")("resnet18")
+        needed = {"model": "resnet18"}
+    elif name == "clip":
+        request.getfixturevalue("whole_clip")
+    elif name == "dinov2":
+        request.getfixturevalue("metas_dinov2")
+        needed = {"model": "small"}
+    elif name == "torchscript":
+        saved: Saved = request.getfixturevalue("saved")
+        needed = {"path": str(saved(nn.Sequential(nn.Conv2d(3, 8, 5), nn.AdaptiveAvgPool2d(2), nn.Flatten())))}
+
+    def made(**knobs: object) -> Extractor:
+        torch.manual_seed(0)
+        return build(name, **needed, **({} if name in WITHOUT_BATCHES else knobs))
+
+    return made
+
+
+def test_neither_order_nor_batches_change_features(make: Make) -> None:
+    images = np.concatenate([noise(5), smooth(6)])
+    order = np.random.default_rng(0).permutation(len(images))
+    expected = make(batch_size=32).extract(images)
+    for size in (1, 4):
+        seen = make(batch_size=size).extract(images[order])
+        apart = np.linalg.norm(seen.features - expected.features[order], axis=1)
+        assert (apart <= 1e-5 * np.linalg.norm(expected.features[order], axis=1)).all()
+        if expected.probabilities is not None:
+            np.testing.assert_allclose(seen.probabilities, expected.probabilities[order], rtol=1e-4)
+
+
+def test_evidence_has_a_row_of_float32_for_each_image(make: Make) -> None:
+    images = noise(3)
+    images.flags.writeable = False
+    seen = make().extract(images)
+    assert seen.images is images
+    assert seen.features.shape[0] == 3
+    assert seen.features.dtype == np.float32
+    assert np.isfinite(seen.features).all()
+    assert seen.features.std(0).max() > 0
+    if seen.probabilities is not None:
+        assert seen.probabilities.dtype == np.float32
+        np.testing.assert_allclose(seen.probabilities.sum(1), 1, rtol=1e-5)
+
+
+def test_it_is_described_the_same_each_time_and_ready_for_json(make: Make) -> None:
+    assert json.dumps(make().described()) == json.dumps(make(batch_size=7).described())
