@@ -1,10 +1,8 @@
 """Scores and pictures of an experiment, each score with how it was made."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,87 +14,26 @@ from genpipe.interfaces import Evidence, Findings, Metric, Real, Score, Subject
 from genpipe.modelfiles import load_model
 from genpipe.provenance import run_key
 from genpipe.reference import Reference, load_references
-from genpipe.sampling import Samples, load_samples, save_picture
+from genpipe.sampling import load_samples, save_picture
 from genpipe.schema import Strict
 from genpipe.training.reference import teacher
 
 
-class View(Protocol):
+@dataclass(frozen=True)
+class View:
     """Images as one extractor sees them."""
 
-    @property
-    def extractor_name(self) -> str:
-        """A file of genpipe/extractors."""
-
-    @property
-    def described(self) -> Mapping[str, Any]:
-        """What tells the extractor from another."""
-
-    @property
-    def real(self) -> Real:
-        """The real images."""
-
-    @property
-    def drawn(self) -> Evidence:
-        """The images that are scored."""
-
-    @property
-    def floor(self) -> Evidence | None:
-        """Real images to score in their place, where there are any."""
-
-    @property
-    def rebuilt(self) -> Evidence:
-        """The reconstructions of the held-out images."""
-
-
-@dataclass(frozen=True)
-class Seen:
-    """A view of an experiment's images; what the extractor saw is kept in a folder."""
-
-    reference: Reference
-    samples: Samples
-    folder: Path
-    teach: Callable[..., Any] | None = None
-
-    @property
-    def extractor_name(self) -> str:
-        """A file of genpipe/extractors."""
-        return self.reference.name
-
-    @property
-    def described(self) -> Mapping[str, Any]:
-        """What tells the extractor from another."""
-        return self.reference.described
-
-    @cached_property
-    def real(self) -> Real:
-        """The real images."""
-        return replace(self.reference.real, teach=self.teach)
-
-    @cached_property
-    def drawn(self) -> Evidence:
-        """The samples."""
-        return self._evidence("drawn", self.samples.images, self.samples.labels)
-
-    @property
-    def floor(self) -> Evidence:
-        """The held-out images."""
-        return self.real.held_out
-
-    @cached_property
-    def rebuilt(self) -> Evidence:
-        """The reconstructions of the held-out images."""
-        assert self.samples.rebuilt is not None, "no metric of pairs is asked for where nothing is reconstructed"
-        return self._evidence("rebuilt", self.samples.rebuilt, self.reference.prepared.labels("test"))
-
-    def _evidence(self, kind: str, images: np.ndarray, labels: np.ndarray | None) -> Evidence:
-        folder = self.folder / self.reference.name / kind
-        key = evidence.key_of(self.reference.key, images)
-        return evidence.seen(images, labels, folder, key, lambda: self.reference.extractor)
-
-    def look(self, images: np.ndarray) -> Evidence:
-        """Any images, of which nothing is kept."""
-        return self.reference.extractor.extract(images)
+    extractor: str
+    """A file of genpipe/extractors."""
+    described: Mapping[str, Any]
+    """What tells the extractor from another."""
+    real: Real
+    drawn: Evidence
+    """The images that are scored."""
+    floor: Evidence | None
+    """Real images to score in their place, where there are any."""
+    rebuilt: Evidence | None = None
+    """The reconstructions of the held-out images, where a metric asks for them."""
 
 
 def evaluate(project: Project, experiment: Experiment) -> None:
@@ -104,14 +41,15 @@ def evaluate(project: Project, experiment: Experiment) -> None:
 
     The scores are flat, name to number; `how` says of each what made it and what real held-out images score.
     """
-    seen = look(project, experiment)
+    references = load_references(project, experiment.data.name)
+    views = [view(project, experiment, reference) for reference in references]
     model, _ = load_model(project.root / paths.model(experiment.name))
-    subject = Subject(model, seen[0].drawn, seen[0].real, project.index.seed)
+    subject = Subject(model, views[0].drawn, views[0].real, project.index.seed)
     findings = _analysed(experiment, subject)
     with whole_folder(project.root / paths.figures(experiment.name)) as folder:
         for name, (picture, _) in findings.pictures.items():
             save_picture(picture, folder / f"{name}.png")
-    scores, how = scored(experiment.metrics, seen, project.index.seed)
+    scores, how = scored(experiment.metrics, views, project.index.seed)
     about = {
         "system": experiment.model_name,
         "data": experiment.data.name,
@@ -127,11 +65,23 @@ def evaluate(project: Project, experiment: Experiment) -> None:
     write_json(project.root / paths.scores(experiment.name), {**figures, "how": {**about, **how}})
 
 
-def look(project: Project, experiment: Experiment) -> list[Seen]:
-    """An experiment's samples as each extractor of its data set sees them. Raises DataError if they are not there."""
+def view(project: Project, experiment: Experiment, reference: Reference) -> View:
+    """An experiment's images as an extractor of its data set sees them; what it sees is kept.
+
+    Raises DataError if there are no samples.
+    """
     samples = load_samples(project.root / paths.samples(experiment.name))
-    folder, teach = project.root / paths.evidence(experiment.name), teacher(project, experiment.data.name)
-    return [Seen(one, samples, folder, teach) for one in load_references(project, experiment.data.name)]
+    folder = project.root / paths.evidence(experiment.name) / reference.name
+
+    def seen(kind: str, images: np.ndarray, labels: np.ndarray | None) -> Evidence:
+        key = evidence.key_of(reference.key, images)
+        return evidence.seen(images, labels, folder / kind, key, lambda: reference.extractor)
+
+    real = replace(reference.real, teach=teacher(project, experiment.data.name))
+    drawn = seen("drawn", samples.images, samples.labels)
+    wanted = any(_pairs(registry.load("metrics", name)) for name in experiment.metrics)
+    rebuilt = seen("rebuilt", samples.rebuilt, real.held_out.labels) if wanted and samples.rebuilt is not None else None
+    return View(reference.name, reference.described, real, drawn, real.held_out, rebuilt)
 
 
 def scored(metrics: Mapping[str, Strict], views: Sequence[View], seed: int) -> tuple[dict[str, float], dict[str, Any]]:
@@ -162,8 +112,9 @@ def _lookers(metric: Metric, views: Sequence[View]) -> Iterator[View]:
 
 def _made(metric: Metric, one: View, seed: int) -> tuple[Mapping[str, Score], Mapping[str, Score]]:
     """The scores of the images, and those of real images in their place."""
-    extractor = one.extractor_name
-    if metric.looks_at in ("pixel pairs", "feature pairs"):
+    extractor = one.extractor
+    if _pairs(metric):
+        assert one.rebuilt, "a metric of pairs is refused where nothing is reconstructed"
         return metric.scores(one.rebuilt, one.real, extractor, seed), {}
     floor = metric.scores(one.floor, one.real, extractor, seed) if one.floor else {}
     return metric.scores(one.drawn, one.real, extractor, seed), floor
@@ -172,7 +123,7 @@ def _made(metric: Metric, one: View, seed: int) -> tuple[Mapping[str, Score], Ma
 def _protocol(metric: Metric, one: View) -> dict[str, Any]:
     """What must agree before two scores compare, and what the report says of them."""
     by_pixels = metric.looks_at in ("pixels", "pixel pairs")
-    images = one.rebuilt if "pairs" in metric.looks_at else one.drawn
+    images = one.rebuilt if _pairs(metric) and one.rebuilt else one.drawn
     return {
         "title": metric.title,
         "meaning": metric.meaning,
@@ -187,6 +138,10 @@ def _protocol(metric: Metric, one: View) -> dict[str, Any]:
 def _told(score: Score, floor: Score | None) -> dict[str, Any]:
     interval = {"interval": [significant(value) for value in score.interval]} if score.interval else {}
     return {**score.how, **interval, **({"real": significant(floor.value)} if floor else {})}
+
+
+def _pairs(metric: Metric | type[Metric]) -> bool:
+    return metric.looks_at in ("pixel pairs", "feature pairs")
 
 
 def significant(value: float) -> float:

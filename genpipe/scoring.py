@@ -16,8 +16,8 @@ from genpipe.data._preparing import finished
 from genpipe.data._storage import ArrayFile, Prepared
 from genpipe.data._working import Target, cores
 from genpipe.errors import UnknownName, UsageError
-from genpipe.evaluation import scored
-from genpipe.interfaces import Evidence, Extractor, ImageSpec, Real, Source, Trainable
+from genpipe.evaluation import View, scored
+from genpipe.interfaces import Extractor, ImageSpec, Real, Source, Trainable
 from genpipe.reference import load_extractor
 from genpipe.sampling import load_samples
 
@@ -31,22 +31,6 @@ class Given:
     images: UInt8[np.ndarray, "n c h w"]
     held_out: UInt8[np.ndarray, "m c h w"] | None = None
     """Of a prepared data set, whose training images the others are."""
-
-
-@dataclass(frozen=True)
-class Shown:
-    """Two sets as one extractor sees them."""
-
-    extractor_name: str
-    described: Mapping[str, Any]
-    drawn: Evidence
-    real: Real
-    floor: Evidence | None
-
-    @property
-    def rebuilt(self) -> Evidence:
-        """The images that are scored, taken as pairs with the others."""
-        return self.drawn
 
 
 def score(
@@ -108,11 +92,12 @@ def _own_size(chunks: Any, channels: int) -> int:
     return int(height)
 
 
-def _view(drawn: Given, against: Given, features: str) -> Shown:
+def _view(drawn: Given, against: Given, features: str) -> View:
     extractor, described = _extractor(features, ImageSpec(*drawn.images.shape[1:]))
     seen = [extractor.extract(images) for images in (drawn.images, against.images)]
     floor = None if against.held_out is None else extractor.extract(against.held_out)
-    return Shown(str(described["extractor"]), described, seen[0], Real(seen[1], floor or seen[1]), floor)
+    real = Real(seen[1], floor or seen[1])
+    return View(str(described["extractor"]), described, real, seen[0], floor, rebuilt=seen[0])
 
 
 def _extractor(features: str, spec: ImageSpec) -> tuple[Extractor, Mapping[str, Any]]:
