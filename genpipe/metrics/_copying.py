@@ -34,11 +34,9 @@ def compared(
         return Score(value, how, interval(value, [figure(found[i], usual[j]) for i, j in groups]))
 
     return {
-        f"memorisation_{ending}": score(
-            lambda f, u: share_nearer(f, u, closest_share), closest_share=closest_share, seed=seed
-        ),
-        f"data_copying_{ending}": score(share_of_pairs_nearer, seed=seed),
-        f"nearest_training_{ending}": score(lambda f, _: float(f.mean()), seed=seed),
+        f"memorisation_{ending}": score(lambda f, u: share_nearer(f, u, closest_share), closest_share=closest_share),
+        f"data_copying_{ending}": score(share_of_pairs_nearer),
+        f"nearest_training_{ending}": score(lambda f, _: float(f.mean())),
     }
 
 
