@@ -25,7 +25,7 @@ class PerceptualDistance(Metric):
         "common. It misses what the extractor was not taught to see, and is not the published LPIPS."
     )
     lower_is_better = True
-    looks_at = "pairs"
+    looks_at = "feature pairs"
 
     def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
         features = matched(images.features, real.held_out.features)

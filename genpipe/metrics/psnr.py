@@ -22,7 +22,7 @@ class PSNR(Metric):
         "image for nearer than a sharp one that is shifted by a pixel, which eyes do not."
     )
     lower_is_better = False
-    looks_at = "pairs"
+    looks_at = "pixel pairs"
 
     def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
         errors = squared_errors(*matched(images.images, real.held_out.images))

@@ -19,7 +19,7 @@ class SSIM(Metric):
         "It forgives changes of light more than PSNR does, but like it knows nothing of what an image shows."
     )
     lower_is_better = False
-    looks_at = "pairs"
+    looks_at = "pixel pairs"
 
     def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
         given, truth = matched(images.images, real.held_out.images)
