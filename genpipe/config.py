@@ -72,7 +72,7 @@ class Dataset(Strict):
     flip: bool = False
     """Whether half of the images of each training batch are mirrored."""
     extractors: Annotated[list[str], Field(min_length=1)] | None = None
-    """Which of `reference.extractors` look at it; all, if not given."""
+    """Which extractors look at it, instead of `reference.extractors`; others than those have their default knobs."""
     skip_broken: bool = False
     """Whether pictures that cannot be read are left out, instead of ending the preparation."""
 
@@ -182,16 +182,16 @@ class Project:
 
     def extractors(self, data: str) -> dict[str, Strict]:
         """The extractors that look at a data set, with their knobs. Raises ConfigError."""
-        chosen = self.data(data).common.extractors
-        names = list(self.index.reference.extractors) if chosen is None else chosen
-        at, given = ("datasets", data, "extractors"), self.index.reference.extractors
-        if unknown := [name for name in names if name not in given]:
-            hint = nearest(unknown[0], given) or f" There are {', '.join(given)}."
-            raise ConfigError([self.document.problem(at, f"'{unknown[0]}' is not under reference.extractors.{hint}")])
         configs, problems = self._named("extractors", ("reference", "extractors"), self.document)
+        wanted = self.data(data).common.extractors
+        for name in set(wanted or []) - set(self.index.reference.extractors):
+            at = ("datasets", data, "extractors")
+            kind = self._load("extractors", name, at, self.document)
+            configs[name], wrong = examined(kind.Config, {}, at, self.document)
+            problems += wrong
         if problems:
             raise ConfigError(problems)
-        return {name: configs[name] for name in names}
+        return {name: configs[name] for name in wanted or self.index.reference.extractors}
 
     def experiment(self, name: str) -> Experiment:
         """An experiment of the index. Raises UnknownName, or ConfigError with everything that is wrong."""

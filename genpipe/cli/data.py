@@ -75,9 +75,14 @@ def add(
         "test_images": split,
     }
     knobs = {key: value for key, value in given.items() if value is not None} | composing.settings(sets or [])
-    plan = composing.plan_data(project, name, knobs, force=force)
+    wanted = composing.suited(project, name, knobs)
+    plan = composing.plan_data(project, name, wanted, force=force)
     plan.write()
-    _added(name, knobs, [str(change.file) for change in plan.changes], json)
+    _added(name, wanted, [str(change.file) for change in plan.changes], json)
+    if wanted != knobs and not json:
+        typer.echo(
+            "The classifier needs labels or larger images: scores look at the pixels of these instead (`extractors`)."
+        )
 
 
 def _added(name: str, knobs: dict[str, Any], files: list[str], json: bool) -> None:
