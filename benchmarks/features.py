@@ -34,9 +34,11 @@ def write_random_weights(file: Path) -> None:
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight)
         elif isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.bias, 0.5, 0.2)
             module.momentum = 1.0
+    resizing = _inception.resizing(32, _inception.SIZE)
     with torch.no_grad():
-        body.train()(torch.rand(4, 3, _inception.SIZE, _inception.SIZE) * 2 - 1)
+        body.train()(resizing @ (torch.rand(4, 3, 32, 32) * 2 - 1) @ resizing.T)
     last = nn.Linear(2048, _inception.CLASSES).state_dict(prefix="fc.")
     torch.save(body.state_dict() | last, file)
 
