@@ -7,18 +7,19 @@ Everything that is wrong is reported at once.
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from genpipe import paths, registry
 from genpipe.document import Document, KeyPath, read
-from genpipe.errors import ConfigError, Problem, UnknownName, Unsuitable, nearest
+from genpipe.errors import ConfigError, Problem, UnknownName, nearest
 from genpipe.schema import Strict
+from genpipe.suitability import lacking, optim_problems
 from genpipe.training.knobs import Count, Optim, Train
 from genpipe.validation import examined, validated
 
@@ -34,10 +35,8 @@ class Sample(Strict):
 
 
 class Evaluate(Strict):
-    """Which scores, on which features."""
+    """Which scores."""
 
-    extractor: Literal["classifier"] = "classifier"
-    """The in-domain classifier of the data set, which `reference` trains."""
     metrics: dict[str, dict[str, Any]]
 
 
@@ -72,14 +71,16 @@ class Dataset(Strict):
     """At most so many images of each split are taken, drawn by the seed."""
     flip: bool = False
     """Whether half of the images of each training batch are mirrored."""
+    extractors: Annotated[list[str], Field(min_length=1)] | None = None
+    """Which of `reference.extractors` look at it; all, if not given."""
     skip_broken: bool = False
     """Whether pictures that cannot be read are left out, instead of ending the preparation."""
 
 
 class Reference(Strict):
-    """The in-domain classifier that is trained once for each data set."""
+    """What scores look through; made once for each data set."""
 
-    model: dict[str, Any]
+    extractors: dict[str, dict[str, Any]] = Field(min_length=1)
     optim: dict[str, Optim]
     train: Train
 
@@ -179,10 +180,18 @@ class Project:
             raise ConfigError(problems)
         return Data(name, self.index.seed, common, source, self.root)
 
-    def classifier(self) -> Strict:
-        """The configuration of the in-domain classifier. Raises ConfigError."""
-        schema = registry.load("extractors", "classifier").Config
-        return validated(schema, self.index.reference.model, ("reference", "model"), self.document)
+    def extractors(self, data: str) -> dict[str, Strict]:
+        """The extractors that look at a data set, with their knobs. Raises ConfigError."""
+        chosen = self.data(data).common.extractors
+        names = list(self.index.reference.extractors) if chosen is None else chosen
+        at, given = ("datasets", data, "extractors"), self.index.reference.extractors
+        if unknown := [name for name in names if name not in given]:
+            hint = nearest(unknown[0], given) or f" There are {', '.join(given)}."
+            raise ConfigError([self.document.problem(at, f"'{unknown[0]}' is not under reference.extractors.{hint}")])
+        configs, problems = self._named("extractors", ("reference", "extractors"), self.document)
+        if problems:
+            raise ConfigError(problems)
+        return {name: configs[name] for name in names}
 
     def experiment(self, name: str) -> Experiment:
         """An experiment of the index. Raises UnknownName, or ConfigError with everything that is wrong."""
@@ -202,18 +211,18 @@ class Project:
         model, more = examined(system.Config, document.mapping("model"), ("model",), document)
         metrics, wrong = self._named("metrics", ("evaluate", "metrics"), document)
         analyses, wrong_too = self._named("analyses", ("analyses",), document)
-        problems += more + wrong + wrong_too + _capability_problems(system, model_name, analyses, document)
+        problems += more + wrong + wrong_too + lacking(system, model_name, metrics, analyses, document)
         if not problems:
-            problems += _optim_problems(system, model, data, knobs, document)
+            problems += optim_problems(system, model, data, knobs.optim, document)
         if problems:
             raise ConfigError(dict.fromkeys(problems))
         return Experiment(name, model_name, data, knobs, model, metrics, analyses)
 
     def check(self) -> list[Experiment]:
         """Every experiment of the index. Raises one ConfigError with all that is wrong in all files."""
-        problems = self._reference_problems()
+        _, problems = self._named("extractors", ("reference", "extractors"), self.document)
         found = []
-        parts = [(self.data, name) for name in self.index.datasets]
+        parts: list[tuple[Callable[[str], Any], str]] = [(self.extractors, name) for name in self.index.datasets]
         for part, name in [*parts, *((self.experiment, name) for name in self.index.experiments)]:
             try:
                 found.append(part(name))
@@ -222,11 +231,6 @@ class Project:
         if problems:
             raise ConfigError(dict.fromkeys(problems))
         return [part for part in found if isinstance(part, Experiment)]
-
-    def _reference_problems(self) -> list[Problem]:
-        reference, schema = self.index.reference, registry.load("extractors", "classifier").Config
-        _, problems = examined(schema, reference.model, ("reference", "model"), self.document)
-        return problems + _phase_problems(["classifier"], reference.optim, ("reference", "optim"), self.document)
 
     def _named(self, kind: str, at: KeyPath, document: Document) -> tuple[dict[str, Any], list[Problem]]:
         """The validated Config of each named part of an open folder, and what is wrong."""
@@ -263,33 +267,3 @@ def name_allowed(name: str) -> bool:
 def load(root: Path | None = None) -> Project:
     """The project around the current folder."""
     return Project(root or paths.root())
-
-
-def _capability_problems(system: Any, name: str, analyses: Mapping[str, Any], document: Document) -> list[Problem]:
-    """The analyses that ask for what the system cannot do."""
-    return [
-        document.problem(
-            ("analyses", analysis), f"needs a system that {needed.__name__}, and {name} does not; remove it."
-        )
-        for analysis in analyses
-        for needed in registry.load("analyses", analysis).requires
-        if not issubclass(system, needed)
-    ]
-
-
-def _optim_problems(system: Any, model: Any, data: Data, knobs: Knobs, document: Document) -> list[Problem]:
-    """What is wrong with `optim`, seen from the phases of the model; it is built without memory for its weights."""
-    try:
-        phases = [phase.name for phase in registry.outline(system, model, data.spec()).phases()]
-    except Unsuitable as error:
-        return [document.problem(("model",), str(error))]
-    return _phase_problems(phases, knobs.optim, ("optim",), document)
-
-
-def _phase_problems(phases: list[str], optim: Mapping[str, Optim], at: KeyPath, document: Document) -> list[Problem]:
-    """The phases that have no optimizer, and the optimizers that have no phase."""
-    unknown = [name for name in optim if name not in phases]
-    missing = [name for name in phases if name not in optim]
-    return [document.problem((*at, name), f"no such phase.{nearest(name, phases)}") for name in unknown] + [
-        document.problem(at, f"the phase '{name}' is missing.") for name in missing
-    ]

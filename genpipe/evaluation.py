@@ -1,19 +1,39 @@
-"""Scores and pictures of an experiment's samples, each score with how it was made."""
+"""Scores and pictures of an experiment, each score with how it was made."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 
-from genpipe import __version__, paths, registry
+from genpipe import __version__, evidence, paths, registry
 from genpipe.config import Experiment, Project
 from genpipe.files import whole_folder, write_json
-from genpipe.interfaces import Evidence, Findings, Score, Subject
+from genpipe.interfaces import Evidence, Findings, Metric, Real, Score, Subject
 from genpipe.modelfiles import load_model
 from genpipe.provenance import run_key
-from genpipe.reference import Reference, load_reference
+from genpipe.reference import Reference, load_references
 from genpipe.sampling import load_samples, save_picture
+from genpipe.schema import Strict
+from genpipe.training.reference import teacher
+
+
+@dataclass(frozen=True)
+class View:
+    """Images as one extractor sees them."""
+
+    extractor: str
+    """A file of genpipe/extractors."""
+    described: Mapping[str, Any]
+    """What tells the extractor from another."""
+    real: Real
+    drawn: Evidence
+    """The images that are scored."""
+    floor: Evidence | None
+    """Real images to score in their place, where there are any."""
+    rebuilt: Evidence | None = None
+    """The reconstructions of the held-out images, where a metric asks for them."""
 
 
 def evaluate(project: Project, experiment: Experiment) -> None:
@@ -21,17 +41,15 @@ def evaluate(project: Project, experiment: Experiment) -> None:
 
     The scores are flat, name to number; `how` says of each what made it and what real held-out images score.
     """
-    reference = load_reference(project, experiment.data.name)
-    samples = reference.extractor.extract(load_samples(project.root / paths.samples(experiment.name)))
+    references = load_references(project, experiment.data.name)
+    views = [view(project, experiment, reference) for reference in references]
     model, _ = load_model(project.root / paths.model(experiment.name))
-    subject = Subject(model, samples, reference.real, project.index.seed)
+    subject = Subject(model, views[0].drawn, views[0].real, project.index.seed)
     findings = _analysed(experiment, subject)
     with whole_folder(project.root / paths.figures(experiment.name)) as folder:
         for name, (picture, _) in findings.pictures.items():
             save_picture(picture, folder / f"{name}.png")
-    scores, how = _scored(experiment, samples, reference, project.index.seed)
-    captions = {f"{name}.png": caption for name, (_, caption) in findings.pictures.items()}
-    parameters = sum(p.numel() for p in model.parameters())
+    scores, how = scored(experiment.metrics, views, project.index.seed)
     about = {
         "system": experiment.model_name,
         "data": experiment.data.name,
@@ -39,42 +57,91 @@ def evaluate(project: Project, experiment: Experiment) -> None:
         "device": str(model.device),
         "key": run_key(project, experiment),
         "versions": {"genpipe": __version__, "torch": torch.__version__, "numpy": np.__version__},
-        "figures": captions,
+        "figures": {f"{name}.png": caption for name, (_, caption) in findings.pictures.items()},
     }
     numbers = {name: significant(value) for name, value in findings.numbers.items()}
-    figures = {**scores, **numbers, "parameters": parameters}
+    figures = {**scores, **numbers, "parameters": sum(p.numel() for p in model.parameters())}
     write_json(project.root / paths.metrics(experiment.name), figures)
     write_json(project.root / paths.scores(experiment.name), {**figures, "how": {**about, **how}})
 
 
-def _scored(
-    experiment: Experiment, samples: Evidence, reference: Reference, seed: int
-) -> tuple[dict[str, float], dict[str, Any]]:
+def view(project: Project, experiment: Experiment, reference: Reference) -> View:
+    """An experiment's images as an extractor of its data set sees them; what it sees is kept.
+
+    Raises DataError if there are no samples.
+    """
+    samples = load_samples(project.root / paths.samples(experiment.name))
+    folder = project.root / paths.evidence(experiment.name) / reference.name
+
+    def seen(kind: str, images: np.ndarray, labels: np.ndarray | None) -> Evidence:
+        key = evidence.key_of(reference.key, images)
+        return evidence.seen(images, labels, folder / kind, key, lambda: reference.extractor)
+
+    real = replace(reference.real, teach=teacher(project, experiment.data.name))
+    drawn = seen("drawn", samples.images, samples.labels)
+    wanted = any(_pairs(registry.load("metrics", name)) for name in experiment.metrics)
+    rebuilt = seen("rebuilt", samples.rebuilt, real.held_out.labels) if wanted and samples.rebuilt is not None else None
+    return View(reference.name, reference.described, real, drawn, real.held_out, rebuilt)
+
+
+def scored(metrics: Mapping[str, Strict], views: Sequence[View], seed: int) -> tuple[dict[str, float], dict[str, Any]]:
     """All scores by name, and of each how it was made."""
     scores: dict[str, float] = {}
     how: dict[str, Any] = {}
-    for name, config in experiment.metrics.items():
+    for name, config in metrics.items():
         metric = registry.load("metrics", name)(config)
-        protocol = {
-            "metric": name,
-            "title": metric.title,
-            "meaning": metric.meaning,
-            "lower_is_better": metric.lower_is_better,
-            **({"extractor": "pixels"} if metric.looks_at == "pixels" else reference.described),
-            "training_images": len(reference.real.training.images),
-            "held_out_images": len(reference.real.held_out.images),
-            "fake_images": len(samples.images),
-        }
-        extractor = experiment.knobs.evaluate.extractor
-        made: Mapping[str, Score] = metric.scores(samples, reference.real, extractor, seed)
-        floor: Mapping[str, Score] = metric.scores(reference.real.held_out, reference.real, extractor, seed)
-        scores |= {key: significant(score.value) for key, score in made.items()}
-        how |= {
-            key: {**protocol, **score.how, "real": significant(floor[key].value)}
-            for key, score in made.items()
-            if not key.endswith("_std")
-        }
+        for one in _lookers(metric, views):
+            made, floor = _made(metric, one, seed)
+            protocol = {"metric": name, **_protocol(metric, one)}
+            scores |= {key: significant(score.value) for key, score in made.items()}
+            how |= {
+                key: protocol | _told(score, floor.get(key)) for key, score in made.items() if not key.endswith("_std")
+            }
     return scores, how
+
+
+def _lookers(metric: Metric, views: Sequence[View]) -> Iterator[View]:
+    """Through which extractors a metric looks: one will do if it looks at none of their features."""
+    if metric.looks_at in ("features", "feature pairs"):
+        yield from views
+    elif metric.looks_at == "probabilities":
+        yield from (one for one in views if one.real.training.probabilities is not None)
+    else:
+        yield from views[:1]
+
+
+def _made(metric: Metric, one: View, seed: int) -> tuple[Mapping[str, Score], Mapping[str, Score]]:
+    """The scores of the images, and those of real images in their place."""
+    extractor = one.extractor
+    if _pairs(metric):
+        assert one.rebuilt, "a metric of pairs is refused where nothing is reconstructed"
+        return metric.scores(one.rebuilt, one.real, extractor, seed), {}
+    floor = metric.scores(one.floor, one.real, extractor, seed) if one.floor else {}
+    return metric.scores(one.drawn, one.real, extractor, seed), floor
+
+
+def _protocol(metric: Metric, one: View) -> dict[str, Any]:
+    """What must agree before two scores compare, and what the report says of them."""
+    by_pixels = metric.looks_at in ("pixels", "pixel pairs")
+    images = one.rebuilt if _pairs(metric) and one.rebuilt else one.drawn
+    return {
+        "title": metric.title,
+        "meaning": metric.meaning,
+        "lower_is_better": metric.lower_is_better,
+        **({"extractor": "pixels"} if by_pixels else one.described),
+        "training_images": len(one.real.training.images),
+        "held_out_images": len(one.real.held_out.images),
+        "fake_images": len(images.images),
+    }
+
+
+def _told(score: Score, floor: Score | None) -> dict[str, Any]:
+    interval = {"interval": [significant(value) for value in score.interval]} if score.interval else {}
+    return {**score.how, **interval, **({"real": significant(floor.value)} if floor else {})}
+
+
+def _pairs(metric: Metric | type[Metric]) -> bool:
+    return metric.looks_at in ("pixel pairs", "feature pairs")
 
 
 def significant(value: float) -> float:

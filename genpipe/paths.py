@@ -33,12 +33,12 @@ def seen(name: str) -> Path:
 
 
 def reference(data_name: str) -> Path:
-    """What scores need to know of a data set: the in-domain classifier and what it makes of the real images."""
+    """What scores need to know of a data set: a folder for each extractor, with what it sees in the real images."""
     return Path("runs/reference") / data_name
 
 
 def reference_scores(data_name: str) -> Path:
-    """How well the in-domain classifier of a data set does on held-out images."""
+    """How well the extractors that were trained on a data set do on held-out images."""
     return REPORTS / "reference" / f"{data_name}.json"
 
 
@@ -48,8 +48,13 @@ def model(experiment: str) -> Path:
 
 
 def samples(experiment: str) -> Path:
-    """The samples of an experiment, one archive."""
-    return Path("runs") / experiment / "samples.npz"
+    """The samples of an experiment, and its reconstructions of held-out images."""
+    return Path("runs") / experiment / "samples"
+
+
+def evidence(experiment: str) -> Path:
+    """What extractors see in the samples of an experiment, a folder for each."""
+    return Path("runs") / experiment / "evidence"
 
 
 def scores(experiment: str) -> Path:

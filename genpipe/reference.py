@@ -1,62 +1,108 @@
-"""What scores need to know of a data set: the in-domain classifier and what it sees in the real images."""
+"""What scores need to know of a data set: extractors, and what each sees in the real images.
 
-import hashlib
+A folder for each extractor holds `train` and `test`, what it sees in these splits; `about.json`, what tells it from
+others; and `weights.safetensors`, if it was trained on the data set.
+"""
+
+import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from genpipe import paths, registry
+from genpipe import evidence, paths, registry
 from genpipe.config import Project
 from genpipe.data._storage import SPLITS, Prepared
-from genpipe.errors import DataError
-from genpipe.files import read_arrays, read_json, whole_folder, write_arrays, write_json
-from genpipe.interfaces import Evidence, Extractor, Real
+from genpipe.errors import CheckpointError, DataError
+from genpipe.files import read_json, write_json
+from genpipe.interfaces import Evidence, Extractor, ImageSpec, Real, Trainable
 from genpipe.modelfiles import accelerator, load_weights, save_weights
+from genpipe.schema import Strict
 
-EXTRACTOR = "classifier"
+ABOUT, WEIGHTS = "about.json", "weights.safetensors"
 
 
 @dataclass(frozen=True)
 class Reference:
-    """The real images of a data set as an extractor sees them, the extractor, and how to tell it from another."""
+    """The real images of a data set as one extractor sees them, and how to tell it from another."""
 
-    extractor: Extractor
-    real: Real
+    name: str
+    config: Strict
+    prepared: Prepared
+    folder: Path
+    key: str
     described: Mapping[str, Any]
 
+    @cached_property
+    def extractor(self) -> Extractor:
+        """The extractor, ready to look at further images. Raises CheckpointError, Unsuitable or WeightsMissing."""
+        return _built(self.name, self.config, self.prepared.spec, self.folder)
 
-def store_reference(classifier: Any, prepared: Prepared, folder: Path) -> Mapping[str, Any]:
-    """Looks at all images with a trained classifier, and stores both.
+    @cached_property
+    def real(self) -> Real:
+        """The real images, memory-mapped. Raises DataError if they are not there or damaged."""
+        training, held_out = (self._split(split) for split in SPLITS)
+        return Real(training, held_out)
 
-    Gives what tells it from another: its SHA-256, and its accuracy on held-out images, from 0 to 1.
-    """
-    with whole_folder(folder) as temporary:
-        save_weights(classifier, temporary / "classifier.safetensors")
-        for split in SPLITS:
-            seen = classifier.extract(prepared.images(split))
-            write_arrays(temporary / f"{split}.npz", features=seen.features, probabilities=seen.probabilities)
-        accuracy = float(np.mean(seen.probabilities.argmax(1) == prepared.labels("test")))
-        digest = hashlib.sha256((temporary / "classifier.safetensors").read_bytes()).hexdigest()
-        described = {"extractor": EXTRACTOR, "extractor_sha256": digest, "extractor_accuracy": accuracy}
-        write_json(temporary / "reference.json", described)
-    return described
+    def _split(self, split: str) -> Evidence:
+        return evidence.load(self.prepared.images(split), self.prepared.labels(split), self.folder / split)
 
 
-def load_reference(project: Project, name: str) -> Reference:
-    """What `store_reference` stored of a data set. Raises DataError if it is missing or damaged."""
-    folder, prepared = project.root / paths.reference(name), Prepared.open(project.root / paths.data(name))
+def store_reference(
+    name: str, config: Strict, extractor: Extractor, key: str, prepared: Prepared, folder: Path
+) -> None:
+    """Looks at all images with an extractor, and stores what it sees and what can be said of it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    found: dict[str, Any] = {"extractor": name, **extractor.described()}
+    for split in SPLITS:
+        seen = extractor.extract(prepared.images(split))
+        evidence.store(seen, folder / split, {"key": key})
+    labels = prepared.labels("test")
+    if isinstance(extractor, Trainable):
+        save_weights(extractor, folder / WEIGHTS)
+        if labels is not None and seen.probabilities is not None:
+            found["extractor_accuracy"] = float((seen.probabilities.argmax(1) == labels).mean())
+    about = {"key": key, "described": found, "config": config.model_dump(mode="json"), "images": asdict(prepared.spec)}
+    write_json(folder / ABOUT, about)
+
+
+def stored_key(folder: Path) -> str | None:
+    """The key with which a reference was stored, or None if there is none that is whole."""
+    return read_json(folder / ABOUT)["key"] if (folder / ABOUT).exists() else None
+
+
+def load_extractor(folder: Path) -> tuple[Extractor, Mapping[str, Any]]:
+    """An extractor that was stored with a reference, and what tells it from another. Raises CheckpointError."""
     try:
-        described = read_json(folder / "reference.json")
-    except (OSError, ValueError) as error:
+        about = read_json(folder / ABOUT)
+        name, spec = about["described"]["extractor"], ImageSpec.from_json(about["images"])
+        config = registry.load("extractors", name).Config(**about["config"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{folder} holds no extractor ({error}). Give a folder of runs/reference.") from None
+    return _built(name, config, spec, folder), about["described"]
+
+
+def load_references(project: Project, name: str) -> list[Reference]:
+    """What was stored of a data set, an extractor after the other. Raises DataError if it is missing or damaged."""
+    prepared = Prepared.open(project.root / paths.data(name))
+    return [
+        _reference(extractor, config, prepared, project.root / paths.reference(name) / extractor)
+        for extractor, config in project.extractors(name).items()
+    ]
+
+
+def _built(name: str, config: Strict, spec: ImageSpec, folder: Path) -> Extractor:
+    made = registry.load("extractors", name)(config, spec)
+    if isinstance(made, Trainable):
+        load_weights(made, folder / WEIGHTS)
+        made.to(accelerator())
+    return made
+
+
+def _reference(name: str, config: Strict, prepared: Prepared, folder: Path) -> Reference:
+    try:
+        about = read_json(folder / ABOUT)
+        return Reference(name, config, prepared, folder, about["key"], about["described"])
+    except (OSError, ValueError, KeyError) as error:
         raise DataError(f"{folder} cannot be read ({error}). Delete it and run `dvc repro`.") from None
-    training, held_out = (_evidence(folder, prepared, split) for split in SPLITS)
-    classifier = registry.load("extractors", EXTRACTOR)(project.classifier(), prepared.spec)
-    load_weights(classifier, folder / "classifier.safetensors")
-    return Reference(classifier.to(accelerator()), Real(training, held_out), described)
-
-
-def _evidence(folder: Path, prepared: Prepared, split: str) -> Evidence:
-    return Evidence(prepared.images(split), *read_arrays(folder / f"{split}.npz", "features", "probabilities"))

@@ -15,7 +15,8 @@ seed: 0
 datasets:
   tiny: {source: digits, size: 8, fit: crop, test_images: 360}
 reference:
-  model: {channels: [8, 16], features: 16, dropout: 0.0, shift_pixels: 0}
+  extractors:
+    classifier: {channels: [8, 16], features: 16, dropout: 0.0, shift_pixels: 0}
   optim:
     classifier: {lr: 0.01}
   train: {steps: 60, batch_size: 64}
@@ -35,7 +36,6 @@ optim:
 train: {steps: 6, batch_size: 16, log_every_steps: 2, checkpoint_every_steps: 2}
 sample: {images: 60, batch_size: 30}
 evaluate:
-  extractor: classifier
   metrics:
     inception_score: {splits: 2}
     fid: {}
@@ -49,7 +49,8 @@ INDEX = """\
 seed: 0   # of what is shared
 
 reference:
-  model: {channels: [8, 16]}
+  extractors:
+    classifier: {channels: [8, 16]}
   optim:
     classifier: {lr: 0.002}
   train: {steps: 10}

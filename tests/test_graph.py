@@ -16,7 +16,8 @@ seed: 0
 datasets:
   tiny: {source: digits, size: 8, fit: crop, test_images: 360}
 reference:
-  model: {channels: [8, 16], features: 16}
+  extractors:
+    classifier: {channels: [8, 16], features: 16}
   optim:
     classifier: {lr: 0.01}
   train: {steps: 60, batch_size: 64}
@@ -130,7 +131,7 @@ def test_a_new_system_file_runs_nothing(graph: Graph) -> None:
 
 
 def test_the_same_seed_gives_the_same_bytes(graph: Graph) -> None:
-    files = ["runs/one/model/model.safetensors", "runs/one/samples.npz", "reports/scores/one.json"]
+    files = ["runs/one/model/model.safetensors", "runs/one/samples/images.npy", "reports/scores/one.json"]
     before = [(graph.root / file).read_bytes() for file in files]
     assert stages("one") <= graph.repro("-f", "-s", "train@one", "sample@one", "evaluate@one")
     assert [(graph.root / file).read_bytes() for file in files] == before

@@ -8,7 +8,7 @@ from genpipe import registry
 from genpipe.errors import CheckpointError, GenpipeError, UsageError
 from genpipe.interfaces import Generative, ImageSpec
 from genpipe.modelfiles import load_model, save_model
-from genpipe.sampling import draw, load_samples, save_samples
+from genpipe.sampling import Samples, draw, load_samples, rebuild, save_samples
 
 SPEC = ImageSpec(1, 8, 8, ("a", "b"))
 
@@ -75,12 +75,15 @@ def test_who_cannot_draw_says_so() -> None:
 
 def test_samples_come_back_and_damage_is_named(folder: Path, tmp_path: Path) -> None:
     model, _ = load_model(folder)
-    images, path = draw(model, 5, seed=0), tmp_path / "samples.npz"
-    save_samples(images, path)
-    first = path.read_bytes()
-    save_samples(images, path)
-    assert path.read_bytes() == first
-    assert (load_samples(path) == images).all()
-    path.write_bytes(first[: len(first) // 2])
-    with pytest.raises(GenpipeError, match=r"samples\.npz cannot be read"):
-        load_samples(path)
+    images, folder = draw(model, 5, seed=0), tmp_path / "samples"
+    rebuilt = rebuild(model, images)
+    assert rebuilt is not None
+    save_samples(Samples(images, rebuilt=rebuilt), folder)
+    first = (folder / "images.npy").read_bytes()
+    save_samples(Samples(images), folder)
+    assert [file.name for file in folder.iterdir()] == ["images.npy"]
+    assert (folder / "images.npy").read_bytes() == first
+    assert (load_samples(folder).images == images).all()
+    (folder / "images.npy").write_bytes(first[: len(first) // 2])
+    with pytest.raises(GenpipeError, match="samples cannot be read"):
+        load_samples(folder)

@@ -19,7 +19,8 @@ seed: 0
 datasets:
   tiny: {source: digits, size: 16, fit: crop, test_images: 360}
 reference:
-  model: {channels: [8, 16], features: 16}
+  extractors:
+    classifier: {channels: [8, 16], features: 16}
   optim:
     classifier: {lr: 0.01}
   train: {steps: 60, batch_size: 64}

@@ -20,7 +20,8 @@ seed: 0
 datasets:
   tiny: {source: digits, size: SIZE, fit: pad}
 reference:
-  model: {channels: [8, 16], features: 16}
+  extractors:
+    classifier: {channels: [8, 16], features: 16}
   optim:
     classifier: {lr: 0.01}
   train: {steps: 60, batch_size: 64}

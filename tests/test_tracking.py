@@ -12,11 +12,11 @@ from genpipe.data._preparing import prepare
 from genpipe.evaluation import evaluate
 from genpipe.files import read_json
 from genpipe.modelfiles import load_model
-from genpipe.sampling import draw, save_samples
+from genpipe.sampling import Samples, draw, save_samples
 from genpipe.tracking import Tracker, address
 from genpipe.training.experiment import train
 from genpipe.training.loop import Moment
-from genpipe.training.reference import make_reference
+from genpipe.training.reference import make_references
 
 
 @pytest.fixture
@@ -44,9 +44,9 @@ def trained(opened: config.Project) -> None:
 def finished(opened: config.Project) -> None:
     """Scores and pictures, as the later stages make them."""
     experiment = opened.experiment("first")
-    make_reference(opened, "tiny")
+    make_references(opened, "tiny")
     model, _ = load_model(paths.model("first"))
-    save_samples(draw(model, 60, seed=0), paths.samples("first"))
+    save_samples(Samples(draw(model, 60, seed=0)), paths.samples("first"))
     evaluate(opened, experiment)
 
 

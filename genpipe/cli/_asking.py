@@ -78,9 +78,9 @@ def _settings(project: "Project", wish: "Wish", planned: Callable[["Wish"], "Wis
     return wish
 
 
-def _sizes(cost: "Mapping[str, Cost]") -> Choices:
-    measured = {name: f"; its training took {taken.in_words()}" for name, taken in cost.items()}
-    return [(name, about + measured.get(name, "")) for name, about in _SIZES.items()]
+def _sizes(cost: "Mapping[str, Cost | None]") -> Choices:
+    measured = {name: f"; its training took {taken.in_words()}" for name, taken in cost.items() if taken}
+    return [(name, about + measured.get(name, "; not measured yet")) for name, about in _SIZES.items()]
 
 
 def _free(project: "Project", name: str) -> str:

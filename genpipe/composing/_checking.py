@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from genpipe import paths, registry
 from genpipe.composing import _graph
@@ -9,6 +10,7 @@ from genpipe.composing._datasets import verify_datasets
 from genpipe.config import Project
 from genpipe.document import read
 from genpipe.errors import ConfigError, Problem, Unsuitable
+from genpipe.suitability import phase_problems
 
 
 def problems(root: Path) -> list[Problem]:
@@ -23,7 +25,7 @@ def problems(root: Path) -> list[Problem]:
 def verify(project: Project) -> None:
     """Raises ConfigError with all that is wrong in the files of a project, but for what DVC finds in the wiring."""
     project.check()
-    if found := [*_of_classifier(project), *_raised(verify_datasets, project)]:
+    if found := [*_of_extractors(project), *_raised(verify_datasets, project)]:
         raise ConfigError(found)
 
 
@@ -33,14 +35,27 @@ def strays(project: Project) -> list[Path]:
     return [file.relative_to(project.root) for file in found if file.stem not in project.index.experiments]
 
 
-def _of_classifier(project: Project) -> Iterator[Problem]:
-    """The data sets for which the in-domain classifier cannot be built."""
-    system, config = registry.load("extractors", "classifier"), project.classifier()
+def _of_extractors(project: Project) -> Iterator[Problem]:
+    """The extractors that cannot be trained on a data set, and what is wrong with their optimizers."""
+    phases: dict[str, list[str]] = {}
     for name in project.index.datasets:
-        try:
-            registry.outline(system, config, project.data(name).spec())
-        except Unsuitable as error:
-            yield project.document.problem(("reference", "model"), f"does not suit the data set {name}: {error}")
+        for extractor, config in project.extractors(name).items():
+            try:
+                phases[extractor] = _phases(extractor, config, project.data(name).spec())
+            except Unsuitable as error:
+                others = " Let others look at it: `extractors: [pixels]`, for one."
+                yield project.document.problem(("datasets", name), f"{extractor} does not suit it: {error}{others}")
+    if phases.keys() == project.index.reference.extractors.keys():
+        named = [phase for some in phases.values() for phase in some]
+        yield from phase_problems(named, project.index.reference.optim, ("reference", "optim"), project.document)
+
+
+def _phases(extractor: str, config: Any, spec: Any) -> list[str]:
+    """The phases of an extractor that is to be trained; none of another, which is not built here."""
+    from genpipe.interfaces import Trainable
+
+    kind = registry.load("extractors", extractor)
+    return [p.name for p in registry.outline(kind, config, spec).phases()] if issubclass(kind, Trainable) else []
 
 
 def _in_every_pipeline(root: Path) -> Iterator[Problem]:

@@ -10,7 +10,9 @@ import lzma
 import re
 import stat
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
@@ -27,6 +29,7 @@ _XZ_BYTES = 2**28
 """An xz stream may say itself how much memory its reader needs."""
 _OUTSIDE = re.compile(r"^/|^[A-Za-z]:|\\|\0|(^|/)\.\.(/|$)")
 _BLOCK = 512
+_WAITING = 4
 _NAME_BYTES = 2**16
 
 
@@ -148,7 +151,16 @@ def _unpacked(path: Path, file: io.BufferedIOBase) -> io.BufferedIOBase:
         blocks = _blocks(bz2.BZ2File(file))
     else:
         return file
-    return io.BufferedReader(_Bounded(blocks, path), 2**20)
+    return io.BufferedReader(_Bounded(_ahead(blocks), path), 2**20)
+
+
+def _ahead(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """The blocks, unpacked on a thread of their own while those before are used; a few wait at most."""
+    with ThreadPoolExecutor(1) as thread:
+        waiting = deque(thread.submit(next, blocks, None) for _ in range(_WAITING))
+        while (block := waiting.popleft().result()) is not None:
+            waiting.append(thread.submit(next, blocks, None))
+            yield block
 
 
 def _blocks(stream: io.BufferedIOBase) -> Iterator[bytes]:

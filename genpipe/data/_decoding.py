@@ -3,11 +3,14 @@
 import os
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import UInt8
 from PIL import Image, ImageOps
+from simplejpeg import decode_jpeg
 
 MAX_FILE_BYTES = 64 * 2**20
 MAX_PIXELS = 64_000_000
@@ -19,6 +22,7 @@ _MAYBE_TURNED = frozenset(("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type
 _BASELINE = 0xC0
 _TABLES = frozenset((0xDB, 0xC4, 0xE0, _BASELINE))
 _SCAN = b"\xff\xda"
+_COLORSPACES = {1: "GRAY", 3: "RGB"}
 _PAPER = (255, 255, 255, 255)
 """What shows through transparent pixels."""
 
@@ -27,22 +31,30 @@ class Broken(Exception):
     """A picture that cannot be read, and why."""
 
 
-def decoded(content: bytes | Path, channels: int) -> Image.Image:
-    """A picture of mode "L" or "RGB", upright, on white where it is transparent; of several frames the first.
+def decoded(content: bytes | Path, channels: int) -> UInt8[np.ndarray, "h w c"]:
+    """A picture in 1 or 3 channels, upright, on white where it is transparent; of several frames the first.
 
     Raises Broken, whatever is wrong with it.
     """
     try:
         data = _contents(content)
-        picture = _plain_jpeg(data) or _opened(data)
-        picture.load()
-        if not _MAYBE_TURNED.isdisjoint(picture.info):
-            ImageOps.exif_transpose(picture, in_place=True)
-        return _in_mode(picture, "L" if channels == 1 else "RGB")
+        pixels = _plain_jpeg(data)
+        if pixels is not None and pixels.shape[2] == channels:
+            return pixels
+        picture = _upright(data) if pixels is None else Image.fromarray(pixels[..., 0] if channels == 3 else pixels)
+        return np.asarray(_in_mode(picture, "L" if channels == 1 else "RGB")).reshape(*picture.size[::-1], channels)
     except Broken:
         raise
     except Exception as error:  # PIL's readers raise anything that a parser can stumble over
         raise Broken(_in_words(error)) from None
+
+
+def _upright(data: bytes) -> Image.Image:
+    picture = _opened(data)
+    picture.load()
+    if not _MAYBE_TURNED.isdisjoint(picture.info):
+        ImageOps.exif_transpose(picture, in_place=True)
+    return picture
 
 
 def _opened(data: bytes) -> Image.Image:
@@ -53,24 +65,25 @@ def _opened(data: bytes) -> Image.Image:
     return picture
 
 
-def _plain_jpeg(data: bytes) -> Image.Image | None:
-    """The picture in a JPEG without metadata, straight from PIL's decoder; None for any other.
+def _plain_jpeg(data: bytes) -> UInt8[np.ndarray, "h w c"] | None:
+    """The pixels of a JPEG without metadata, straight from libjpeg-turbo; None for any other, and for a broken one.
 
-    For small pictures the reading of headers in Python takes as long as the decoding. Other segments than tables can
+    For small pictures PIL's reading of headers in Python takes longer than the decoding. Other segments than tables can
     change what is seen (orientation, Adobe's colours), so with one of them PIL's own reader has its say.
     """
-    at, found = 2, None
+    at, components = 2, 0
     if data[:2] != b"\xff\xd8":
         return None
     while data[at : at + 1] == b"\xff" and data[at + 1] in _TABLES:
         if data[at + 1] == _BASELINE:
             bits, height, width, components = struct.unpack_from(">BHHB", data, at + 4)
-            found = (components, width, height) if bits == 8 and 0 < width * height <= MAX_PIXELS else None
+            components *= bits == 8 and 0 < width * height <= MAX_PIXELS
         at += 2 + int.from_bytes(data[at + 2 : at + 4])
-    if data[at : at + 2] != _SCAN or found is None or found[0] not in (1, 3):
+    if data[at : at + 2] != _SCAN or components not in _COLORSPACES:
         return None
-    mode = "L" if found[0] == 1 else "RGB"
-    return Image.frombytes(mode, found[1:], data, "jpeg", mode, "")
+    with suppress(ValueError):
+        return decode_jpeg(data, _COLORSPACES[components])
+    return None
 
 
 def coloured(content: bytes | Path) -> bool:

@@ -41,7 +41,7 @@ def layout(names: Sequence[str], annotations: Mapping[str, int] | None, labelled
     A folder in which everything lies says nothing. Without a "test" folder, "val" holds the test images; with one, its
     images count as training images. Raises DataError if only some of the pictures have a class.
     """
-    folders = _below_common([PurePosixPath(name).parts[:-1] for name in names])
+    folders = _below_common([tuple(name.split("/")[:-1]) for name in names])
     parts = _parts(folders)
     if parts is not None:
         folders = [folder[1:] for folder in folders]

@@ -86,10 +86,10 @@ def _verify(chunk: Chunk, first: int, count: int) -> None:
     images, shown, fine = chunk.images, f"{len(chunk.images)} files", True
     if isinstance(images, np.ndarray):
         shown = f"{images.dtype} {images.shape}"
-        fine = images.dtype == np.uint8 and images.ndim == 4 and images.shape[3] in (1, 3)
+        fine = images.dtype == np.uint8 and images.ndim == 4 and images.shape[3] in (1, 2, 3)
     if not fine or first + len(images) > count:
         raise DataError(
-            f"a chunk of {shown} came after {first} of {count} images; uint8 [n h w 1] or [n h w 3] is needed, "
+            f"a chunk of {shown} came after {first} of {count} images; uint8 [n h w c] of 1 to 3 channels is needed, "
             f"{count} images in all."
         )
 

@@ -69,9 +69,9 @@ def _decoded(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[tuple[str, str]]]:
     """The pictures [k h w c] that can be read, their places among the files, their sizes, and the others."""
     side, channels = target.size, target.channels
-    pixels: list[bytes] = []
+    pixels = np.empty((len(files), side, side, channels), np.uint8)
     kept: list[int] = []
-    sizes: list[tuple[int, int]] = []
+    sizes: list[tuple[int, ...]] = []
     broken: list[tuple[str, str]] = []
     for place, (name, content) in enumerate(files):
         try:
@@ -79,15 +79,11 @@ def _decoded(
         except Broken as error:
             broken.append((name, str(error)))
             continue
+        fits = picture.shape[:2] == (side, side)
+        pixels[len(kept)] = picture if fits else _fitted(picture[None], rows[place : place + 1], target)[0]
         kept.append(place)
-        sizes.append((picture.height, picture.width))
-        if picture.size == (side, side):
-            pixels.append(picture.tobytes())
-        else:
-            single = np.asarray(picture).reshape(1, picture.height, picture.width, channels)
-            pixels.append(_fitted(single, rows[place : place + 1], target).tobytes())
-    together = np.frombuffer(b"".join(pixels), np.uint8).reshape(-1, side, side, channels)
-    return together, np.array(kept, np.int64), np.array(sizes, np.int64).reshape(-1, 2), broken
+        sizes.append(picture.shape[:2])
+    return pixels[: len(kept)], np.array(kept, np.int64), np.array(sizes, np.int64).reshape(-1, 2), broken
 
 
 def _fitted(images: np.ndarray, rows: np.ndarray, target: Target) -> np.ndarray:
@@ -97,10 +93,12 @@ def _fitted(images: np.ndarray, rows: np.ndarray, target: Target) -> np.ndarray:
 
 
 def _in_channels(images: np.ndarray, channels: int) -> np.ndarray:
-    """Grey images as RGB, or RGB as grey (the weights of ITU-R 601, as PIL has them)."""
+    """Grey images as RGB, or RGB as grey (the weights of ITU-R 601, as PIL has them). Raises DataError for others."""
     given = images.shape[3]
     if given == channels:
         return images
+    if given == 2:
+        raise DataError(f"images of 2 channels cannot be made {channels}. Leave out `channels` of the data set.")
     if given == 1:
         return np.repeat(images, channels, axis=3)
     luma = images.astype(np.uint32) @ np.array([19595, 38470, 7471], np.uint32)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
+from posixpath import normpath
 
 import numpy as np
 
@@ -42,7 +43,7 @@ class Archive(PictureFiles):
             if _is_note(name) and content is not None:
                 found = annotated(content, str(PurePosixPath(name).parent), str(self.path))
             elif is_picture(name):
-                names.append(PurePosixPath(name).as_posix())
+                names.append(normpath(name))
                 looked += [coloured(content)] if content is not None else []
         return Listing(names, found, any(looked))
 
@@ -71,4 +72,4 @@ class _Pick:
 
 
 def _is_note(name: str) -> bool:
-    return PurePosixPath(name).name == ANNOTATIONS and not re.search(r"(^|/)(\.|__MACOSX)", name)
+    return name.rpartition("/")[2] == ANNOTATIONS and not re.search(r"(^|/)(\.|__MACOSX)", name)

@@ -65,7 +65,7 @@ class Extractor(ABC):
         """What tells its figures from another's, ready for JSON: hash of the weights, resizer, precision."""
 
 
-Sight = Literal["features", "probabilities", "pixels", "labels", "pairs"]
+Sight = Literal["features", "probabilities", "pixels", "labels", "pixel pairs", "feature pairs"]
 """Pairs: image k of the given ones is to be what image k of the held-out ones is."""
 
 
@@ -80,6 +80,9 @@ class Metric(ABC):
     """None where neither end of the scale is good."""
     looks_at: ClassVar[Sight] = "features"
     """What of the evidence decides the score; it is made for every extractor that gives that, of pixels only once."""
+
+    needs_held_out: ClassVar[bool] = False
+    """Whether it asks for real images that the model never saw."""
 
     def __init__(self, config: Any) -> None:
         self.config = config

@@ -111,9 +111,14 @@ class Generates(ABC):
 class GeneratesClasses(Generates):
     """Draws new images of the classes that are asked for."""
 
+    class_count: int
+
     @abstractmethod
     def sample_of(self, y: Labels, rng: torch.Generator) -> Images:
         """An image in [-1, 1] of each class y, which is on the device of rng."""
+
+    def sample(self, n: int, rng: torch.Generator) -> Images:
+        return self.sample_of(torch.randint(self.class_count, (n,), generator=rng, device=rng.device), rng)
 
 
 class Decodes(Generates):

@@ -5,7 +5,12 @@ from jaxtyping import UInt8
 
 
 def grid(images: UInt8[np.ndarray, "n c h w"], columns: int, gap_pixels: int = 2) -> UInt8[np.ndarray, "H W k"]:
-    """One picture [height width channels] of images in rows, on mid-grey; the last row may be short."""
+    """One picture [height width channels] of images in rows, on mid-grey; the last row may be short.
+
+    Images of two channels are shown in red and green.
+    """
+    if images.shape[1] == 2:
+        images = np.concatenate([images, np.zeros_like(images[:, :1])], 1)
     n, c, h, w = images.shape
     rows = -(-n // columns)
     out = np.full((rows * (h + gap_pixels) + gap_pixels, columns * (w + gap_pixels) + gap_pixels, c), 128, np.uint8)

@@ -1,31 +1,86 @@
-"""Training of the in-domain classifier, once for each data set."""
+"""Extractors of a data set: trained where they are to be, and shown all real images, each once."""
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from genpipe import paths, registry
+import numpy as np
+
+from genpipe import evidence, paths, registry
 from genpipe.config import Project
 from genpipe.data._batches import Batches
 from genpipe.data._storage import Prepared
-from genpipe.reference import EXTRACTOR, store_reference
+from genpipe.interfaces import Extractor, ImageSpec, Trainable
+from genpipe.provenance import code_digest
+from genpipe.reference import load_references, store_reference, stored_key
+from genpipe.schema import Strict
 from genpipe.training.loop import Moment, fabric, fit, seed
 
+Watchers = Sequence[Callable[[Moment], None]]
 
-def make_reference(project: Project, name: str, watchers: Sequence[Callable[[Moment], None]] = ()) -> Mapping[str, Any]:
-    """Trains the classifier of a data set and stores it with what it sees in the real images.
 
-    Gives what is to be said of it: its accuracy on held-out images, from 0 to 1, its SHA-256 and its speed.
+def make_references(project: Project, name: str, watchers: Watchers = ()) -> Mapping[str, Any]:
+    """Makes what scores need to know of a data set; what is there already and would come out the same is kept.
+
+    Gives the accuracy on held-out images, from 0 to 1, of every extractor that was trained on them.
     """
-    prepared, knobs = Prepared.open(project.root / paths.data(name)), project.index.reference
-    seed(project.index.seed)
-    classifier = registry.load("extractors", EXTRACTOR)(project.classifier(), prepared.spec)
+    prepared, folder = Prepared.open(project.root / paths.data(name)), project.root / paths.reference(name)
+    wanted = project.extractors(name)
+    for extractor, config in wanted.items():
+        _make(project, extractor, config, prepared, folder / extractor, watchers)
+    for other in set(folder.iterdir()) - {folder / extractor for extractor in wanted}:
+        shutil.rmtree(other)
+    described = {reference.name: reference.described for reference in load_references(project, name)}
+    return {f"{k}_accuracy": d["extractor_accuracy"] for k, d in described.items() if "extractor_accuracy" in d}
+
+
+def teacher(project: Project, name: str) -> Callable[[np.ndarray, np.ndarray, int], Extractor] | None:
+    """Trains a new extractor like the one that `reference` trains, on other images; None if it trains none."""
+    spec = Prepared.open(project.root / paths.data(name)).spec
+    for extractor, config in project.extractors(name).items():
+        if issubclass(registry.load("extractors", extractor), Trainable):
+            return lambda images, labels, number: _trained(project, extractor, config, spec, images, labels, number)
+    return None
+
+
+def _make(project: Project, name: str, config: Strict, prepared: Prepared, folder: Path, watchers: Watchers) -> None:
+    trained = issubclass(registry.load("extractors", name), Trainable)
+    extractor = None if trained else registry.load("extractors", name)(config, prepared.spec)
+    knobs = project.index.reference.model_dump(mode="json", include={"optim", "train"})
+    decides = [knobs, project.index.seed] if extractor is None else extractor.described()
+    code = code_digest(project.root, "reference", lambda file: _concerns(file, name))
+    key = evidence.key_of(name, config.model_dump(mode="json"), prepared.sha256, code, decides)
+    if stored_key(folder) == key:
+        return
+    if extractor is None:
+        images, labels = prepared.images("train"), prepared.labels("train")
+        number, spec = project.index.seed, prepared.spec
+        extractor = _trained(project, name, config, spec, images, labels, number, prepared.flip, watchers)
+    store_reference(name, config, extractor, key, prepared, folder)
+
+
+def _concerns(file: Path, extractor: str) -> bool:
+    """Whether code has to do with an extractor: whatever is not another one."""
+    return file.parent.name != "extractors" or file.stem == extractor or file.name.startswith("_")
+
+
+def _trained(
+    project: Project,
+    name: str,
+    config: Strict,
+    spec: ImageSpec,
+    images: np.ndarray,
+    labels: np.ndarray | None,
+    number: int,
+    flip: bool = False,
+    watchers: Watchers = (),
+) -> Any:
+    knobs = project.index.reference
+    seed(number)
+    extractor = registry.load("extractors", name)(config, spec)
     device = fabric(knobs.train.precision)
-    batches = Batches.of(prepared, size=knobs.train.batch_size, seed=project.index.seed, device=device.device)
-    outcome = fit(classifier, batches, knobs.train, knobs.optim, device=device, watchers=watchers)
-    described = store_reference(classifier, prepared, project.root / paths.reference(name))
-    return {
-        **described,
-        "steps": knobs.train.steps,
-        "images_per_sec": outcome.images_per_sec,
-        "device": str(device.device),
-    }
+    batches = Batches(images, labels, size=knobs.train.batch_size, seed=number, device=device.device, flip=flip)
+    optim = {phase.name: knobs.optim[phase.name] for phase in extractor.phases()}
+    fit(extractor, batches, knobs.train, optim, device=device, watchers=watchers)
+    return extractor

@@ -29,9 +29,9 @@ def test_problems_of_all_files_come_at_once(small_project: Path) -> None:
     change(small_project / "pipelines" / "vae.yaml", "  latent_dim:", "  latent_dmi:")
     change(small_project / "pipelines" / "other.yaml", "  images:", "  imagse:")
     found = "\n".join(lines(small_project))
-    assert "params.yaml:5: reference.model.channels.0" in found
-    assert "params.yaml:11: datasets.mnist5k.sise: unknown key" in found
-    assert "params.yaml:11: datasets.mnist5k.size: the key is missing" in found
+    assert "params.yaml:6: reference.extractors.classifier.channels.0" in found
+    assert "params.yaml:12: datasets.mnist5k.sise: unknown key" in found
+    assert "params.yaml:12: datasets.mnist5k.size: the key is missing" in found
     (small_project / "params.yaml").write_text((small_project / "params.yaml").read_text().replace("sise", "size"))
     found = "\n".join(lines(small_project))
     assert "model.latent_dmi: unknown key. Did you mean 'latent_dim'" in found
@@ -48,8 +48,8 @@ def test_while_the_index_cannot_be_read_pipelines_are_at_least_read(small_projec
 def test_a_classifier_that_does_not_suit_a_data_set(small_project: Path) -> None:
     change(small_project / "params.yaml", "channels: [8, 16]", "channels: [8, 8, 8, 8, 8, 8]")
     (found,) = lines(small_project)
-    assert "reference.model: does not suit the data set mnist5k: 6 halvings" in found
-    with pytest.raises(ConfigError, match="does not suit the data set mnist5k"):
+    assert "params.yaml:12: datasets.mnist5k: classifier does not suit it: 6 halvings" in found
+    with pytest.raises(ConfigError, match="classifier does not suit it"):
         verify(Project(small_project))  # what stands in front of every `dvc repro`
 
 

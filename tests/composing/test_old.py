@@ -11,10 +11,14 @@ from genpipe.errors import ConfigError, ExistsError, UnknownName, UsageError
 
 Contents = Callable[[], dict[str, str]]
 MADE = [
-    *("runs/vae/model/model.safetensors", "runs/vae/samples.npz", "reports/scores/vae.json"),
+    *("runs/vae/model/model.safetensors", "runs/vae/samples/images.npy", "reports/scores/vae.json"),
     *("reports/figures/vae/grid.png", "runs/timings/train/vae.json", ".genpipe/checkpoints/vae-0123456789abcdef/x.pt"),
 ]
-OTHERS = ["runs/vae2/samples.npz", "reports/scores/vae2.json", ".genpipe/checkpoints/vae-2-0123456789abcdef/x.pt"]
+OTHERS = [
+    "runs/vae2/samples/images.npy",
+    "reports/scores/vae2.json",
+    ".genpipe/checkpoints/vae-2-0123456789abcdef/x.pt",
+]
 
 
 @pytest.fixture

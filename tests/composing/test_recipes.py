@@ -8,7 +8,7 @@ from genpipe.config import Evaluate, Optim, Project, Sample, Train
 from genpipe.document import parse
 from genpipe.errors import ConfigError, UnknownName
 
-REFERENCE = "reference: {model: {}, optim: {classifier: {}}, train: {steps: 1}}\n"
+REFERENCE = "reference: {extractors: {classifier: {}}, optim: {classifier: {}}, train: {steps: 1}}\n"
 
 
 @pytest.fixture(scope="module")
@@ -61,14 +61,22 @@ def test_a_recipe_opens_with_source_expectation_and_measurement(name: str) -> No
 @pytest.mark.parametrize("name", recipes.names())
 def test_a_recipe_states_what_it_was_measured_to_cost_where(name: str) -> None:
     cost = recipes.recipe(name).cost
-    assert "laptop" in cost
-    assert all(measured.sec > 0 and measured.machine for measured in cost.values())
+    assert set(cost) == set(recipes.PROFILES)
+    assert cost["smoke"] is not None
+    assert cost["laptop"] is not None
+    assert cost["smoke"].sec <= cost["laptop"].sec
 
 
 @pytest.mark.parametrize(
-    "cost", ["{laptop: {sec: 0, machine: x}}", "{laptop: {sec: 3}}", "{huge: {sec: 3, machine: x}}"]
+    "cost",
+    [
+        "{smoke: null, laptop: {sec: 0, machine: x}, gpu: null}",
+        "{smoke: null, laptop: {sec: 3}, gpu: null}",
+        "{laptop: null}",
+    ],
 )
-def test_a_cost_is_held_to_its_schema(cost: str) -> None:
+def test_a_cost_is_held_to_its_schema(laptop: str) -> None:
+    cost = f"{{smoke: null, laptop: {laptop}, gpu: null}}"
     text = f"# New.\nrecipe:\n  model: vae\n  data: mnist5k\n  cost: {cost}\n  profiles: {{}}\nseed: 0\n"
     with pytest.raises(ConfigError, match=r"recipes/new\.yaml:5: recipe\.cost"):
         recipes.parsed("new", text)

@@ -22,7 +22,9 @@ def saved(picture: Image.Image, kind: str, **options: object) -> bytes:
 
 
 def pixels(content: bytes, channels: int = 3) -> list:
-    return np.asarray(decoded(content, channels)).tolist()
+    found = decoded(content, channels)
+    assert found.shape[2] == channels
+    return (found[..., 0] if channels == 1 else found).tolist()
 
 
 def test_grey_stays_grey_and_becomes_three_equal_channels() -> None:
@@ -102,7 +104,7 @@ def test_pictures_stand_upright_whatever_the_camera_noted(kind: str, orientation
     exif[274] = orientation
     options = {"lossless": True} if kind == "WEBP" else {}
     content = saved(Image.fromarray(np.ascontiguousarray(stored)).convert("RGB"), kind, exif=exif, **options)
-    shown = np.asarray(decoded(content, 1))
+    shown = decoded(content, 1)[..., 0]
     assert shown.shape == (16, 32)
     assert (np.abs(shown.astype(int) - upright) < 8).all()
 
@@ -163,7 +165,7 @@ def test_a_bomb_is_refused_by_its_header() -> None:
 def test_a_file_too_large_and_a_link_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.jpg").write_bytes(GOOD)
     (tmp_path / "link.jpg").symlink_to(tmp_path / "a.jpg")
-    assert decoded(tmp_path / "a.jpg", 3).size == (40, 40)
+    assert decoded(tmp_path / "a.jpg", 3).shape == (40, 40, 3)
     with pytest.raises(Broken):
         decoded(tmp_path / "link.jpg", 3)
     monkeypatch.setattr(_decoding, "MAX_FILE_BYTES", len(GOOD) - 1)

@@ -104,7 +104,7 @@ class Given(Source):
     [
         (square(4), 3, r"a chunk of uint8 \(4, 6, 6, 1\) came after 0 of 3 images"),
         (square(4), 5, r"5 images were announced; 4 came"),
-        (square(4, channels=2), 4, r"a chunk of uint8 \(4, 6, 6, 2\)"),
+        (square(4, channels=4), 4, r"a chunk of uint8 \(4, 6, 6, 4\)"),
         (square(1), 1, r"no image is left for the test split"),
     ],
 )

@@ -1,0 +1,49 @@
+"""The command that scores images without a pipeline."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from genpipe.cli import _screen
+from genpipe.cli.looking import AsJson
+from genpipe.errors import UsageError
+
+if TYPE_CHECKING:
+    from genpipe.config import Project
+
+
+def score(
+    images: Annotated[str, typer.Argument(help="A folder, .zip, .tar, .npy or .npz, an experiment or a data set.")],
+    real: Annotated[str, typer.Argument(help="The real images, given in the same way.")],
+    metrics: Annotated[str, typer.Option("--metrics", "-m", help="Files of genpipe/metrics: fid,kid.")] = "fid,kid",
+    features: Annotated[
+        str, typer.Option("--features", "-f", help="inception, pixels, classifier:FOLDER, torchscript:FILE, …")
+    ] = "inception",
+    size: Annotated[int | None, typer.Option(min=1, help="Make all images so wide and high, in pixels.")] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of subsets and splits.")] = 0,
+    json: AsJson = False,
+) -> None:
+    """Score images against real ones: two folders, archives, arrays, experiments or data sets."""
+    from genpipe.scoring import score as scored
+
+    found = scored(images, real, metrics.split(","), features, size=size, seed=seed, project=_project())
+    if json:
+        _screen.as_json(found)
+        return
+    _screen.table([_row(name, made) for name, made in found.items()])
+
+
+def _project() -> "Project | None":
+    """The project around the current folder, if there is one."""
+    from genpipe import config
+
+    try:
+        return config.load()
+    except UsageError:
+        return None
+
+
+def _row(name: str, made: dict[str, Any]) -> dict[str, Any]:
+    low, high = made.get("interval") or (None, None)
+    counts = {"images": made.get("fake_images"), "real images": made.get("training_images")}
+    return {"score": name, "value": made["value"], "from": low, "to": high, "real": made.get("real"), **counts}

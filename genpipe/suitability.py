@@ -1,0 +1,49 @@
+"""Whether parts suit each other: systems and what is asked of them, phases and optimizers, extractors and images."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from genpipe import registry
+from genpipe.document import Document, KeyPath
+from genpipe.errors import Problem, Unsuitable, nearest
+
+
+def lacking(
+    system: Any, name: str, metrics: Iterable[str], analyses: Iterable[str], document: Document
+) -> list[Problem]:
+    """The metrics and analyses that ask for what a system cannot do."""
+    asked = [
+        *((("analyses", one), needed) for one in analyses for needed in registry.load("analyses", one).requires),
+        *((("evaluate", "metrics", one), needed) for one in metrics for needed in _needed(one)),
+    ]
+    return [
+        document.problem(at, f"needs a system that {needed.__name__}, and {name} does not; remove it.")
+        for at, needed in asked
+        if not issubclass(system, needed)
+    ]
+
+
+def _needed(metric: str) -> list[type]:
+    from genpipe.interfaces import GeneratesClasses, Reconstructs
+
+    looks_at = registry.load("metrics", metric).looks_at
+    return [GeneratesClasses] if looks_at == "labels" else [Reconstructs] if "pairs" in looks_at else []
+
+
+def optim_problems(system: Any, model: Any, data: Any, optim: Mapping[str, Any], document: Document) -> list[Problem]:
+    """What is wrong with `optim`, seen from the phases of the model; it is built without memory for its weights."""
+    try:
+        phases = [phase.name for phase in registry.outline(system, model, data.spec()).phases()]
+    except Unsuitable as error:
+        return [document.problem(("model",), str(error))]
+    return phase_problems(phases, optim, ("optim",), document)
+
+
+def phase_problems(phases: Iterable[str], optim: Mapping[str, Any], at: KeyPath, document: Document) -> list[Problem]:
+    """The phases that have no optimizer, and the optimizers that have no phase."""
+    named = list(dict.fromkeys(phases))
+    unknown = [name for name in optim if name not in named]
+    missing = [name for name in named if name not in optim]
+    return [document.problem((*at, name), f"no such phase.{nearest(name, named)}") for name in unknown] + [
+        document.problem(at, f"the phase '{name}' is missing.") for name in missing
+    ]
