@@ -13,10 +13,7 @@ def nearest(
     """Distances to the k nearest points of each query, nearest first, and which points they are."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     p = torch.tensor(points, device=device)
-    blocks = [
-        torch.topk(torch.cdist(q.to(device), p), k, largest=False)
-        for q in torch.tensor(queries).split(_BLOCK)
-    ]
+    blocks = [torch.topk(torch.cdist(q.to(device), p), k, largest=False) for q in torch.tensor(queries).split(_BLOCK)]
     return (
         torch.cat([b.values for b in blocks]).cpu().numpy(),
         torch.cat([b.indices for b in blocks]).cpu().numpy(),
