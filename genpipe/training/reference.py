@@ -1,5 +1,6 @@
 """Training of the in-domain classifier, once for each data set."""
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -8,24 +9,37 @@ from genpipe.config import Project
 from genpipe.data._batches import Batches
 from genpipe.data._storage import Prepared
 from genpipe.reference import EXTRACTOR, store_reference
-from genpipe.training.loop import Moment, fabric, fit, seed
+from genpipe.training.devices import devices
+from genpipe.training.loop import fit, seed
+from genpipe.training.moments import Moment
 
 
 def make_reference(project: Project, name: str, watchers: Sequence[Callable[[Moment], None]] = ()) -> Mapping[str, Any]:
     """Trains the classifier of a data set and stores it with what it sees in the real images.
 
-    Gives what is to be said of it: its accuracy on held-out images, from 0 to 1, its SHA-256 and its speed.
+    Gives what is to be said of it: its accuracy on held-out images, from 0 to 1, its SHA-256 and its speed. Of several
+    processes the first alone watches and stores; the others end after the training.
     """
     prepared, knobs = Prepared.open(project.root / paths.data(name)), project.index.reference
     seed(project.index.seed)
     classifier = registry.load("extractors", EXTRACTOR)(project.classifier(), prepared.spec)
-    device = fabric(knobs.train.precision)
-    batches = Batches.of(prepared, size=knobs.train.batch_size, seed=project.index.seed, device=device.device)
-    outcome = fit(classifier, batches, knobs.train, knobs.optim, device=device, watchers=watchers)
+    device = devices(knobs.train)
+    batches = Batches.of(
+        prepared,
+        size=knobs.train.batch_size,
+        seed=project.index.seed,
+        device=device.device,
+        part=(device.global_rank, device.world_size),
+    )
+    watching = watchers if device.is_global_zero else ()
+    outcome = fit(classifier, batches, knobs.train, knobs.optim, device=device, watchers=watching)
+    if not device.is_global_zero:
+        sys.exit()
     described = store_reference(classifier, prepared, project.root / paths.reference(name))
     return {
         **described,
         "steps": knobs.train.steps,
         "images_per_sec": outcome.images_per_sec,
+        "data_wait_share": outcome.data_wait_share,
         "device": str(device.device),
     }
