@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from genpipe import paths, registry
 from genpipe.document import Document, KeyPath, read
@@ -83,6 +83,13 @@ class Reference(Strict):
     extractors: dict[str, dict[str, Any]] = Field(min_length=1)
     optim: dict[str, Optim]
     train: Train
+
+    @field_validator("train")
+    @classmethod
+    def _on_one_device(cls, train: Train) -> Train:
+        if (train.devices, train.nodes) != (1, 1):
+            raise ValueError("extractors are trained on one device; leave out `devices` and `nodes`")
+        return train
 
 
 class Index(Strict):

@@ -29,7 +29,7 @@ from genpipe import paths
 from genpipe.config import Experiment, Project
 from genpipe.files import read_json
 from genpipe.provenance import data_digest, origin, run_key
-from genpipe.training.loop import Moment
+from genpipe.training.moments import Moment
 
 logging.getLogger("mlflow").setLevel(logging.WARNING)
 

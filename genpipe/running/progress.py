@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from genpipe.training.loop import Moment
+from genpipe.training.moments import Moment
 
 LINES = 10
 """About so many lines are printed where there is no terminal."""

@@ -1,6 +1,7 @@
 """Training of one experiment: from its YAML to a finished model and its curves."""
 
 import csv
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ from genpipe.files import whole_file
 from genpipe.modelfiles import save_model
 from genpipe.provenance import result_key
 from genpipe.training.checkpoints import Checkpoints
-from genpipe.training.loop import Moment, Row, fabric, fit, seed
+from genpipe.training.devices import devices, first_process
+from genpipe.training.loop import fit, seed
+from genpipe.training.moments import Moment, Row
 
 
 def train(
@@ -22,13 +25,19 @@ def train(
     """Trains an experiment, or goes on where it was stopped; writes the model and the curves.
 
     The checkpoints stay until whoever called this has made sure of its results. Gives what is to be said of the
-    training: steps, images/s, device, parameters.
+    training: steps, images/s, waiting for data, devices, parameters. Of several processes the first writes.
     """
     prepared, knobs = Prepared.open(project.root / paths.data(experiment.data.name)), experiment.knobs
     seed(knobs.seed)
     model = registry.load("models", experiment.model_name)(experiment.model, prepared.spec)
-    device = fabric(knobs.train.precision)
-    batches = Batches.of(prepared, size=knobs.train.batch_size, seed=knobs.seed, device=device.device)
+    device = devices(knobs.train)
+    batches = Batches.of(
+        prepared,
+        size=knobs.train.batch_size,
+        seed=knobs.seed,
+        device=device.device,
+        part=(device.global_rank, device.world_size),
+    )
     outcome = fit(
         model,
         batches,
@@ -38,18 +47,27 @@ def train(
         checkpoints=checkpoints(project, experiment),
         watchers=watchers,
     )
-    save_model(
-        model, experiment.model_name, experiment.model, prepared.spec, project.root / paths.model(experiment.name)
-    )
-    write_curves(outcome.curves, project.root / paths.curves(experiment.name))
+    if device.is_global_zero:
+        folder = project.root / paths.model(experiment.name)
+        save_model(model, experiment.model_name, experiment.model, prepared.spec, folder)
+        write_curves(outcome.curves, project.root / paths.curves(experiment.name))
     return {
         "steps": knobs.train.steps,
         "resumed_from_step": outcome.resumed_from_step,
         "images_per_sec": outcome.images_per_sec,
+        "data_wait_share": outcome.data_wait_share,
         "parameters": sum(p.numel() for p in model.parameters()),
         "device": str(device.device),
+        "devices": device.world_size,
         "precision": device._precision.precision,
     }
+
+
+def assist(project: Project, experiment: Experiment) -> None:
+    """Trains along and ends the process if it is one of several and not the first, which alone watches and writes."""
+    if not first_process(experiment.knobs.train):
+        train(project, experiment)
+        sys.exit()
 
 
 def checkpoints(project: Project, experiment: Experiment) -> Checkpoints:

@@ -4,33 +4,27 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
-from typing import Any, cast
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.utilities.seed import seed_everything
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from genpipe.data._batches import Batches
 from genpipe.errors import NonFiniteLoss
 from genpipe.interfaces import Phase, Trainable
+from genpipe.training.averaging import Average
+from genpipe.training.batchnorm import synchronise
 from genpipe.training.checkpoints import Checkpoints, random_states, restore_random_states
+from genpipe.training.devices import fabric as fabric
+from genpipe.training.devices import gathered, in_step, mean
 from genpipe.training.knobs import Optim, Train
+from genpipe.training.moments import Moment, Row
+from genpipe.training.numerics import numerics
 from genpipe.training.optimizers import optimizer
-
-Row = dict[str, float]
-"""Means of losses and logs since the last row, with the step."""
-
-
-@dataclass(frozen=True)
-class Moment:
-    """What a watcher is told on logging steps."""
-
-    step: int
-    steps: int
-    row: Row
-    images_per_sec: float
+from genpipe.training.schedules import changes, learning_rate
+from genpipe.training.turns import Turn, compile_turns
 
 
 @dataclass(frozen=True)
@@ -40,13 +34,8 @@ class Outcome:
     curves: list[Row]
     resumed_from_step: int
     images_per_sec: float
-
-
-def fabric(precision: str) -> Fabric:
-    """The device, a GPU where there is one, with its precision."""
-    if precision == "auto":
-        precision = "bf16-mixed" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "32-true"
-    return Fabric(accelerator="auto", devices=1, precision=cast(Any, precision))
+    data_wait_share: float
+    """The share of the time in which steps waited for their images."""
 
 
 def seed(number: int) -> None:
@@ -69,12 +58,18 @@ def fit(
     Resumes from the newest checkpoint, and then ends with the same weights as if it had never stopped. Raises
     NonFiniteLoss at the first logging step after a loss became NaN or infinite.
     """
-    model.to(device.device).to(memory_format=torch.channels_last)  # faster convolutions, and no change elsewhere
-    run = _Run(model, batches, train, optim, device)
+    with numerics(train, device.device):
+        return _fitted(_Run(model, batches, train, optim, device), train, checkpoints, watchers)
+
+
+def _fitted(
+    run: "_Run", train: Train, checkpoints: Checkpoints | None, watchers: Sequence[Callable[[Moment], None]]
+) -> Outcome:
     if checkpoints and (state := checkpoints.newest()):
         run.load(state)
+    run.prepare()
     first = run.step
-    clock = _Clock(train.batch_size * run.batches_per_step)
+    clock = _Clock(train.batch_size * run.batches_per_step, run.batches.waited_sec)
     while run.step < train.steps:
         run.advance()
         if run.step % train.log_every_steps == 0 or run.step == train.steps:
@@ -83,19 +78,28 @@ def fit(
             for watcher in watchers:
                 watcher(moment)
         if checkpoints and run.step % train.checkpoint_every_steps == 0:
-            checkpoints.write(run.step, run.state(checkpoints))
-    speed = clock.images_per_sec(run.step - first)
+            state = run.state(checkpoints)
+            if run.device.is_global_zero:
+                checkpoints.write(run.step, state)
+    speed, waited = clock.images_per_sec(run.step - first), clock.share(run.batches.waited_sec)
     run.finish()
-    return Outcome(run.curves, first, speed)
+    return Outcome(run.curves, first, speed, waited)
 
 
 @dataclass
 class _Clock:
     images_per_step: int
+    waited_before_sec: float
     start: float = field(default_factory=time.perf_counter)
 
     def images_per_sec(self, steps: int) -> float:
-        return steps * self.images_per_step / max(time.perf_counter() - self.start, 1e-9)
+        return steps * self.images_per_step / self._passed_sec()
+
+    def share(self, waited_sec: float) -> float:
+        return (waited_sec - self.waited_before_sec) / self._passed_sec()
+
+    def _passed_sec(self) -> float:
+        return max(time.perf_counter() - self.start, 1e-9)
 
 
 class _Run:
@@ -104,7 +108,11 @@ class _Run:
     def __init__(
         self, model: Trainable, batches: Batches, train: Train, optim: Mapping[str, Optim], device: Fabric
     ) -> None:
-        self.model, self.batches, self.optim, self.device = model, batches, optim, device
+        model.to(device.device).to(memory_format=torch.channels_last)  # faster convolutions, and no change elsewhere
+        in_step(device, model)
+        if device.world_size > 1 and train.sync_batchnorm:
+            synchronise(model)
+        self.model, self.batches, self.train, self.optim, self.device = model, batches, train, optim, device
         self.step = self.position = 0
         self.curves: list[Row] = []
         self.pending: dict[str, list[Tensor]] = {}
@@ -113,41 +121,48 @@ class _Run:
         self.optimizers: dict[str, Any] = {
             p.name: device.setup_optimizers(optimizer(p.module, optim[p.name])) for p in self.phases
         }
+        self.turns = {p.name: Turn(p, model, device, train.accumulate_steps) for p in self.phases}
         self.average = None
         if train.average_halflife_images:
             decay = 0.5 ** (train.batch_size * self.batches_per_step / train.average_halflife_images)
-            self.average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+            self.average = Average(model, decay)
+
+    def prepare(self) -> None:
+        """What is done once before the first step."""
+        self.model.train()
+        wanted = self.train.compile == "on" or (self.train.compile == "auto" and self.device.device.type == "cuda")
+        if wanted and self.step < self.train.steps:
+            compile_turns(self.turns, self.model, self.batches.batch(self.position))
 
     def advance(self) -> None:
         """One step: every phase that is due takes its turns; turn k of each uses the step's k-th batch."""
         self.step += 1
-        self.model.train()
-        shared = [self.batches.batch(self.position + k) for k in range(self.batches_per_step)]
+        n = self.batches_per_step
+        shared = [self.batches.batch(self.position + k, ahead=2 * n) for k in range(n)]
         self.position += self.batches_per_step
         for phase in self.phases:
             if self.step % phase.every == 0:
-                self._freeze_all_but(phase)
+                self.turns[phase.name].freeze()
+                self._set_learning_rate(phase)
                 for batch in shared[: phase.repeats]:
                     self._turn(phase, batch)
         if self.average:
-            self.average.update_parameters(self.model)
+            self.average.update(self.step)
 
     def _turn(self, phase: Phase, batch: Any) -> None:
         moving = self.optimizers[phase.name]
-        with self.device.autocast():
-            loss, logs = phase.loss(batch)
-        moving.zero_grad(set_to_none=True)
-        self.device.backward(loss)
+        noted = self.turns[phase.name].gradient(batch)
         if clip := self.optim[phase.name].clip_norm:
             self.device.clip_gradients(phase.module, moving, max_norm=clip, error_if_nonfinite=False)
         moving.step()
-        for name, value in {**logs, "loss": loss.detach()}.items():
+        for name, value in noted.items():
             self.pending.setdefault(f"{phase.name}/{name}", []).append(value)
 
-    def _freeze_all_but(self, phase: Phase) -> None:
-        if len(self.phases) > 1:
-            self.model.requires_grad_(False)
-            phase.module.requires_grad_(True)
+    def _set_learning_rate(self, phase: Phase) -> None:
+        knobs = self.optim[phase.name]
+        if changes(knobs):
+            for group in self.optimizers[phase.name].param_groups:
+                group["lr"] = learning_rate(knobs, self.step - 1, self.train.steps)
 
     def row(self, checkpoints: Checkpoints | None) -> Row:
         """The means since the last row. Raises NonFiniteLoss."""
@@ -161,7 +176,7 @@ class _Run:
         """What losses said since the last row, brought from the device. Raises NonFiniteLoss."""
         fetched = {}
         for name, tensors in self.pending.items():
-            values = fetched[name] = torch.stack([t.float() for t in tensors]).tolist()
+            values = fetched[name] = mean(self.device, torch.stack([t.float() for t in tensors])).tolist()
             bad = next((i for i, v in enumerate(values) if not isfinite(v)), None)
             if bad is not None and name.endswith("/loss"):
                 raise self._broken(name.partition("/")[0], len(values) - bad, values[bad], checkpoints)
@@ -177,7 +192,7 @@ class _Run:
         """Takes over the averaged weights and lets the model fit what has a closed form."""
         self.model.requires_grad_(True)
         if self.average and self.step:
-            self.model.load_state_dict(self.average.module.state_dict())
+            self.model.load_state_dict(self.average.state_dict())
         self.model.eval()
         with torch.no_grad():
             self.model.finish(self.batches.in_order())
@@ -192,7 +207,7 @@ class _Run:
             "model": self.model.state_dict(),
             "average": self.average.state_dict() if self.average else {},
             "optimizers": {name: o.state_dict() for name, o in self.optimizers.items()},
-            "random": random_states(),
+            "random": gathered(self.device, random_states()),
         }
 
     def load(self, state: dict[str, Any]) -> None:
@@ -205,4 +220,6 @@ class _Run:
             self.average.load_state_dict(state["average"])
         for name, saved in state["optimizers"].items():
             self.optimizers[name].optimizer.load_state_dict(saved)
-        restore_random_states(state["random"])
+        rank = self.device.global_rank
+        if rank < len(state["random"]):  # or else the training has more processes now, and this one is new
+            restore_random_states(state["random"][rank])
