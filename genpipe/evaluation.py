@@ -16,7 +16,7 @@ from genpipe.provenance import run_key
 from genpipe.reference import Reference, load_references
 from genpipe.sampling import load_samples, save_picture
 from genpipe.schema import Strict
-from genpipe.training.reference import teacher
+from genpipe.teaching import teacher
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,10 @@ class ProgressWatcher:
             self.told += 1 / LINES
             self.bar.console.print(f"{self.title}: step {moment.step}/{moment.steps}  {figures}", soft_wrap=True)
 
+    def warn(self, text: str) -> None:
+        """Shows a warning above the bar."""
+        self.bar.console.print(f"{self.title}: warning: {text}", style="yellow", markup=False, soft_wrap=True)
+
 
 @contextmanager
 def progress(title: str) -> Iterator[ProgressWatcher]:

@@ -8,15 +8,14 @@ import os
 from collections.abc import Iterable
 from typing import Any, Literal, cast
 
-import numpy as np
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.strategies import SingleDeviceStrategy
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from lightning_fabric.utilities.seed import seed_everything
 from torch import Tensor, nn
 
 from genpipe.errors import TrainingError
+from genpipe.training.checkpoints import fresh_random_states
 from genpipe.training.knobs import Train
 
 _RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
@@ -76,8 +75,7 @@ def in_step(device: Fabric, model: nn.Module) -> None:
     for tensor in model.state_dict().values():
         torch.distributed.broadcast(tensor, 0)
     if device.global_rank:
-        mixed = np.random.SeedSequence((torch.initial_seed(), device.global_rank)).generate_state(1)
-        seed_everything(int(mixed[0]), verbose=False)
+        fresh_random_states(torch.initial_seed(), device.global_rank)
 
 
 def average_gradients(device: Fabric, weights: Iterable[nn.Parameter]) -> None:
@@ -93,6 +91,13 @@ def average_gradients(device: Fabric, weights: Iterable[nn.Parameter]) -> None:
 def mean(device: Fabric, values: Tensor) -> Tensor:
     """The mean over all processes, in place."""
     return values if device.world_size == 1 else cast(Tensor, device.all_reduce(values, reduce_op="mean"))
+
+
+def agreed(device: Fabric, signal: int) -> int:
+    """The signal that any of the processes was sent, so that all of them obey after the same step."""
+    if device.world_size == 1:
+        return signal
+    return int(torch.tensor(gathered(device, signal)).max())
 
 
 def gathered(device: Fabric, value: Any) -> list[Any]:

@@ -51,6 +51,12 @@ class Train(Strict):
     """The saved weights are an exponential moving average in which a weight counts half after so many images."""
     log_every_steps: Count = 50
     checkpoint_every_steps: Count = 500
+    on_nan: Literal["stop", "skip", "rewind"] = "stop"
+    """What comes of a loss or gradient that is NaN or infinite.
+
+    stop: the training ends with a message. skip: the optimizer's step is not taken. rewind: back to the newest
+    checkpoint, and on with other random numbers and the images that come next, at most three times.
+    """
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
     """auto: bf16-mixed on a GPU that has it, 32-true elsewhere."""
     tf32: bool = True

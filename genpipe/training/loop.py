@@ -1,10 +1,11 @@
 """One loop that trains every system: each phase gets its turn, the rest of the weights frozen."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from math import isfinite
-from typing import Any
+from typing import Any, cast
 
 import torch
 from lightning_fabric import Fabric
@@ -12,19 +13,23 @@ from lightning_fabric.utilities.seed import seed_everything
 from torch import Tensor
 
 from genpipe.data._batches import Batches
-from genpipe.errors import NonFiniteLoss
+from genpipe.errors import NonFiniteLoss, Stopped
 from genpipe.interfaces import Phase, Trainable
 from genpipe.training.averaging import Average
 from genpipe.training.batchnorm import synchronise
-from genpipe.training.checkpoints import Checkpoints, random_states, restore_random_states
-from genpipe.training.devices import fabric as fabric
-from genpipe.training.devices import gathered, in_step, mean
+from genpipe.training.checkpoints import Checkpoints, fresh_random_states, random_states, restore_random_states
+from genpipe.training.devices import agreed, gathered, in_step, mean
 from genpipe.training.knobs import Optim, Train
 from genpipe.training.moments import Moment, Row
 from genpipe.training.numerics import numerics
-from genpipe.training.optimizers import optimizer
+from genpipe.training.optimizers import optimizer, skipping, step_if_finite
 from genpipe.training.schedules import changes, learning_rate
 from genpipe.training.turns import Turn, compile_turns
+
+REWINDS = 3
+"""So often a training goes back to a checkpoint before it gives up."""
+Stopping = AbstractContextManager[Callable[[], int]]
+"""While it is entered, what it gave says which signal asked the training to stop; 0 is none."""
 
 
 @dataclass(frozen=True)
@@ -52,19 +57,25 @@ def fit(
     device: Fabric,
     checkpoints: Checkpoints | None = None,
     watchers: Sequence[Callable[[Moment], None]] = (),
+    stopping: Stopping | None = None,
 ) -> Outcome:
     """Trains a model in place; at the end it holds the averaged weights, if averaging is asked for.
 
     Resumes from the newest checkpoint, and then ends with the same weights as if it had never stopped. Raises
-    NonFiniteLoss at the first logging step after a loss became NaN or infinite.
+    NonFiniteLoss at the first logging step after a loss became NaN or infinite, unless the knobs say what else to do;
+    Stopped, with a checkpoint written, after the step in which it was asked to stop.
     """
-    with numerics(train, device.device):
-        return _fitted(_Run(model, batches, train, optim, device), train, checkpoints, watchers)
+    with numerics(train, device.device), stopping or nullcontext(lambda: 0) as asked:
+        return _fitted(_Run(model, batches, train, optim, device), checkpoints, watchers, asked)
 
 
 def _fitted(
-    run: "_Run", train: Train, checkpoints: Checkpoints | None, watchers: Sequence[Callable[[Moment], None]]
+    run: "_Run",
+    checkpoints: Checkpoints | None,
+    watchers: Sequence[Callable[[Moment], None]],
+    asked: Callable[[], int],
 ) -> Outcome:
+    train = run.train
     if checkpoints and (state := checkpoints.newest()):
         run.load(state)
     run.prepare()
@@ -72,15 +83,18 @@ def _fitted(
     clock = _Clock(train.batch_size * run.batches_per_step, run.batches.waited_sec)
     while run.step < train.steps:
         run.advance()
-        if run.step % train.log_every_steps == 0 or run.step == train.steps:
-            row = run.row(checkpoints)
-            moment = Moment(run.step, train.steps, row, clock.images_per_sec(run.step - first))
-            for watcher in watchers:
-                watcher(moment)
-        if checkpoints and run.step % train.checkpoint_every_steps == 0:
-            state = run.state(checkpoints)
-            if run.device.is_global_zero:
-                checkpoints.write(run.step, state)
+        signal = agreed(run.device, asked())
+        try:
+            if run.step % train.log_every_steps == 0 or run.step == train.steps:
+                moment = Moment(run.step, train.steps, run.row(checkpoints), clock.images_per_sec(run.step - first))
+                for watcher in watchers:
+                    watcher(moment)
+            if checkpoints and (signal or run.step % train.checkpoint_every_steps == 0):
+                run.keep(checkpoints)
+        except NonFiniteLoss as error:
+            run.rewind(checkpoints, error)
+        if signal:
+            raise Stopped(run.step, train.steps, signal, kept=bool(checkpoints))
     speed, waited = clock.images_per_sec(run.step - first), clock.share(run.batches.waited_sec)
     run.finish()
     return Outcome(run.curves, first, speed, waited)
@@ -113,19 +127,25 @@ class _Run:
         if device.world_size > 1 and train.sync_batchnorm:
             synchronise(model)
         self.model, self.batches, self.train, self.optim, self.device = model, batches, train, optim, device
-        self.step = self.position = 0
+        self.step = self.position = self.rewinds = 0
         self.curves: list[Row] = []
         self.pending: dict[str, list[Tensor]] = {}
         self.phases = model.phases()
         self.batches_per_step = max((p.repeats for p in self.phases), default=1)
-        self.optimizers: dict[str, Any] = {
-            p.name: device.setup_optimizers(optimizer(p.module, optim[p.name])) for p in self.phases
-        }
+        self.skips, self.scaled = train.on_nan == "skip", hasattr(device._precision, "scaler")
+        self.must_be_finite = {} if self.skips else {"loss": "the loss"}
+        if not (self.skips or self.scaled):  # gradients of scaled losses overflow now and then
+            self.must_be_finite["grad_norm"] = "the norm of the gradient"
+        self.optimizers: dict[str, Any] = {p.name: self._optimizer(p) for p in self.phases}
         self.turns = {p.name: Turn(p, model, device, train.accumulate_steps) for p in self.phases}
         self.average = None
         if train.average_halflife_images:
             decay = 0.5 ** (train.batch_size * self.batches_per_step / train.average_halflife_images)
             self.average = Average(model, decay)
+
+    def _optimizer(self, phase: Phase) -> Any:
+        made = optimizer(phase.module, self.optim[phase.name])
+        return self.device.setup_optimizers(skipping(made) if self.skips else made)
 
     def prepare(self) -> None:
         """What is done once before the first step."""
@@ -151,10 +171,15 @@ class _Run:
 
     def _turn(self, phase: Phase, batch: Any) -> None:
         moving = self.optimizers[phase.name]
+        before = [buffer.clone() for buffer in self.model.buffers()] if self.skips else []
         noted = self.turns[phase.name].gradient(batch)
         if clip := self.optim[phase.name].clip_norm:
-            self.device.clip_gradients(phase.module, moving, max_norm=clip, error_if_nonfinite=False)
-        moving.step()
+            norm = self.device.clip_gradients(phase.module, moving, max_norm=clip, error_if_nonfinite=False)
+            noted["grad_norm"] = cast(Tensor, norm)
+        if self.skips:
+            noted = step_if_finite(moving, phase.module, noted, zip(self.model.buffers(), before, strict=True))
+        else:
+            moving.step()
         for name, value in noted.items():
             self.pending.setdefault(f"{phase.name}/{name}", []).append(value)
 
@@ -165,28 +190,37 @@ class _Run:
                 group["lr"] = learning_rate(knobs, self.step - 1, self.train.steps)
 
     def row(self, checkpoints: Checkpoints | None) -> Row:
-        """The means since the last row. Raises NonFiniteLoss."""
-        values = self._fetched(checkpoints)
+        """The means since the last row, of the turns that were taken. Raises NonFiniteLoss."""
+        row: Row = {"step": float(self.step)}
+        for name, values in self._fetched(checkpoints).items():
+            if counted := [v for v in values if isfinite(v)] if self.skips or self.scaled else values:
+                row[name] = sum(counted) / len(counted)
+        if self.rewinds:
+            row["rewinds"] = float(self.rewinds)
         self.pending.clear()
-        row: Row = {"step": float(self.step), **{name: sum(v) / len(v) for name, v in values.items()}}
         self.curves.append(row)
         return row
 
     def _fetched(self, checkpoints: Checkpoints | None) -> dict[str, list[float]]:
         """What losses said since the last row, brought from the device. Raises NonFiniteLoss."""
-        fetched = {}
-        for name, tensors in self.pending.items():
-            values = fetched[name] = mean(self.device, torch.stack([t.float() for t in tensors])).tolist()
-            bad = next((i for i, v in enumerate(values) if not isfinite(v)), None)
-            if bad is not None and name.endswith("/loss"):
-                raise self._broken(name.partition("/")[0], len(values) - bad, values[bad], checkpoints)
+        together = {name: torch.stack([t.float() for t in tensors]) for name, tensors in self.pending.items()}
+        fetched = {name: mean(self.device, values).tolist() for name, values in together.items()}
+        if found := list(self._nonfinite(fetched)):
+            step, phase, what, value = min(found, key=lambda one: one[0])
+            kept = checkpoints.files() if checkpoints else []
+            raise NonFiniteLoss(phase, step, what, value, str(kept[0]) if kept else None)
         return fetched
 
-    def _broken(self, name: str, turns_ago: int, value: float, checkpoints: Checkpoints | None) -> NonFiniteLoss:
-        phase = next(p for p in self.phases if p.name == name)
-        step = self.step - (turns_ago - 1) // phase.repeats * phase.every
-        kept = checkpoints.files() if checkpoints else []
-        return NonFiniteLoss(name, step, value, str(kept[0]) if kept else None)
+    def _nonfinite(self, fetched: Mapping[str, list[float]]) -> Iterator[tuple[int, str, str, float]]:
+        """Step, phase, description and value of whatever should be finite and is not."""
+        for phase in self.phases:
+            for key, what in self.must_be_finite.items():
+                values = fetched.get(f"{phase.name}/{key}", [])
+                if (bad := next((i for i, v in enumerate(values) if not isfinite(v)), None)) is not None:
+                    steps_ago = self.step % phase.every + (len(values) - 1 - bad) // phase.repeats * phase.every
+                    yield self.step - steps_ago, phase.name, what, values[bad]
+            if not isfinite(norm := float(torch.nn.utils.get_total_norm(phase.module.parameters()))):
+                yield self.step, phase.name, "the norm of the weights", norm
 
     def finish(self) -> None:
         """Takes over the averaged weights and lets the model fit what has a closed form."""
@@ -208,11 +242,21 @@ class _Run:
             "average": self.average.state_dict() if self.average else {},
             "optimizers": {name: o.state_dict() for name, o in self.optimizers.items()},
             "random": gathered(self.device, random_states()),
+            "rewinds": self.rewinds,
+            "scaler": self.device._precision.state_dict(),
         }
+
+    def keep(self, checkpoints: Checkpoints) -> None:
+        """Writes a checkpoint; of several processes the first does, with what all of them know."""
+        state = self.state(checkpoints)
+        if self.device.is_global_zero:
+            checkpoints.write(self.step, state)
 
     def load(self, state: dict[str, Any]) -> None:
         """Goes back to a state."""
         self.step, self.position, self.curves = state["step"], state["position"], state["curves"]
+        self.rewinds = state["rewinds"]
+        self.device._precision.load_state_dict(state["scaler"])
         device = self.model.device
         self.pending = {name: list(torch.tensor(values, device=device)) for name, values in state["pending"].items()}
         self.model.load_state_dict(state["model"])
@@ -223,3 +267,16 @@ class _Run:
         rank = self.device.global_rank
         if rank < len(state["random"]):  # or else the training has more processes now, and this one is new
             restore_random_states(state["random"][rank])
+
+    def rewind(self, checkpoints: Checkpoints | None, error: NonFiniteLoss) -> None:
+        """Goes back to the newest checkpoint, and on with other random numbers and the images that come next.
+
+        Raises the error if that is not wanted, or has not helped, or there is no checkpoint. Going on with later
+        images is how PaLM was trained past its spikes (Chowdhery et al. 2022, arXiv:2204.02311, section 5.1).
+        """
+        wanted = checkpoints and self.train.on_nan == "rewind" and self.rewinds < REWINDS
+        state = checkpoints.newest() if checkpoints and wanted else None
+        if state is None:
+            raise error
+        self.load({**state, "position": self.position, "rewinds": self.rewinds + 1})
+        fresh_random_states(self.batches.seed, self.rewinds, self.device.global_rank)
