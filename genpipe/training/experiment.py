@@ -8,13 +8,12 @@ from typing import Any
 
 from genpipe import paths, registry
 from genpipe.config import Experiment, Project
-from genpipe.data._batches import Batches
 from genpipe.data._storage import Prepared
 from genpipe.files import whole_file
 from genpipe.modelfiles import save_model
 from genpipe.provenance import result_key
 from genpipe.training.checkpoints import Checkpoints
-from genpipe.training.devices import devices, first_process
+from genpipe.training.devices import devices, first_process, shared_batches
 from genpipe.training.loop import fit, seed
 from genpipe.training.moments import Moment, Row
 
@@ -31,16 +30,9 @@ def train(
     seed(knobs.seed)
     model = registry.load("models", experiment.model_name)(experiment.model, prepared.spec)
     device = devices(knobs.train)
-    batches = Batches.of(
-        prepared,
-        size=knobs.train.batch_size,
-        seed=knobs.seed,
-        device=device.device,
-        part=(device.global_rank, device.world_size),
-    )
     outcome = fit(
         model,
-        batches,
+        shared_batches(prepared, knobs.train, knobs.seed, device),
         knobs.train,
         knobs.optim,
         device=device,

@@ -6,10 +6,9 @@ from typing import Any
 
 from genpipe import paths, registry
 from genpipe.config import Project
-from genpipe.data._batches import Batches
 from genpipe.data._storage import Prepared
 from genpipe.reference import EXTRACTOR, store_reference
-from genpipe.training.devices import devices
+from genpipe.training.devices import devices, shared_batches
 from genpipe.training.loop import fit, seed
 from genpipe.training.moments import Moment
 
@@ -24,13 +23,7 @@ def make_reference(project: Project, name: str, watchers: Sequence[Callable[[Mom
     seed(project.index.seed)
     classifier = registry.load("extractors", EXTRACTOR)(project.classifier(), prepared.spec)
     device = devices(knobs.train)
-    batches = Batches.of(
-        prepared,
-        size=knobs.train.batch_size,
-        seed=project.index.seed,
-        device=device.device,
-        part=(device.global_rank, device.world_size),
-    )
+    batches = shared_batches(prepared, knobs.train, project.index.seed, device)
     watching = watchers if device.is_global_zero else ()
     outcome = fit(classifier, batches, knobs.train, knobs.optim, device=device, watchers=watching)
     if not device.is_global_zero:
