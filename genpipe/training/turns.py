@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -13,7 +14,7 @@ from genpipe.interfaces import Batch, Logs, Phase, Scalar
 from genpipe.training.checkpoints import random_states, restore_random_states
 from genpipe.training.devices import average_gradients
 
-_OPTIONS = {"fallback_random": True}
+_OPTIONS: dict[str, Any] = {"fallback_random": True}
 """Compiled losses draw the random numbers that they draw uncompiled."""
 Loss = Callable[[Batch], tuple[Scalar, Logs]]
 
