@@ -14,6 +14,8 @@ from lightning_fabric.strategies import SingleDeviceStrategy
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import Tensor, nn
 
+from genpipe.data._batches import Batches
+from genpipe.data._storage import Prepared
 from genpipe.errors import TrainingError
 from genpipe.training.checkpoints import fresh_random_states
 from genpipe.training.knobs import Train
@@ -66,6 +68,12 @@ def _as_many_as_started(device: Fabric) -> None:
             f"torchrun started {started} processes, but train.devices times train.nodes is {device.world_size}. "
             "Change one of the two."
         )
+
+
+def shared_batches(prepared: Prepared, train: Train, seed: int, device: Fabric) -> Batches:
+    """The training images in batches, of each of which this process has its part."""
+    part = device.global_rank, device.world_size
+    return Batches.of(prepared, size=train.batch_size, seed=seed, device=device.device, part=part)
 
 
 def in_step(device: Fabric, model: nn.Module) -> None:

@@ -11,14 +11,13 @@ import torch
 
 from genpipe import paths, registry
 from genpipe.config import Experiment, Project
-from genpipe.data._batches import Batches
 from genpipe.data._storage import Prepared
 from genpipe.errors import OutOfMemory
 from genpipe.files import whole_file
 from genpipe.modelfiles import save_model
 from genpipe.provenance import result_key
 from genpipe.training.checkpoints import Checkpoints
-from genpipe.training.devices import devices, first_process
+from genpipe.training.devices import devices, first_process, shared_batches
 from genpipe.training.loop import Stopping, fit, seed
 from genpipe.training.moments import Moment, Row
 
@@ -39,9 +38,7 @@ def train(
     seed(knobs.seed)
     model = registry.load("models", experiment.model_name)(experiment.model, prepared.spec)
     device = devices(knobs.train)
-    part = (device.global_rank, device.world_size)
-    batches = Batches.of(prepared, size=knobs.train.batch_size, seed=knobs.seed, device=device.device, part=part)
-    kept = checkpoints(project, experiment)
+    batches, kept = shared_batches(prepared, knobs.train, knobs.seed, device), checkpoints(project, experiment)
     with memory_in_words(experiment, device.device):
         outcome = fit(
             model, batches, knobs.train, knobs.optim,

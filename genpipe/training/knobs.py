@@ -7,6 +7,10 @@ from pydantic import AfterValidator, Field, model_validator
 from genpipe.schema import Strict
 
 Count = Annotated[int, Field(ge=1)]
+LEFT_OUT = frozenset(
+    ("accumulate_steps", "tf32", "deterministic", "compile", "devices", "nodes", "strategy", "sync_batchnorm")
+) | {"decay_at_steps", "decay_factor"}
+"""Recipes do not write these: they suit a machine rather than an experiment, or belong to one schedule."""
 
 
 def _devices(value: int | str) -> int | str:

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -13,6 +14,8 @@ from genpipe.interfaces import Batch, Logs, Phase, Scalar
 from genpipe.training.checkpoints import random_states, restore_random_states
 from genpipe.training.devices import average_gradients
 
+_OPTIONS: dict[str, Any] = {"fallback_random": True}
+"""Compiled losses draw the random numbers that they draw uncompiled."""
 Loss = Callable[[Batch], tuple[Scalar, Logs]]
 
 
@@ -49,7 +52,7 @@ class Turn:
     def compile(self, model: nn.Module, batch: Batch) -> None:
         """Compiles the loss, and tries it, after which everything is as it was. Raises whatever PyTorch raises."""
         graphs = self.device.device.type == "cuda" and self.accumulate_steps == 1
-        loss = _replayed(self.loss) if graphs else torch.compile(self.loss, dynamic=False)
+        loss = _replayed(self.loss) if graphs else torch.compile(self.loss, dynamic=False, options=_OPTIONS)
         self.freeze()
         with _untouched(model):
             self._backward(loss, parts(batch, self.accumulate_steps)[0])
@@ -79,7 +82,7 @@ def compile_turns(turns: Mapping[str, Turn], model: nn.Module, batch: Batch) -> 
 
 def _replayed(loss: Loss) -> Loss:
     """A loss compiled into CUDA graphs, whose results must be copied before the next call overwrites them."""
-    compiled = torch.compile(loss, dynamic=False, mode="reduce-overhead")
+    compiled = torch.compile(loss, dynamic=False, options={**_OPTIONS, "triton.cudagraphs": True})
 
     def call(batch: Batch) -> tuple[Scalar, Logs]:
         torch.compiler.cudagraph_mark_step_begin()
