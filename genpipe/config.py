@@ -218,7 +218,7 @@ class Project:
         model, more = examined(system.Config, document.mapping("model"), ("model",), document)
         metrics, wrong = self._named("metrics", ("evaluate", "metrics"), document)
         analyses, wrong_too = self._named("analyses", ("analyses",), document)
-        problems += more + wrong + wrong_too + lacking(system, model_name, metrics, analyses, document)
+        problems += more + wrong + wrong_too + lacking(system, model_name, knobs, metrics, analyses, document)
         if not problems:
             problems += optim_problems(system, model, data, knobs.optim, document)
         if problems:

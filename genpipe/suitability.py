@@ -9,12 +9,15 @@ from genpipe.errors import Problem, Unsuitable, nearest
 
 
 def lacking(
-    system: Any, name: str, metrics: Iterable[str], analyses: Iterable[str], document: Document
+    system: Any, name: str, knobs: Any, metrics: Iterable[str], analyses: Iterable[str], document: Document
 ) -> list[Problem]:
-    """The metrics and analyses that ask for what a system cannot do."""
-    asked = [
+    """The metrics, analyses and knobs that ask for what a system cannot do."""
+    from genpipe.interfaces import Generates
+
+    asked: list[tuple[KeyPath, type]] = [
         *((("analyses", one), needed) for one in analyses for needed in registry.load("analyses", one).requires),
         *((("evaluate", "metrics", one), needed) for one in metrics for needed in _needed(one)),
+        *((("train", "score_every_steps"), Generates) for _ in range(bool(knobs and knobs.train.score_every_steps))),
     ]
     return [
         document.problem(at, f"needs a system that {needed.__name__}, and {name} does not; remove it.")

@@ -23,6 +23,11 @@ class Evidence:
     labels: Int[np.ndarray, "n"] | None = None
     """The class that each image shows, or was asked to show, where there are classes."""
 
+    def part(self, which: slice | Int[np.ndarray, "k"]) -> "Evidence":
+        """The evidence of some of the images."""
+        columns = (self.images, self.features, self.probabilities, self.labels)
+        return Evidence(*(None if column is None else column[which] for column in columns))  # type: ignore[arg-type]
+
 
 @dataclass(frozen=True)
 class Real:
@@ -81,6 +86,8 @@ class Metric(ABC):
     looks_at: ClassVar[Sight] = "features"
     """What of the evidence decides the score; it is made for every extractor that gives that, of pixels only once."""
 
+    by_step: ClassVar[bool] = False
+    """Whether samples that were drawn during the training are scored too: a curve."""
     needs_held_out: ClassVar[bool] = False
     """Whether it asks for real images that the model never saw."""
 

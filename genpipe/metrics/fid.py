@@ -22,6 +22,7 @@ class FID(Metric):
         "does not punish copies of the training images."
     )
     lower_is_better = True
+    by_step = True
 
     def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
         return {f"fid_{extractor}": Score(distance(statistics(images.features), statistics(real.training.features)))}

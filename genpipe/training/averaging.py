@@ -1,6 +1,7 @@
 """An exponential moving average of a model's weights and buffers."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +26,21 @@ class Average:
         torch._foreach_lerp_(self._kept_moving, self._live_moving, 1.0 if step == 1 else 1 - self.decay)
         for kept, live in self._counts:
             kept.copy_(live)
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """The model has the averaged tensors for as long as the block runs."""
+        live = [*self._live_moving, *(live for _, live in self._counts)]
+        kept = [*self._kept_moving, *(kept for kept, _ in self._counts)]
+        before = [tensor.clone() for tensor in live]
+        with torch.no_grad():
+            for tensor, averaged in zip(live, kept, strict=True):
+                tensor.copy_(averaged)
+            try:
+                yield
+            finally:
+                for tensor, own in zip(live, before, strict=True):
+                    tensor.copy_(own)
 
     def state_dict(self) -> dict[str, Tensor]:
         """The averaged tensors by the names that they have in the model."""

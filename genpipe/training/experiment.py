@@ -20,6 +20,7 @@ from genpipe.training.checkpoints import Checkpoints
 from genpipe.training.devices import devices, first_process, shared_batches
 from genpipe.training.loop import Stopping, fit, seed
 from genpipe.training.moments import Moment, Row
+from genpipe.training.snapshots import Snapshots
 
 
 def train(
@@ -39,15 +40,18 @@ def train(
     model = registry.load("models", experiment.model_name)(experiment.model, prepared.spec)
     device = devices(knobs.train)
     batches, kept = shared_batches(prepared, knobs.train, knobs.seed, device), checkpoints(project, experiment)
+    snapshots = Snapshots(kept.folder / "snapshots", knobs.train, knobs.seed)
     with memory_in_words(experiment, device.device):
         outcome = fit(
             model, batches, knobs.train, knobs.optim,
             device=device, checkpoints=kept, watchers=watchers, stopping=stopping,
+            look=snapshots.look,
         )  # fmt: skip
     if device.is_global_zero:
         folder = project.root / paths.model(experiment.name)
         save_model(model, experiment.model_name, experiment.model, prepared.spec, folder)
         write_curves(outcome.curves, project.root / paths.curves(experiment.name))
+        snapshots.collect(project.root / paths.snapshots(experiment.name))
     return {
         "steps": knobs.train.steps,
         "resumed_from_step": outcome.resumed_from_step,

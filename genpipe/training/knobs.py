@@ -55,6 +55,10 @@ class Train(Strict):
     """The saved weights are an exponential moving average in which a weight counts half after so many images."""
     log_every_steps: Count = 50
     checkpoint_every_steps: Count = 500
+    score_every_steps: Count | None = None
+    """Samples are drawn after every so many steps, and scored after the training: a curve of FID."""
+    score_images: Count = 500
+    """So many; a curve of few images lies higher than the score of all."""
     on_nan: Literal["stop", "skip", "rewind"] = "stop"
     """What comes of a loss or gradient that is NaN or infinite.
 

@@ -20,7 +20,7 @@ from genpipe.training.batchnorm import synchronise
 from genpipe.training.checkpoints import Checkpoints, fresh_random_states, random_states, restore_random_states
 from genpipe.training.devices import agreed, gathered, in_step, mean
 from genpipe.training.knobs import Optim, Train
-from genpipe.training.moments import Moment, Row
+from genpipe.training.moments import Look, Moment, Row
 from genpipe.training.numerics import numerics
 from genpipe.training.optimizers import optimizer, skipping, step_if_finite
 from genpipe.training.schedules import changes, learning_rate
@@ -58,6 +58,7 @@ def fit(
     checkpoints: Checkpoints | None = None,
     watchers: Sequence[Callable[[Moment], None]] = (),
     stopping: Stopping | None = None,
+    look: Look | None = None,
 ) -> Outcome:
     """Trains a model in place; at the end it holds the averaged weights, if averaging is asked for.
 
@@ -66,35 +67,26 @@ def fit(
     Stopped, with a checkpoint written, after the step in which it was asked to stop.
     """
     with numerics(train, device.device), stopping or nullcontext(lambda: 0) as asked:
-        return _fitted(_Run(model, batches, train, optim, device), checkpoints, watchers, asked)
+        return _fitted(_Run(model, batches, train, optim, device, checkpoints, look), watchers, asked)
 
 
-def _fitted(
-    run: "_Run",
-    checkpoints: Checkpoints | None,
-    watchers: Sequence[Callable[[Moment], None]],
-    asked: Callable[[], int],
-) -> Outcome:
-    train = run.train
-    if checkpoints and (state := checkpoints.newest()):
-        run.load(state)
-    run.prepare()
-    first = run.step
-    clock = _Clock(train.batch_size * run.batches_per_step, run.batches.waited_sec)
-    while run.step < train.steps:
+def _fitted(run: "_Run", watchers: Sequence[Callable[[Moment], None]], asked: Callable[[], int]) -> Outcome:
+    run.begin()
+    first, steps = run.step, run.train.steps
+    clock = _Clock(run.train.batch_size * run.batches_per_step, run.batches.waited_sec)
+    while run.step < steps:
         run.advance()
         signal = agreed(run.device, asked())
         try:
-            if run.step % train.log_every_steps == 0 or run.step == train.steps:
-                moment = Moment(run.step, train.steps, run.row(checkpoints), clock.images_per_sec(run.step - first))
+            if run.step % run.train.log_every_steps == 0 or run.step == steps:
+                moment = Moment(run.step, steps, run.row(), clock.images_per_sec(run.step - first))
                 for watcher in watchers:
                     watcher(moment)
-            if checkpoints and (signal or run.step % train.checkpoint_every_steps == 0):
-                run.keep(checkpoints)
+            run.keep(signal)
         except NonFiniteLoss as error:
-            run.rewind(checkpoints, error)
+            run.rewind(error)
         if signal:
-            raise Stopped(run.step, train.steps, signal, kept=bool(checkpoints))
+            raise Stopped(run.step, steps, signal, kept=bool(run.checkpoints))
     speed, waited = clock.images_per_sec(run.step - first), clock.share(run.batches.waited_sec)
     run.finish()
     return Outcome(run.curves, first, speed, waited)
@@ -120,13 +112,21 @@ class _Run:
     """A training under way: all that a checkpoint must hold."""
 
     def __init__(
-        self, model: Trainable, batches: Batches, train: Train, optim: Mapping[str, Optim], device: Fabric
+        self,
+        model: Trainable,
+        batches: Batches,
+        train: Train,
+        optim: Mapping[str, Optim],
+        device: Fabric,
+        checkpoints: Checkpoints | None,
+        look: Look | None,
     ) -> None:
         model.to(device.device).to(memory_format=torch.channels_last)  # faster convolutions, and no change elsewhere
         in_step(device, model)
         if device.world_size > 1 and train.sync_batchnorm:
             synchronise(model)
         self.model, self.batches, self.train, self.optim, self.device = model, batches, train, optim, device
+        self.checkpoints, self.look = checkpoints, look
         self.step = self.position = self.rewinds = 0
         self.curves: list[Row] = []
         self.pending: dict[str, list[Tensor]] = {}
@@ -147,8 +147,10 @@ class _Run:
         made = optimizer(phase.module, self.optim[phase.name])
         return self.device.setup_optimizers(skipping(made) if self.skips else made)
 
-    def prepare(self) -> None:
-        """What is done once before the first step."""
+    def begin(self) -> None:
+        """What is done once before the first step: the training goes on where it was stopped, if it was."""
+        if self.checkpoints and (state := self.checkpoints.newest()):
+            self.load(state)
         self.model.train()
         wanted = self.train.compile == "on" or (self.train.compile == "auto" and self.device.device.type == "cuda")
         if wanted and self.step < self.train.steps:
@@ -189,10 +191,10 @@ class _Run:
             for group in self.optimizers[phase.name].param_groups:
                 group["lr"] = learning_rate(knobs, self.step - 1, self.train.steps)
 
-    def row(self, checkpoints: Checkpoints | None) -> Row:
+    def row(self) -> Row:
         """The means since the last row, of the turns that were taken. Raises NonFiniteLoss."""
         row: Row = {"step": float(self.step)}
-        for name, values in self._fetched(checkpoints).items():
+        for name, values in self._fetched().items():
             if counted := [v for v in values if isfinite(v)] if self.skips or self.scaled else values:
                 row[name] = sum(counted) / len(counted)
         if self.rewinds:
@@ -201,13 +203,13 @@ class _Run:
         self.curves.append(row)
         return row
 
-    def _fetched(self, checkpoints: Checkpoints | None) -> dict[str, list[float]]:
+    def _fetched(self) -> dict[str, list[float]]:
         """What losses said since the last row, brought from the device. Raises NonFiniteLoss."""
         together = {name: torch.stack([t.float() for t in tensors]) for name, tensors in self.pending.items()}
         fetched = {name: mean(self.device, values).tolist() for name, values in together.items()}
         if found := list(self._nonfinite(fetched)):
             step, phase, what, value = min(found, key=lambda one: one[0])
-            kept = checkpoints.files() if checkpoints else []
+            kept = self.checkpoints.files() if self.checkpoints else []
             raise NonFiniteLoss(phase, step, what, value, str(kept[0]) if kept else None)
         return fetched
 
@@ -231,10 +233,10 @@ class _Run:
         with torch.no_grad():
             self.model.finish(self.batches.in_order())
 
-    def state(self, checkpoints: Checkpoints) -> dict[str, Any]:
+    def state(self) -> dict[str, Any]:
         """All that decides how the training goes on. Raises NonFiniteLoss rather than keep a poisoned state."""
         return {
-            "pending": self._fetched(checkpoints),
+            "pending": self._fetched(),
             "step": self.step,
             "position": self.position,
             "curves": self.curves,
@@ -246,11 +248,18 @@ class _Run:
             "scaler": self.device._precision.state_dict(),
         }
 
-    def keep(self, checkpoints: Checkpoints) -> None:
-        """Writes a checkpoint; of several processes the first does, with what all of them know."""
-        state = self.state(checkpoints)
-        if self.device.is_global_zero:
-            checkpoints.write(self.step, state)
+    def keep(self, signal: int) -> None:
+        """Shows the model and writes a checkpoint where that is due; of several processes the first does.
+
+        Raises NonFiniteLoss.
+        """
+        if self.look and self.step % self.look.every_steps == 0 and self.device.is_global_zero:
+            with self.average.lent() if self.average else nullcontext():
+                self.look.at(self.step, self.model)
+        if self.checkpoints and (signal or self.step % self.train.checkpoint_every_steps == 0):
+            state = self.state()
+            if self.device.is_global_zero:
+                self.checkpoints.write(self.step, state)
 
     def load(self, state: dict[str, Any]) -> None:
         """Goes back to a state."""
@@ -268,14 +277,14 @@ class _Run:
         if rank < len(state["random"]):  # or else the training has more processes now, and this one is new
             restore_random_states(state["random"][rank])
 
-    def rewind(self, checkpoints: Checkpoints | None, error: NonFiniteLoss) -> None:
+    def rewind(self, error: NonFiniteLoss) -> None:
         """Goes back to the newest checkpoint, and on with other random numbers and the images that come next.
 
         Raises the error if that is not wanted, or has not helped, or there is no checkpoint. Going on with later
         images is how PaLM was trained past its spikes (Chowdhery et al. 2022, arXiv:2204.02311, section 5.1).
         """
-        wanted = checkpoints and self.train.on_nan == "rewind" and self.rewinds < REWINDS
-        state = checkpoints.newest() if checkpoints and wanted else None
+        wanted = self.train.on_nan == "rewind" and self.rewinds < REWINDS
+        state = self.checkpoints.newest() if self.checkpoints and wanted else None
         if state is None:
             raise error
         self.load({**state, "position": self.position, "rewinds": self.rewinds + 1})
