@@ -30,23 +30,21 @@ def fewest(dimensions: int) -> int:
     return 2 * _PER_DIMENSION * dimensions
 
 
-def sizes(n: int, dimensions: int, chosen: Sizes) -> Int[np.ndarray, "points"]:
+def sizes(n: int, dimensions: int, chosen: Sizes) -> list[int]:
     """Numbers of images, evenly spaced, up to all n."""
     smallest = max(ceil(chosen.smallest_share * n), _PER_DIMENSION * dimensions)
-    return np.linspace(smallest, n, chosen.points).astype(np.int64)
+    return [int(size) for size in np.linspace(smallest, n, chosen.points)]
 
 
-def at_infinity(
-    score: Callable[[Int[np.ndarray, "m"]], float], of_sizes: Int[np.ndarray, "points"], seed: int
-) -> float:
+def at_infinity(score: Callable[[Int[np.ndarray, "m"]], float], of_sizes: list[int], seed: int) -> float:
     """Where the least-squares line through a score over 1/n meets 0, for a score of the images with given numbers.
 
     The paper draws one subset of each size. Here the score of a size is the mean over as many disjoint subsets as
     there are, which expects the same and spreads less: in simulation no more than the score of all images does.
     """
-    rng, n = np.random.default_rng(seed), int(of_sizes[-1])
+    rng, n = np.random.default_rng(seed), of_sizes[-1]
     values = [np.mean([score(part) for part in _cut(rng.permutation(n), size)]) for size in of_sizes]
-    return float(np.polyfit(1 / of_sizes, values, 1)[1])
+    return float(np.polyfit(1 / np.array(of_sizes), values, 1)[1])
 
 
 def _cut(order: Int[np.ndarray, "n"], size: int) -> Int[np.ndarray, "k m"]:

@@ -89,11 +89,11 @@ def _factor(centred: Float64[np.ndarray, "n d"]) -> Float64[np.ndarray, "r d"]:
     try:
         factor = np.linalg.cholesky(centred.T @ centred, upper=True)
     except np.linalg.LinAlgError:
-        return _orthogonal(centred)
-    return factor if _condition(factor) > _SINGULAR else _orthogonal(centred)
+        return orthogonal(centred)
+    return factor if _condition(factor) > _SINGULAR else orthogonal(centred)
 
 
-def _orthogonal(centred: Float64[np.ndarray, "n d"]) -> Float64[np.ndarray, "d d"]:
+def orthogonal(centred: Float64[np.ndarray, "n d"]) -> Float64[np.ndarray, "d d"]:
     """R of a QR decomposition: slower than Cholesky, and exact for every rank."""
     return torch.linalg.qr(torch.from_numpy(centred), mode="r").R.numpy()
 

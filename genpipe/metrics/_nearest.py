@@ -29,10 +29,8 @@ def nearest_others(points: Float[np.ndarray, "n d"], k: int) -> Float64[np.ndarr
             squared = exact(points, points, unsure.repeat(which.shape[1]), which.ravel()).reshape(which.shape)
             found[unsure] = np.sort(squared, 1)[:, :k]
             unsure = unsure[found[unsure, -1] > limit]
-    for point in unsure:
-        squared = exact(points, points, np.full(n, point), np.arange(n))
-        squared[point] = np.inf
-        found[point] = np.sort(squared)[:k]
+    if len(unsure):
+        found[unsure] = _by_differences(points, unsure, k)
     return found
 
 
@@ -61,6 +59,16 @@ def _by_float64(points: Float[np.ndarray, "n d"], few: Int[np.ndarray, "r"], cou
             nearest.take(rows, squared, columns.start)
     lengths = np.sqrt(exact(points, centre[None], np.arange(n), np.zeros(n, np.int64)))
     return nearest.candidates(some.slack(lengths[few], lengths.max()), n - 1)
+
+
+def _by_differences(points: Float[np.ndarray, "n d"], few: Int[np.ndarray, "r"], k: int) -> Float64[np.ndarray, "r k"]:
+    """Squared distances of a few points to their k nearest others, by brute force."""
+    n, found = len(points), np.empty((len(few), k))
+    for row, point in enumerate(few):
+        squared = exact(points, points, np.full(n, point), np.arange(n))
+        squared[point] = np.inf
+        found[row] = np.sort(squared)[:k]
+    return found
 
 
 class _Nearest:
