@@ -12,7 +12,7 @@ from genpipe.interfaces.systems import Generative, ImageSpec
 from genpipe.schema import Strict
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # itself only, so that metrics can remember what they made of it
 class Evidence:
     """A set of images as a score sees it: the pixels, and what an extractor made of them."""
 

@@ -28,6 +28,10 @@ class Made(_Found):
     meaning: str
     lower_is_better: bool | None
     real: Number | None = None
+    interval: tuple[Number, Number] | None = Field(None, strict=False)
+    """Where the figure lies with 95 % confidence."""
+    bias_estimate: Number | None = None
+    """By how much the figure is too large because of the number of images, where that was estimated."""
 
     @property
     def protocol(self) -> Mapping[str, Any]:

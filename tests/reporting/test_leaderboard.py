@@ -48,6 +48,12 @@ def test_scores_made_differently_have_columns_of_their_own(project: Any, changed
     assert [(r[one], r[other]) for r in experiments] == [(25.5, None), (None, 12.75), (None, None)]
 
 
+def test_intervals_and_estimated_biases_differ_among_scores_that_are_made_in_the_same_way(project: Any) -> None:
+    project.scored("first", {"fid_classifier": 25.5}, fid_classifier=project.fid(interval=[25, 26], bias_estimate=0.5))
+    project.scored("second", {"fid_classifier": 12.75}, fid_classifier=project.fid(interval=[12.5, 13], real=2.5))
+    assert [r["fid_classifier"] for r in leaderboard.rows(project.root)][1:] == [12.75, 25.5, None]
+
+
 def test_data_sets_are_never_ranked_together(project: Any) -> None:
     project.scored("first", {"fid_classifier": 25.5}, fid_classifier=project.fid())
     project.scored("second", {"fid_classifier": 12.75}, fid_classifier=project.fid(real=1.5), data="letters")
