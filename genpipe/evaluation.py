@@ -1,6 +1,6 @@
 """Scores and pictures of an experiment's samples, each score with how it was made."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,6 +8,7 @@ import torch
 
 from genpipe import __version__, paths, registry
 from genpipe.config import Experiment, Project
+from genpipe.errors import Unsuitable
 from genpipe.files import whole_folder, write_json
 from genpipe.interfaces import Evidence, Findings, Score, Subject
 from genpipe.modelfiles import load_model
@@ -24,12 +25,14 @@ def evaluate(project: Project, experiment: Experiment) -> None:
     reference = load_reference(project, experiment.data.name)
     samples = reference.extractor.extract(load_samples(project.root / paths.samples(experiment.name)))
     model, _ = load_model(project.root / paths.model(experiment.name))
-    subject = Subject(model, samples, reference.real, project.index.seed)
+    seed = project.index.seed
+    scorer = _scorer(experiment, reference, seed)
+    subject = Subject(model, samples, reference.real, seed, reference.extractor.extract, scorer)
     findings = _analysed(experiment, subject)
     with whole_folder(project.root / paths.figures(experiment.name)) as folder:
         for name, (picture, _) in findings.pictures.items():
             save_picture(picture, folder / f"{name}.png")
-    scores, how = _scored(experiment, samples, reference, project.index.seed)
+    scores, how = _scored(experiment, samples, reference, seed)
     captions = {f"{name}.png": caption for name, (_, caption) in findings.pictures.items()}
     parameters = sum(p.numel() for p in model.parameters())
     about = {
@@ -75,6 +78,22 @@ def _scored(
             if not key.endswith("_std")
         }
     return scores, how
+
+
+def _scorer(
+    experiment: Experiment, reference: Reference, seed: int
+) -> Callable[[Evidence, Sequence[str]], Mapping[str, float]]:
+    """What gives the scores of images that are not the samples. It raises Unsuitable for a metric that is not set."""
+
+    def score(images: Evidence, metrics: Sequence[str]) -> Mapping[str, float]:
+        if missing := [name for name in metrics if name not in experiment.metrics]:
+            raise Unsuitable(f"an analysis looks at {' and '.join(missing)}; write it under evaluate.metrics too.")
+        extractor = experiment.knobs.evaluate.extractor
+        made = [registry.load("metrics", name)(experiment.metrics[name]) for name in metrics]
+        found = [metric.scores(images, reference.real, extractor, seed) for metric in made]
+        return {key: score.value for scores in found for key, score in scores.items()}
+
+    return score
 
 
 def significant(value: float) -> float:

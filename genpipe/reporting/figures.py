@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from genpipe import paths
+from genpipe.analyses._plots import style
 from genpipe.errors import GenpipeError
 from genpipe.reporting.reading import Result, damaged
 from genpipe.reporting.wording import number, words
@@ -16,22 +17,7 @@ from genpipe.reporting.wording import number, words
 ORDER = ("sample_grid.png", "reconstruction.png", "nearest_neighbours.png")
 _SMALL_PX = 200
 _INK, _LINE = "#010203", "#040506"  # stand for colours that the page decides, light or dark
-_STYLE: Any = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "genpipe",
-    "font.size": 10,
-    "text.color": _INK,
-    "axes.edgecolor": _INK,
-    "axes.labelcolor": _INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.linewidth": 0.6,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "axes.formatter.useoffset": False,
-}
+_STYLE = {"svg.fonttype": "none", "svg.hashsalt": "genpipe", **style(_INK)}
 
 
 @dataclass(frozen=True)
