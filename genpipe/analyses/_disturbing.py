@@ -1,7 +1,8 @@
 """Disturbances of images, in levels from 0, which leaves them as they are, to 1.
 
-Noise, blur, salt and pepper and foreign images are those of Heusel et al. 2017 (arXiv:1706.08500, fig. 3); equal states
-of the random generator disturb the same places and the same images, and more of them at each higher level.
+Noise, blur, salt and pepper and foreign images are in Heusel et al. 2017 (arXiv:1706.08500, fig. 3). Equal states of
+the random generator disturb the same places, and more of them at each higher level. Where a share of the images is
+replaced it is the first ones, for images are to come in random order.
 """
 
 from collections.abc import Callable, Mapping
@@ -42,7 +43,7 @@ def salt_and_pepper(seen: Evidence, level: float, rng: np.random.Generator) -> P
 def foreign(seen: Evidence, level: float, rng: np.random.Generator) -> Pixels:
     """A share of the images replaced by pictures of nothing: their own quarters, exchanged diagonally."""
     h, w = seen.images.shape[2:]
-    return _replaced(seen.images, np.roll(seen.images, (h // 2, w // 2), (2, 3)), level, rng)
+    return _replaced(seen.images, np.roll(seen.images, (h // 2, w // 2), (2, 3)), level)
 
 
 def repeats(seen: Evidence, level: float, rng: np.random.Generator) -> Pixels:
@@ -54,7 +55,7 @@ def repeats(seen: Evidence, level: float, rng: np.random.Generator) -> Pixels:
         raise Unsuitable("disturbance: `repeats` needs an extractor with classes; take it out of `kinds`.")
     predicted, sureness = seen.probabilities.argmax(1), seen.probabilities.max(1)
     surest = {k: np.flatnonzero(predicted == k)[sureness[predicted == k].argmax()] for k in np.unique(predicted)}
-    return _replaced(seen.images, seen.images[[surest[k] for k in predicted]], level, rng)
+    return _replaced(seen.images, seen.images[[surest[k] for k in predicted]], level)
 
 
 KINDS: Mapping[str, tuple[str, Disturb]] = {
@@ -67,11 +68,9 @@ KINDS: Mapping[str, tuple[str, Disturb]] = {
 """Each with what it is called in a picture."""
 
 
-def _replaced(images: Pixels, others: Pixels, share: float, rng: np.random.Generator) -> Pixels:
-    out = images.copy()
-    which = rng.permutation(len(images))[: round(share * len(images))]
-    out[which] = others[which]
-    return out
+def _replaced(images: Pixels, others: Pixels, share: float) -> Pixels:
+    count = round(share * len(images))
+    return np.concatenate([others[:count], images[count:]])
 
 
 def _gaussian(side: int, deviation_pixels: float) -> Float[np.ndarray, "s s"]:

@@ -1,7 +1,8 @@
 """Drawings in the colours of the report, as pixels.
 
-They lie on the paper of the report's page, by which the page knows a drawing from a picture made of images. Twice as
-many pixels are drawn as the page shows them at, for sharp letters.
+They lie on the paper of the report's page, by which the page knows a drawing from a picture made of images: it turns
+drawings light on dark where the reader's screen is dark, so that no image may be part of one. Twice as many pixels are
+drawn as the page shows them at, for sharp letters.
 """
 
 from collections.abc import Callable

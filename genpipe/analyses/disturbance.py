@@ -17,7 +17,6 @@ from genpipe.schema import Strict
 
 SCORES = {"fid": "fid_", "inception_score": "is_"}
 """How the names of each metric's scores begin."""
-_SHOWN_IMAGES = 4
 Curves = Mapping[str, Float[np.ndarray, "l"]]
 """A score at each level, by its name."""
 
@@ -62,25 +61,30 @@ class Disturbance(Analysis):
             for kind, (_, curves) in found.items()
             for prefix, values in zip(SCORES.values(), curves.values(), strict=True)
         }
-        titled = {KINDS[kind][0]: result for kind, result in found.items()}
-        size = (40 + 200 * len(found), 470)
-        picture = _plots.drawn(*size, lambda figure: _draw(figure, self.config.levels, titled))
-        caption = (
-            f"Scores of {len(seen.images):,} held-out images, disturbed in rising levels; above, the first of them at "
-            "each level. Foreign images are made by exchanging the quarters of an image."
+        names = {kind: KINDS[kind][0] for kind in found}
+        size = (40 + 200 * len(found), 340)
+        curves = {names[kind]: of_kind for kind, (_, of_kind) in found.items()}
+        drawing = _plots.drawn(*size, lambda figure: _draw(figure, self.config.levels, curves))
+        told = f"Scores of {len(seen.images):,} held-out images that are disturbed in rising levels."
+        images = grid(np.concatenate([shown for shown, _ in found.values()]), len(self.config.levels))
+        rows = (
+            f"Held-out images at the levels {', '.join(f'{level:g}' for level in self.config.levels)}, two rows each: "
+            f"{', '.join(names.values())}. Foreign images are made by exchanging the quarters of an image."
         )
-        return Findings({"disturbance": (picture, caption)}, numbers)
+        return Findings({"disturbance": (drawing, told), "disturbed_images": (images, rows)}, numbers)
 
     def _disturbed(self, subject: Subject, seen: Evidence, disturb: Disturb) -> tuple[np.ndarray, Curves]:
-        """A picture of the first images, a column a level, and the scores at each level."""
+        """Some images at each level, a row an image, and the scores at each level."""
+        levels = self.config.levels
+        where = (len(seen.images) * levels[-1] * np.array([0.25, 0.75])).astype(int)  # replaced at different levels
         shown, scores = [], []
-        for level in self.config.levels:
+        for level in levels:
             images = disturb(seen, level, np.random.default_rng(subject.seed))
-            shown.append(images[:_SHOWN_IMAGES])
+            shown.append(images[where])
             scores.append(subject.scorer(subject.see(images), self.metrics))
-        columns = np.stack(shown, axis=1).reshape(-1, *seen.images.shape[1:])
         names = [named(scores[0], prefix)[0] for prefix in SCORES.values()]
-        return grid(columns, len(shown)), {name: np.array([s[name] for s in scores]) for name in names}
+        rows = np.stack(shown, axis=1).reshape(-1, *seen.images.shape[1:])
+        return rows, {name: np.array([s[name] for s in scores]) for name in names}
 
 
 def rank_correlation(x: Float[np.ndarray, "n"], y: Float[np.ndarray, "n"]) -> float:
@@ -97,17 +101,14 @@ def _ranks(values: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
     return np.asarray(ranks - ranks.mean())
 
 
-def _draw(figure: Any, levels: Sequence[float], found: Mapping[str, tuple[np.ndarray, Curves]]) -> None:
-    rows = figure.add_gridspec(3, len(found), height_ratios=(1.0, 1.0, 1.0))
+def _draw(figure: Any, levels: Sequence[float], found: Mapping[str, Curves]) -> None:
     place = np.arange(len(levels))
-    for column, (title, (shown, curves)) in enumerate(found.items()):
-        strip = _plots.panel(figure, rows[0, column], title=title)
-        strip.imshow(shown if shown.shape[2] == 3 else shown[..., 0], cmap="gray", vmin=0, vmax=255, aspect="equal")
-        strip.set_axis_off()
+    for column, (title, curves) in enumerate(found.items(), 1):
         for row, (name, values) in enumerate(curves.items()):
-            colour = (_plots.ACCENT, _plots.WARM)[row]
-            axes = _plots.panel(figure, rows[row + 1, column], y="" if column else name, x="level" if row else "")
-            axes.plot(place, values, "o-", color=colour, markersize=4)
+            head, left = "" if row else title, "" if column > 1 else name
+            foot = "level" if row else ""
+            axes = _plots.panel(figure, len(curves), len(found), row * len(found) + column, title=head, x=foot, y=left)
+            axes.plot(place, values, "o-", color=(_plots.ACCENT, _plots.WARM)[row], markersize=4)
             axes.set_xticks(place, [f"{level:g}" for level in levels], fontsize=9)
             axes.set_xlim(-0.5, len(levels) - 0.5)
             axes.set_ylim(0, 1.1 * max(values))

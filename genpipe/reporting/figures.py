@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from genpipe import paths
-from genpipe.analyses._plots import style
+from genpipe.analyses._plots import DENSITY, PAPER, style
 from genpipe.errors import GenpipeError
 from genpipe.reporting.reading import Result, damaged
 from genpipe.reporting.wording import number, words
@@ -22,13 +22,15 @@ _STYLE = {"svg.fonttype": "none", "svg.hashsalt": "genpipe", **style(_INK)}
 
 @dataclass(frozen=True)
 class Picture:
-    """An exact pixel picture and the size at which it is shown, in CSS pixels."""
+    """A picture and the size at which it is shown, in CSS pixels."""
 
     file: str
     caption: str
     uri: str
     width: int
     height: int
+    drawn: bool
+    """Whether it is a drawing; otherwise each of its pixels is one of an image, and is shown as a square."""
 
 
 @dataclass(frozen=True)
@@ -70,20 +72,21 @@ def curves(root: Path, result: Result) -> list[Curve]:
 
 
 def _picture(root: Path, file: Path, caption: str) -> Picture:
-    from PIL import Image
+    from PIL import Image, ImageColor
 
     try:
         content = (root / file).read_bytes()
         with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
             image.load()
             width, height = image.size
+            drawn = image.mode == "RGB" and image.getpixel((0, 0)) == ImageColor.getrgb(PAPER)
     except FileNotFoundError:
         raise GenpipeError(f"{file} is missing. Run `dvc repro`, which makes it again.") from None
     except (OSError, ValueError, SyntaxError) as error:  # Pillow reports a broken chunk as a SyntaxError
         raise damaged(file, str(error)) from None
-    times = max(1, _SMALL_PX // width)  # whole multiples keep every pixel a square
+    times = 1 / DENSITY if drawn else max(1, _SMALL_PX // width)  # whole multiples keep every pixel a square
     uri = f"data:image/png;base64,{base64.b64encode(content).decode()}"
-    return Picture(file.name, caption, uri, width * times, height * times)
+    return Picture(file.name, caption, uri, int(width * times), int(height * times), drawn)
 
 
 def _curve(experiment: str, name: str, points: Any) -> Curve:

@@ -107,7 +107,13 @@ def test_scores_are_asked_of_disturbed_held_out_images_and_correlated(make: Any,
     assert found.numbers["disturbance_repeats_fid_rank_correlation"] == pytest.approx(1)
     kinds = [f"disturbance_{kind}_{score}_rank_correlation" for kind in knobs.kinds for score in ("fid", "is")]
     assert list(found.numbers) == kinds
-    assert found.pictures["disturbance"][0].shape == (940, 880, 3)
+    assert found.pictures["disturbance"][0].shape == (680, 880, 3)
+    images = found.pictures["disturbed_images"][0]
+    assert images.shape == (4 * 10 + 2, 4 * 10 + 2, 1), "two rows for each kind, a column for each level"
+    original, changed = images[2:10, 2:10], images[2:10, 12:20]
+    assert original.tobytes() in {x.tobytes() for x in held_out}
+    assert (original != changed).any()
+    assert (images[22:30, 2:10] == original).all(), "the same images for each kind"
 
 
 @pytest.mark.parametrize("levels", [[0.1, 0.2, 0.3], [0.0, 0.2, 0.2], [0.0, 0.5], [0.0, 0.5, 1.5]])
