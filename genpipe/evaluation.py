@@ -10,7 +10,7 @@ import torch
 from genpipe import __version__, evidence, paths, registry
 from genpipe.config import Experiment, Project
 from genpipe.files import whole_folder, write_json
-from genpipe.interfaces import Evidence, Findings, Metric, Real, Score, Subject
+from genpipe.interfaces import Evidence, Findings, Generative, Metric, Real, Score, Subject
 from genpipe.modelfiles import load_model
 from genpipe.provenance import run_key
 from genpipe.reference import Reference, load_references
@@ -47,7 +47,7 @@ def evaluate(project: Project, experiment: Experiment) -> None:
     references = load_references(project, experiment.data.name)
     views = [view(project, experiment, reference) for reference in references]
     model, _ = load_model(project.root / paths.model(experiment.name))
-    subject = Subject(model, views[0].drawn, views[0].real, project.index.seed)
+    subject = _subject(experiment, model, references[0], views[0], project.index.seed)
     findings = _analysed(experiment, subject)
     with whole_folder(project.root / paths.figures(experiment.name)) as folder:
         for name, (picture, _) in findings.pictures.items():
@@ -81,6 +81,16 @@ def view(project: Project, experiment: Experiment, reference: Reference) -> View
     if samples.rebuilt is not None and any(_pairs(registry.load("metrics", name)) for name in experiment.metrics):
         rebuilt = _seen(project, experiment, reference, "rebuilt", samples.rebuilt, real.held_out.labels)
     return View(reference.name, reference.described, real, drawn, real.held_out, rebuilt)
+
+
+def _subject(experiment: Experiment, model: Generative, reference: Reference, view: View, seed: int) -> Subject:
+    """What analyses look at, through the first extractor of the data set."""
+
+    def score(images: Evidence, metrics: Sequence[str]) -> Mapping[str, float]:
+        chosen = {name: experiment.metrics[name] for name in metrics}
+        return scored(chosen, [replace(view, drawn=images, floor=None)], seed)[0]
+
+    return Subject(model, view.drawn, view.real, seed, lambda images: reference.extractor.extract(images), score)
 
 
 def _scored_by_step(project: Project, experiment: Experiment, references: Sequence[Reference]) -> list[Row]:
@@ -158,6 +168,7 @@ def _protocol(metric: Metric, one: View) -> dict[str, Any]:
         "training_images": len(one.real.training.images),
         "held_out_images": len(one.real.held_out.images),
         "fake_images": len(images.images),
+        **({} if by_pixels else {"feature_dimensions": one.real.training.features.shape[1]}),
     }
 
 

@@ -97,7 +97,14 @@ def test_a_file_without_the_block_is_refused() -> None:
         recipes.parsed("new", "seed: 0\n")
 
 
-@pytest.mark.parametrize("name", ["vaee", "../vae", ""])
+def test_recipes_in_subfolders_come_last_and_are_named_with_them() -> None:
+    found = recipes.names()
+    assert "claims/is_misses_what_fid_sees" in found
+    assert [name.count("/") for name in found] == sorted(name.count("/") for name in found)
+    assert recipes.summary("claims/is_misses_what_fid_sees").startswith("Claim: ")
+
+
+@pytest.mark.parametrize("name", ["vaee", "../vae", "", "claims", "claims/../vae", "./vae", "/vae", "claims//vae"])
 def test_unknown_recipes_are_refused(name: str) -> None:
     with pytest.raises(UnknownName, match="no recipe is called"):
         recipes.recipe(name)
