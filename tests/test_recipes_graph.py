@@ -27,8 +27,8 @@ reference:
   train: {steps: 60, batch_size: 64}
 experiments: {}
 """
-SIZE = 8
-"""The least at which every system can be built."""
+SIZE = 16
+"""The least at which every system can be built and scored."""
 
 pytestmark = [pytest.mark.graph, pytest.mark.timeout(600)]
 
