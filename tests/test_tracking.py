@@ -13,10 +13,10 @@ from genpipe.evaluation import evaluate
 from genpipe.files import read_json
 from genpipe.modelfiles import load_model
 from genpipe.sampling import Samples, draw, save_samples
+from genpipe.teaching import make_references
 from genpipe.tracking import Tracker, address
 from genpipe.training.experiment import train
-from genpipe.training.loop import Moment
-from genpipe.training.reference import make_references
+from genpipe.training.moments import Moment
 
 
 @pytest.fixture

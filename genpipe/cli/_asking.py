@@ -29,7 +29,7 @@ def ask(project: "Project") -> "Wish":
 
     kinds = [(name, recipes.summary(name)) for name in recipes.names()]
     recipe = recipes.recipe(_choose("What to start from?", kinds, None, lambda given: given))
-    wish = Wish(_free(project, recipe.name), recipe.name)
+    wish = Wish(_free(project, recipe.name.rpartition("/")[2]), recipe.name)
     sets = [(name, ", ".join(f"{k} {v}" for k, v in knobs.items())) for name, knobs in project.index.datasets.items()]
     usual = recipe.data if recipe.data in project.index.datasets else None
     wish = _choose("On which data?", sets, usual, lambda given: planned(replace(wish, data=_but(recipe.data, given))))
@@ -78,9 +78,9 @@ def _settings(project: "Project", wish: "Wish", planned: Callable[["Wish"], "Wis
     return wish
 
 
-def _sizes(cost: "Mapping[str, Cost]") -> Choices:
-    measured = {name: f"; its training took {taken.in_words()}" for name, taken in cost.items()}
-    return [(name, about + measured.get(name, "")) for name, about in _SIZES.items()]
+def _sizes(cost: "Mapping[str, Cost | None]") -> Choices:
+    measured = {name: f"; its training took {taken.in_words()}" for name, taken in cost.items() if taken}
+    return [(name, about + measured.get(name, "; not measured yet")) for name, about in _SIZES.items()]
 
 
 def _free(project: "Project", name: str) -> str:

@@ -203,6 +203,8 @@ def _tell_the_cost(plan: "Plan", wish: "Wish") -> None:
         typer.echo(f"{_screen.listed(names)}{', each' if len(names) > 1 else ''}: {cost}")
     if measured := composing.measured(wish):
         typer.echo(f"The recipe's training, as it stands, was measured to take {measured.in_words()}.")
+    elif wish.recipe:
+        typer.echo(f"How long the recipe's training takes in the profile {wish.profile} was not measured yet.")
     if stages := plan.stages():
         typer.echo(f"Stages to run: {_stages(plan, stages)}")
 

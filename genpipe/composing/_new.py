@@ -64,8 +64,8 @@ def plan(project: Project, wish: Wish, *, force: bool = False) -> Plan:
 
 
 def measured(wish: Wish) -> Cost | None:
-    """What the recipe states that the profile costs, as it stands, if it does."""
-    return recipes.recipe(wish.recipe).cost.get(wish.profile) if wish.recipe else None
+    """What the recipe states that the profile costs, as it stands; None where it was not measured."""
+    return recipes.recipe(wish.recipe).cost[wish.profile] if wish.recipe else None
 
 
 def _start(project: Project, wish: Wish) -> Recipe:

@@ -1,6 +1,7 @@
 """What `new-experiment` starts from: a complete pipeline file with the name of its system and its sizes on top."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -32,12 +33,20 @@ class Cost(Strict):
         return f"{f'{self.sec:g} s' if self.sec < 120 else f'{self.sec / 60:.3g} min'} on {self.machine}"
 
 
+class Costs(Strict):
+    """Of each profile; null where it was not measured yet."""
+
+    smoke: Cost | None
+    laptop: Cost | None
+    gpu: Cost | None
+
+
 class Head(Strict):
     """The `recipe:` block."""
 
     model: str
     data: str
-    cost: dict[Literal["smoke", "laptop", "gpu"], Cost] = {}
+    cost: Costs
     profiles: dict[Literal["smoke", "gpu"], dict[str, Any]]
 
 
@@ -50,7 +59,7 @@ class Recipe:
     model: str
     data: str
     profiles: dict[str, dict[str, str]]
-    cost: dict[str, Cost]
+    cost: Mapping[str, Cost | None]
 
     def edits(self, profile: str) -> dict[str, str]:
         """The values, as YAML, that a profile puts at dotted paths. Raises UnknownName."""
@@ -61,8 +70,9 @@ class Recipe:
 
 
 def names() -> list[str]:
-    """The sorted names of all recipes."""
-    return sorted(file.stem for file in FOLDER.glob("*.yaml"))
+    """The names of all recipes, sorted, those in subfolders last: "vae", "claims/is_misses_what_fid_sees"."""
+    found = (file.relative_to(FOLDER).with_suffix("").as_posix() for file in FOLDER.rglob("*.yaml"))
+    return sorted(found, key=lambda name: (name.count("/"), name))
 
 
 def summary(name: str) -> str:
@@ -85,6 +95,4 @@ def parsed(name: str, text: str) -> Recipe:
     at = ("recipe", "profiles")
     profiles: dict[str, dict[str, str]]
     profiles = {p: {k: source(text, (*at, p, k)) for k in changes} for p, changes in head.profiles.items()}
-    return Recipe(
-        name, _BLOCK.sub("", text, count=1), head.model, head.data, profiles, {str(p): c for p, c in head.cost.items()}
-    )
+    return Recipe(name, _BLOCK.sub("", text, count=1), head.model, head.data, profiles, dict(head.cost))

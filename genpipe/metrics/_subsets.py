@@ -15,6 +15,11 @@ def by_content(images: UInt8[np.ndarray, "n c h w"]) -> Int[np.ndarray, "n"]:
     return np.argsort(rows.view(f"V{rows.shape[1]}")[:, 0])
 
 
+def drawn(images: UInt8[np.ndarray, "n c h w"], count: int, seed: int) -> UInt8[np.ndarray, "m c h w"]:
+    """At most `count` of the images, chosen by the seed: the same ones in whatever order they are given."""
+    return images[np.random.default_rng(seed).permutation(by_content(images))[:count]]
+
+
 def disjoint(n: int, subsets: int, seed: int, least: int = 2) -> list[Int[np.ndarray, "m"]]:
     """Which of n images are in each subset: equal sizes, drawn by the seed, up to `subsets` − 1 images left over.
 
@@ -36,7 +41,7 @@ def disjoint_pairs(
     return list(zip(disjoint(n, subsets, seed, least), disjoint(m, subsets, seed, least), strict=False))
 
 
-def interval(value: float, of_subsets: Sequence[float]) -> tuple[float, float] | None:
+def interval(value: float, of_subsets: Sequence[float] | np.ndarray) -> tuple[float, float] | None:
     """Where the score of the whole set lies with 95 % confidence; None for fewer than two subsets.
 
     value ± t s/√k, with s the deviation of the score between k disjoint subsets and t Student's quantile with k − 1

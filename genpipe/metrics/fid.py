@@ -25,6 +25,7 @@ class FID(Metric):
         "does not punish copies of the training images."
     )
     lower_is_better = True
+    by_step = True
 
     def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
         if min(len(images.features), len(real.training.features)) < 2:

@@ -32,6 +32,7 @@ class InceptionScore(Metric):
     )
     lower_is_better = False
     looks_at = "probabilities"
+    by_step = True
 
     def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
         assert images.probabilities is not None, "a metric of probabilities is only given evidence that has them"

@@ -92,6 +92,7 @@ def _told(root: Path) -> dict[str, Any]:
     shown = {r.name: Shown(r, _columns_of(r, ranked), pictures(root, r), curves(root, r)) for r in run}
     return {
         "boards": ranked,
+        "ranges": any(made.interval for r in run for made in r.made.values()),
         "results": found,
         "run": run,
         "shown": shown,

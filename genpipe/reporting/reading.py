@@ -28,10 +28,14 @@ class Made(_Found):
     meaning: str
     lower_is_better: bool | None
     real: Number | None = None
-    interval: tuple[Number, Number] | None = Field(None, strict=False)
-    """Where the figure lies with 95 % confidence."""
+    interval: Annotated[tuple[Number, Number], Field(strict=False)] | None = None
+    """Where the score lies with 95 % confidence."""
     bias_estimate: Number | None = None
-    """By how much the figure is too large because of the number of images, where that was estimated."""
+    """By how much it is too large because so few images were compared."""
+    feature_dimensions: int | None = None
+    """How many numbers the extractor makes of an image."""
+    warning: str | None = None
+    """A sentence for whoever reads the score."""
 
     @property
     def protocol(self) -> Mapping[str, Any]:

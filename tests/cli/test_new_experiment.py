@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from genpipe.composing import recipes
+
 Run = Callable[..., Any]
 Contents = Callable[[], dict[str, str]]
 
@@ -13,11 +15,14 @@ def test_it_writes_both_files_and_says_what_comes_next(genpipe: Run, contents: C
     before = contents()
     done = genpipe("new-experiment", "fresh", "--recipe", "vae", "--set", "train.steps=5", "--profile", "smoke")
     assert (done.status, done.err) == (0, "")
+    measured = recipes.recipe("vae").cost["smoke"]
+    assert measured is not None
     assert done.out.splitlines() == [
         "Wrote pipelines/fresh.yaml and params.yaml.",
         "fresh: vae on mnist5k, 108,481 parameters",
         "  tensors while training, PyTorch itself aside: 11.1 MB (weights 436 kB, gradients 434 kB, optimizer state "
         "868 kB, averaged copy 436 kB, activations of one batch 8.93 MB; training images not known yet)",
+        f"The recipe's training, as it stands, was measured to take {measured.in_words()}.",
         "Stages to run: check, prepare@mnist5k, reference@mnist5k, train@fresh, sample@fresh, evaluate@fresh, report",
         "Next: dvc repro",
     ]
