@@ -82,10 +82,23 @@ def by_eigenvalues(product: Float64[np.ndarray, "r s"]) -> tuple[float, float]:
 
 
 def _factor(centred: Float64[np.ndarray, "n d"]) -> Float64[np.ndarray, "r d"]:
-    """R with RᵀR = XᵀX for features X of mean 0, of r = min(n − 1, d) rows."""
-    n, d = centred.shape
-    if n <= d:  # a Householder reflection that takes the mean, which is 0, for itself: the other rows are left
-        return centred[1:] + centred[0] / (np.sqrt(n) - 1)
+    """R with RᵀR = XᵀX for features X of mean 0, with no row too many: features that never move take none."""
+    moves = centred.any(0)
+    if moves.all():
+        return _triangle(centred) if len(centred) > len(moves) else _reflected(centred)
+    moving = _factor(centred[:, moves])
+    factor = np.zeros((len(moving), len(moves)))
+    factor[:, moves] = moving
+    return factor
+
+
+def _reflected(centred: Float64[np.ndarray, "n d"]) -> Float64[np.ndarray, "r d"]:
+    """n − 1 rows: a Householder reflection that takes the direction of the mean to the first, where nothing is left."""
+    return centred[1:] + centred[0] / (np.sqrt(len(centred)) - 1)
+
+
+def _triangle(centred: Float64[np.ndarray, "n d"]) -> Float64[np.ndarray, "d d"]:
+    """By Cholesky's decomposition of XᵀX, unless that cannot be told from a singular matrix."""
     try:
         factor = np.linalg.cholesky(centred.T @ centred, upper=True)
     except np.linalg.LinAlgError:

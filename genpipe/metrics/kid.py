@@ -1,7 +1,6 @@
 """Kernel Inception Distance (Bińkowski et al. 2018, arXiv:1801.01401)."""
 
 from collections.abc import Mapping
-from functools import reduce
 from typing import Annotated
 
 import numpy as np
@@ -18,7 +17,7 @@ _BLOCK = 1000
 class Polynomial(Strict):
     """The kernel k(x, y) = (γ x·y + c)ᵖ."""
 
-    degree: Annotated[int, Field(ge=1)] = 3
+    degree: Annotated[int, Field(ge=1, le=10)] = 3
     gamma: Annotated[float, Field(gt=0)] | None = None
     """null: 1 / number of features."""
     coef0: Annotated[float, Field(ge=0)] = 1.0
@@ -98,9 +97,10 @@ def _lifted(features: Float[np.ndarray, "n d"], gamma: float, coef0: float) -> F
 
 
 def _sum(x: Float64[np.ndarray, "n d"], y: Float64[np.ndarray, "m d"], degree: int) -> float:
-    """Σ (x·y)ᵖ over all pairs; block by block, and by products, for powers of arrays are slow."""
-    blocks = (x[i : i + _BLOCK] @ y.T for i in range(0, len(x), _BLOCK))
-    return sum(float(reduce(np.multiply, [block] * degree).sum()) for block in blocks)
+    """Σ (x·y)ᵖ over all pairs, block by block."""
+    powers = ",".join(["ij"] * degree) + "->i"  # in one pass, where ** takes ten times as long
+    products = (x[i : i + _BLOCK] @ y.T for i in range(0, len(x), _BLOCK))
+    return sum(float(np.einsum(powers, *[block] * degree).sum()) for block in products)
 
 
 def _diagonal(x: Float64[np.ndarray, "n d"], degree: int) -> float:

@@ -96,6 +96,8 @@ def test_eigenvalues_are_taken_where_they_are_exact_and_singular_values_elsewher
     assert gone(*commuting(even * (np.arange(LARGE) > 0), even)) == both, "without full rank"
     assert gone(*commuting(even, even)) == both, "no distance: all digits of the traces cancel"
     assert gone(*commuting(even[:200], even[:200] * 2)) == ["by_singular_values"], "a matter of milliseconds"
+    x = np.random.default_rng(0).normal(size=(2, 900, LARGE)) * (np.arange(LARGE) > 4)
+    assert gone(statistics(x[0]), statistics(2 * x[1])) == ["by_eigenvalues"], "without features that are dead in both"
 
 
 @pytest.mark.parametrize("decades", range(0, 17, 2))
@@ -121,7 +123,8 @@ def test_the_covariance_is_formed_only_where_it_can_be_told_from_a_singular_one(
 
     assert gone(x) == []
     assert gone(x * np.logspace(0, 12, 30)) == [], "units are no condition"
-    assert gone(np.where(np.arange(30) == 7, 0, x)) == ["orthogonal"], "a dead feature"
+    assert gone(np.where(np.arange(30) % 7, x, 3)) == [], "dead features"
+    assert gone(np.full((40, 5), 3.0)) == [], "nothing but dead features"
     assert gone(np.concatenate([x[:, 1:], x[:, 1:2] + 1e-7 * x[:, :1]], 1)) == ["orthogonal"], "two that agree"
     assert gone(x[:30]) == gone(x[:9]) == [], "no covariance of so few"
 
