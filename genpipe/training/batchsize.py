@@ -11,8 +11,9 @@ from genpipe.config import Experiment, Project
 from genpipe.data._batches import Batches
 from genpipe.data._storage import Prepared
 from genpipe.errors import OutOfMemory
+from genpipe.training.devices import fabric
 from genpipe.training.experiment import memory_in_words
-from genpipe.training.loop import fabric, fit, seed
+from genpipe.training.loop import fit, seed
 
 
 def largest(fits: Callable[[int], bool], first: int, most: int) -> int:
