@@ -83,7 +83,7 @@ def by_eigenvalues(product: Float64[np.ndarray, "r s"]) -> tuple[float, float]:
 
 def _factor(centred: Float64[np.ndarray, "n d"]) -> Float64[np.ndarray, "r d"]:
     """R with RᵀR = XᵀX for features X of mean 0, with no row too many: features that never move take none."""
-    moves = centred.any(0)
+    moves = np.asarray(centred.any(0))
     if moves.all():
         return _triangle(centred) if len(centred) > len(moves) else _reflected(centred)
     moving = _factor(centred[:, moves])
