@@ -5,9 +5,9 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import Field
-from scipy.special import ndtri
 
 from genpipe.interfaces import Evidence, Extractor, Metric, Real, Score
+from genpipe.metrics._shares import share_known, wilson
 from genpipe.metrics._subsets import interval
 from genpipe.schema import Strict
 
@@ -57,15 +57,5 @@ def accuracy(classifier: Extractor, exam: Evidence) -> float:
     """The share of images whose most probable class is their label."""
     probabilities = classifier.extract(exam.images).probabilities
     assert probabilities is not None, "a classifier gave no class probabilities"
-    return float(np.mean(probabilities.argmax(1) == exam.labels))
-
-
-def wilson(share: float, n: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Where a probability lies if this share of n trials succeeded.
-
-    Wilson 1927, doi:10.1080/01621459.1927.10502953.
-    """
-    z = float(ndtri((1 + confidence) / 2))
-    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return float(centre - half), float(centre + half)
+    assert exam.labels is not None, "an exam has no answers"
+    return share_known(probabilities, exam.labels)

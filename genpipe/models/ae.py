@@ -1,7 +1,5 @@
 """Deep autoencoder (Hinton & Salakhutdinov 2006, doi:10.1126/science.1127647)."""
 
-import torch
-
 from genpipe.interfaces import (
     Batch,
     Codes,
@@ -16,9 +14,10 @@ from genpipe.interfaces import (
     Scalar,
 )
 from genpipe.nn.bodies import Body, decoder, encoder
+from genpipe.nn.priors import StandardNormalPrior
 
 
-class AE(Generative, Encodes, Decodes, Reconstructs):
+class AE(StandardNormalPrior, Generative, Encodes, Decodes, Reconstructs):
     """An encoder to latent_dim numbers and a decoder back; nothing shapes the distribution of the codes.
 
     Its "samples" decode codes from N(0, I): the lectures' point is that they are poor.
@@ -30,7 +29,7 @@ class AE(Generative, Encodes, Decodes, Reconstructs):
         super().__init__(config, spec)
         self.latent_dim = config.latent_dim
         self.encoder = encoder(config, spec, config.latent_dim)
-        self.decoder = decoder(config, spec)
+        self.decoder = decoder(config, config.latent_dim, spec)
 
     def phases(self) -> list[Phase]:
         return [Phase("autoencoder", self, self.loss)]
@@ -47,6 +46,3 @@ class AE(Generative, Encodes, Decodes, Reconstructs):
 
     def reconstruct(self, x: Images) -> Images:
         return self.decode(self.encode(x))
-
-    def prior(self, n: int, rng: torch.Generator) -> Codes:
-        return torch.randn(n, self.latent_dim, generator=rng, device=rng.device)

@@ -7,10 +7,10 @@ from pydantic import Field
 from torch import nn
 
 from genpipe.interfaces import ImageSpec
-from genpipe.nn.adversarial import Adversarial, Game
+from genpipe.nn.adversarial import Game, Unconditional
 
 
-class GAN(Adversarial):
+class GAN(Unconditional):
     """Two multilayer perceptrons; the discriminator's widths are the generator's in reverse."""
 
     class Config(Game):

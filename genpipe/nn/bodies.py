@@ -32,15 +32,15 @@ def encoder(config: Body, spec: ImageSpec, outputs: int) -> nn.Sequential:
     return nn.Sequential(convolutions, nn.Flatten(), nn.Linear(config.widths[-1] * side**2, outputs))
 
 
-def decoder(config: Body, spec: ImageSpec) -> nn.Sequential:
-    """Codes [b latent_dim] to images [b c h w] in [-1, 1]."""
+def decoder(config: Body, inputs: int, spec: ImageSpec) -> nn.Sequential:
+    """Codes [b inputs] to images [b c h w] in [-1, 1]."""
     outwards = config.widths[::-1]
     if config.body == "mlp":
         last = [nn.Linear(outwards[-1], spec.values), nn.Tanh(), nn.Unflatten(1, spec.shape)]
-        return nn.Sequential(*_hidden([config.latent_dim, *outwards]), *last)
+        return nn.Sequential(*_hidden([inputs, *outwards]), *last)
     side = seed_size(spec, len(outwards))
     seed = (outwards[0], side, side)
-    first = nn.Linear(config.latent_dim, prod(seed))
+    first = nn.Linear(inputs, prod(seed))
     return nn.Sequential(first, nn.Unflatten(1, seed), doubling([*outwards, spec.channels]))
 
 

@@ -52,15 +52,20 @@ def pictures(root: Path, result: Result) -> list[Picture]:
 
 
 def curves(root: Path, result: Result) -> list[Curve]:
-    """The training curves of an experiment, unsmoothed, none for a model fitted in closed form.
+    """The curves of an experiment, unsmoothed: of the scores of samples drawn in training, and of the training itself.
 
-    Raises GenpipeError if the file of curves is damaged.
+    None for a model fitted in closed form. Raises GenpipeError if a file of curves is damaged.
     """
+    files = (paths.score_curves(result.name), paths.curves(result.name))
+    return [_curve(result.name, name, points) for file in files for name, points in _series(root, file).items()]
+
+
+def _series(root: Path, file: Path) -> dict[str, Any]:
+    """The columns of a file of curves that is there, each with its steps."""
     import pandas as pd  # slow to import, and the leaderboard can do without
 
-    file = paths.curves(result.name)
     if not (root / file).exists():
-        return []
+        return {}
     try:
         table = pd.read_csv(root / file).astype(float)
     except (ValueError, OSError) as error:  # what pandas raises for damaged text is a ValueError
@@ -68,7 +73,7 @@ def curves(root: Path, result: Result) -> list[Curve]:
     if "step" not in table:
         raise damaged(file, "it has no column 'step'")
     series = {str(name): table[["step", name]].dropna() for name in table.columns.drop("step")}
-    return [_curve(result.name, name, points) for name, points in series.items() if len(points)]
+    return {name: points for name, points in series.items() if len(points)}
 
 
 def _picture(root: Path, file: Path, caption: str) -> Picture:

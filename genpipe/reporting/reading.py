@@ -59,6 +59,8 @@ class Facts(_Found):
     """What else a stage noted beside its time."""
 
     images_per_sec: Number | None = None
+    warnings: list[str] = []
+    """What looked wrong in the curves of a training."""
 
 
 class Timing(_Found):

@@ -179,6 +179,7 @@ class _Run:
             norm = self.device.clip_gradients(phase.module, moving, max_norm=clip, error_if_nonfinite=False)
             noted["grad_norm"] = cast(Tensor, norm)
         if self.skips:
+            noted["loss"] = mean(self.device, noted["loss"])  # all processes leave out the same turns
             noted = step_if_finite(moving, phase.module, noted, zip(self.model.buffers(), before, strict=True))
         else:
             moving.step()

@@ -3,10 +3,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest
 
 from genpipe.interfaces import Evidence, Extractor, Real
-from genpipe.metrics.classification_accuracy_score import ClassificationAccuracyScore, accuracy, wilson
+from genpipe.metrics._shares import wilson
+from genpipe.metrics.classification_accuracy_score import ClassificationAccuracyScore, accuracy
 
 
 class NearestMean(Extractor):
@@ -87,12 +87,6 @@ def test_one_classifier_has_the_interval_of_wilson_and_several_that_between_them
     assert TAUGHT[1:] == [(300, 5), (300, 6), (300, 7)]
     assert several["cas_classifier"].interval == pytest.approx([one["cas_classifier"].value] * 2)
     assert several["cas_classifier"].how == {"seed": 5, "classifiers": 3}
-
-
-@pytest.mark.parametrize(("right", "n"), [(0, 20), (7, 10), (50, 50), (4321, 5000)])
-def test_wilson_equals_scipys(right: int, n: int) -> None:
-    expected = binomtest(right, n).proportion_ci(method="wilson")
-    assert wilson(right / n, n) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
 def test_without_labels_or_a_teacher_there_is_no_score() -> None:

@@ -28,7 +28,7 @@ class Project:
         file.write_text(text, encoding="utf-8")
         return file
 
-    def timed(self, stage: str, key: str, wall_sec: float, **facts: float) -> None:
+    def timed(self, stage: str, key: str, wall_sec: float, **facts: Any) -> None:
         """Writes how long a stage took."""
         timing = {"stage": stage, "key": key, "wall_sec": wall_sec, "facts": facts}
         self.write(f"runs/timings/{stage}/{key}.json", json.dumps(timing))

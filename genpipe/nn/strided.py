@@ -1,0 +1,59 @@
+"""Generator and discriminator of strided convolutions (Radford et al. 2016, arXiv:1511.06434).
+
+Batch norm everywhere but at G's output and D's input; ReLU and tanh in G, LeakyReLU 0.2 in D; weights from N(0, 0.02²).
+"""
+
+from typing import Annotated
+
+from pydantic import Field
+from torch import nn
+
+from genpipe.errors import Unsuitable
+from genpipe.interfaces import ImageSpec
+from genpipe.nn.adversarial import Game
+from genpipe.nn.conv import doubling, halving
+
+SEED_SIZE = 4
+"""Side in pixels of the generator's first feature map."""
+
+
+class Strided(Game):
+    """How wide the two are."""
+
+    generator_channels: Annotated[int, Field(ge=1)] = 64
+    """Of the layer next to the image; they double with each halving."""
+    discriminator_channels: Annotated[int, Field(ge=1)] = 64
+
+
+def generator(config: Strided, inputs: int, spec: ImageSpec) -> nn.Sequential:
+    """Codes [b inputs] to images [b c h w] in [-1, 1]. Raises Unsuitable."""
+    widths = [config.generator_channels * 2**k for k in reversed(range(_doublings(spec)))]
+    seed = nn.ConvTranspose2d(inputs, widths[0], SEED_SIZE, bias=False)
+    return nn.Sequential(nn.Unflatten(1, (inputs, 1, 1)), seed, doubling([*widths, spec.channels]))
+
+
+def discriminator(config: Strided, channels: int, spec: ImageSpec) -> nn.Sequential:
+    """Images [b channels h w] to logits [b 1]. Raises Unsuitable."""
+    widths = [config.discriminator_channels * 2**k for k in range(_doublings(spec))]
+    return nn.Sequential(halving([channels, *widths]), nn.Conv2d(widths[-1], 1, SEED_SIZE), nn.Flatten())
+
+
+def initialise(module: nn.Module) -> None:
+    """Section 4 of the paper for convolutions; batch norm around 1, as in its code."""
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+        nn.init.normal_(module.weight, 0.0, 0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.BatchNorm2d):
+        nn.init.normal_(module.weight, 1.0, 0.02)
+
+
+def _doublings(spec: ImageSpec) -> int:
+    """How often the first feature map doubles to reach the image. Raises Unsuitable."""
+    side = spec.height
+    if spec.width != side or side < 2 * SEED_SIZE or side & (side - 1):
+        raise Unsuitable(
+            "strided convolutions draw square images whose side is a power of two from 8 up, but they are "
+            f"{side}×{spec.width}. Change `size` of the data set."
+        )
+    return (side // SEED_SIZE).bit_length() - 1
