@@ -83,12 +83,12 @@ def by_eigenvalues(product: Float64[np.ndarray, "r s"]) -> tuple[float, float]:
 
 def _factor(centred: Float64[np.ndarray, "n d"]) -> Float64[np.ndarray, "r d"]:
     """R with RᵀR = XᵀX for features X of mean 0, with no row too many: features that never move take none."""
-    moves = np.asarray(centred.any(0))
-    if moves.all():
-        return _triangle(centred) if len(centred) > len(moves) else _reflected(centred)
-    moving = _factor(centred[:, moves])
-    factor = np.zeros((len(moving), len(moves)))
-    factor[:, moves] = moving
+    (n, d), moving = centred.shape, np.flatnonzero(centred.any(0))
+    if len(moving) == d:
+        return _triangle(centred) if n > d else _reflected(centred)
+    part = _factor(centred[:, moving])
+    factor = np.zeros((len(part), d))
+    factor[:, moving] = part
     return factor
 
 

@@ -22,6 +22,10 @@ class Polynomial(Strict):
     """null: 1 / number of features."""
     coef0: Annotated[float, Field(ge=0)] = 1.0
 
+    def gamma_of(self, dimensions: int) -> float:
+        """γ for so many features."""
+        return 1 / dimensions if self.gamma is None else self.gamma
+
 
 CUBIC = Polynomial()
 
@@ -50,7 +54,13 @@ class KID(Metric):
             return {}
         mean, deviation = score(x, y, chosen.subsets, size, seed, chosen)
         parts = [mmd2(x[i], y[j], chosen) for i, j in disjoint_pairs(len(x), len(y), SUBSETS, seed)]
-        how = {**chosen.model_dump(), "subset_size": size, "seed": seed, **origin(parts)}
+        how = {
+            **chosen.model_dump(),
+            "gamma": chosen.gamma_of(x.shape[1]),
+            "subset_size": size,
+            "seed": seed,
+            **origin(parts),
+        }
         return {
             f"kid_{extractor}": Score(mean, how, interval(mean, parts)),
             f"kid_{extractor}_std": Score(deviation),
@@ -83,11 +93,9 @@ def mmd2(x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "m d"], kernel: Polyn
 
     Its expectation is 0 for sets of one distribution, so it is below 0 as often as above.
     """
-    (n, d), m = x.shape, len(y)
-    gamma = 1 / d if kernel.gamma is None else kernel.gamma
-    x, y = (_lifted(features, gamma, kernel.coef0) for features in (x, y))
+    x, y = (_lifted(features, kernel.gamma_of(x.shape[1]), kernel.coef0) for features in (x, y))
     within = [(_sum(z, z, kernel.degree) - _diagonal(z, kernel.degree)) / (len(z) * (len(z) - 1)) for z in (x, y)]
-    return sum(within) - 2 * _sum(x, y, kernel.degree) / (n * m)
+    return sum(within) - 2 * _sum(x, y, kernel.degree) / (len(x) * len(y))
 
 
 def _lifted(features: Float[np.ndarray, "n d"], gamma: float, coef0: float) -> Float64[np.ndarray, "n d+1"]:

@@ -21,8 +21,8 @@ Neighbours = Annotated[int, Field(ge=1)]
 class PrecisionRecall(Metric):
     """What of the images lies among the real ones, and the reverse, by balls to the k-th nearest neighbours.
 
-    Precision and recall: eqs. 1 and 2 of arXiv:1904.06991. Density and coverage: eqs. 3 and 5 of arXiv:2002.09797.
-    None of as few images as neighbours.
+    Precision and recall: eqs. 1 and 2 of arXiv:1904.06991. Density and coverage: section 3 of arXiv:2002.09797. None of
+    as few images as neighbours.
     """
 
     class Config(Strict):
