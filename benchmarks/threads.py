@@ -20,7 +20,8 @@ def measure(name: str) -> float:
     from genpipe import config, paths, registry
     from genpipe.data._batches import Batches
     from genpipe.data._storage import Prepared
-    from genpipe.training.loop import fabric, fit, seed
+    from genpipe.training.devices import fabric
+    from genpipe.training.loop import fit, seed
 
     experiment = config.load().experiment(name)
     prepared, knobs = Prepared.open(paths.data(experiment.data.name)), experiment.knobs

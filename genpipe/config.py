@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from genpipe import paths, registry
 from genpipe.document import Document, KeyPath, read
@@ -72,7 +72,7 @@ class Dataset(Strict):
     flip: bool = False
     """Whether half of the images of each training batch are mirrored."""
     extractors: Annotated[list[str], Field(min_length=1)] | None = None
-    """Which of `reference.extractors` look at it; all, if not given."""
+    """Which extractors look at it, instead of `reference.extractors`; others than those have their default knobs."""
     skip_broken: bool = False
     """Whether pictures that cannot be read are left out, instead of ending the preparation."""
 
@@ -83,6 +83,13 @@ class Reference(Strict):
     extractors: dict[str, dict[str, Any]] = Field(min_length=1)
     optim: dict[str, Optim]
     train: Train
+
+    @field_validator("train")
+    @classmethod
+    def _on_one_device(cls, train: Train) -> Train:
+        if (train.devices, train.nodes) != (1, 1):
+            raise ValueError("extractors are trained on one device; leave out `devices` and `nodes`")
+        return train
 
 
 class Index(Strict):
@@ -182,16 +189,16 @@ class Project:
 
     def extractors(self, data: str) -> dict[str, Strict]:
         """The extractors that look at a data set, with their knobs. Raises ConfigError."""
-        chosen = self.data(data).common.extractors
-        names = list(self.index.reference.extractors) if chosen is None else chosen
-        at, given = ("datasets", data, "extractors"), self.index.reference.extractors
-        if unknown := [name for name in names if name not in given]:
-            hint = nearest(unknown[0], given) or f" There are {', '.join(given)}."
-            raise ConfigError([self.document.problem(at, f"'{unknown[0]}' is not under reference.extractors.{hint}")])
         configs, problems = self._named("extractors", ("reference", "extractors"), self.document)
+        wanted = self.data(data).common.extractors
+        for name in set(wanted or []) - set(self.index.reference.extractors):
+            at = ("datasets", data, "extractors")
+            kind = self._load("extractors", name, at, self.document)
+            configs[name], wrong = examined(kind.Config, {}, at, self.document)
+            problems += wrong
         if problems:
             raise ConfigError(problems)
-        return {name: configs[name] for name in names}
+        return {name: configs[name] for name in wanted or self.index.reference.extractors}
 
     def experiment(self, name: str) -> Experiment:
         """An experiment of the index. Raises UnknownName, or ConfigError with everything that is wrong."""
@@ -211,7 +218,7 @@ class Project:
         model, more = examined(system.Config, document.mapping("model"), ("model",), document)
         metrics, wrong = self._named("metrics", ("evaluate", "metrics"), document)
         analyses, wrong_too = self._named("analyses", ("analyses",), document)
-        problems += more + wrong + wrong_too + lacking(system, model_name, metrics, analyses, document)
+        problems += more + wrong + wrong_too + lacking(system, model_name, knobs, metrics, analyses, document)
         if not problems:
             problems += optim_problems(system, model, data, knobs.optim, document)
         if problems:

@@ -8,7 +8,9 @@ GenpipeError                 one message, no traceback, exit status 1
 ├── WeightsMissing           published weights that could not be fetched, or are not what they claim to be
 ├── CheckpointError          a checkpoint or model file that is damaged or does not fit
 ├── TrainingError            training cannot go on
-│   └── NonFiniteLoss        a loss became NaN or infinite
+│   ├── NonFiniteLoss        a loss, a gradient or a weight became NaN or infinite
+│   ├── OutOfMemory          a batch does not fit
+│   └── Stopped              a signal asked the training to stop; exit status 128 + signal
 ├── ExistsError              something is already there and would be overwritten
 └── UsageError               a command called the wrong way; exit status 2
 
@@ -76,14 +78,34 @@ class TrainingError(GenpipeError):
 
 
 class NonFiniteLoss(TrainingError):
-    """A loss became NaN or infinite."""
+    """A loss, a gradient or a weight became NaN or infinite."""
 
-    def __init__(self, phase: str, step: int, loss: float, checkpoint: str | None) -> None:
+    def __init__(self, phase: str, step: int, what: str, value: float, checkpoint: str | None) -> None:
         kept = f"The last good checkpoint is {checkpoint}" if checkpoint else "No checkpoint was written before"
         super().__init__(
-            f"step {step}: the loss of phase '{phase}' is {loss}. {kept}. "
-            f"Lower optim.{phase}.lr, or set optim.{phase}.clip_norm, and run again."
+            f"step {step}: {what} of phase '{phase}' is {value}. {kept}. Lower optim.{phase}.lr, or set "
+            f"optim.{phase}.clip_norm, and run again; train.on_nan can do more than stop."
         )
+
+
+class OutOfMemory(TrainingError):
+    """A batch does not fit into the memory of the device."""
+
+    def __init__(self, experiment: str, batch_images: int, device: str, memory_bytes: int) -> None:
+        super().__init__(
+            f"out of memory: training '{experiment}' with batches of {batch_images} images needs more than "
+            f"{device} has ({memory_bytes / 1e9:.1f} GB, which other programs may share). Lower train.batch_size; "
+            f"`genpipe train {experiment} --find-batch` finds the largest that fits."
+        )
+
+
+class Stopped(TrainingError):
+    """A signal asked the training to stop, and it has."""
+
+    def __init__(self, step: int, steps: int, signal: int, kept: bool) -> None:
+        self.exit_status = 128 + signal
+        then = f"`dvc repro` goes on from step {step}." if kept else "Nothing is kept; `dvc repro` begins again."
+        super().__init__(f"stopped after step {step} of {steps}. {then}")
 
 
 class ExistsError(GenpipeError):

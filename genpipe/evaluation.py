@@ -10,13 +10,16 @@ import torch
 from genpipe import __version__, evidence, paths, registry
 from genpipe.config import Experiment, Project
 from genpipe.files import whole_folder, write_json
-from genpipe.interfaces import Evidence, Findings, Metric, Real, Score, Subject
+from genpipe.interfaces import Evidence, Findings, Generative, Metric, Real, Score, Subject
 from genpipe.modelfiles import load_model
 from genpipe.provenance import run_key
 from genpipe.reference import Reference, load_references
 from genpipe.sampling import load_samples, save_picture
 from genpipe.schema import Strict
-from genpipe.training.reference import teacher
+from genpipe.teaching import teacher
+from genpipe.training.experiment import write_curves
+from genpipe.training.moments import Row
+from genpipe.training.snapshots import load_snapshots
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ def evaluate(project: Project, experiment: Experiment) -> None:
     references = load_references(project, experiment.data.name)
     views = [view(project, experiment, reference) for reference in references]
     model, _ = load_model(project.root / paths.model(experiment.name))
-    subject = Subject(model, views[0].drawn, views[0].real, project.index.seed)
+    subject = _subject(experiment, model, references[0], views[0], project.index.seed)
     findings = _analysed(experiment, subject)
     with whole_folder(project.root / paths.figures(experiment.name)) as folder:
         for name, (picture, _) in findings.pictures.items():
@@ -63,6 +66,7 @@ def evaluate(project: Project, experiment: Experiment) -> None:
     figures = {**scores, **numbers, "parameters": sum(p.numel() for p in model.parameters())}
     write_json(project.root / paths.metrics(experiment.name), figures)
     write_json(project.root / paths.scores(experiment.name), {**figures, "how": {**about, **how}})
+    write_curves(_scored_by_step(project, experiment, references), project.root / paths.score_curves(experiment.name))
 
 
 def view(project: Project, experiment: Experiment, reference: Reference) -> View:
@@ -71,17 +75,49 @@ def view(project: Project, experiment: Experiment, reference: Reference) -> View
     Raises DataError if there are no samples.
     """
     samples = load_samples(project.root / paths.samples(experiment.name))
-    folder = project.root / paths.evidence(experiment.name) / reference.name
-
-    def seen(kind: str, images: np.ndarray, labels: np.ndarray | None) -> Evidence:
-        key = evidence.key_of(reference.key, images)
-        return evidence.seen(images, labels, folder / kind, key, lambda: reference.extractor)
-
     real = replace(reference.real, teach=teacher(project, experiment.data.name))
-    drawn = seen("drawn", samples.images, samples.labels)
-    wanted = any(_pairs(registry.load("metrics", name)) for name in experiment.metrics)
-    rebuilt = seen("rebuilt", samples.rebuilt, real.held_out.labels) if wanted and samples.rebuilt is not None else None
+    drawn = _seen(project, experiment, reference, "drawn", samples.images, samples.labels)
+    rebuilt = None
+    if samples.rebuilt is not None and any(_pairs(registry.load("metrics", name)) for name in experiment.metrics):
+        rebuilt = _seen(project, experiment, reference, "rebuilt", samples.rebuilt, real.held_out.labels)
     return View(reference.name, reference.described, real, drawn, real.held_out, rebuilt)
+
+
+def _subject(experiment: Experiment, model: Generative, reference: Reference, view: View, seed: int) -> Subject:
+    """What analyses look at, through the first extractor of the data set."""
+
+    def score(images: Evidence, metrics: Sequence[str]) -> Mapping[str, float]:
+        chosen = {name: experiment.metrics[name] for name in metrics}
+        return scored(chosen, [replace(view, drawn=images, floor=None)], seed)[0]
+
+    return Subject(model, view.drawn, view.real, seed, lambda images: reference.extractor.extract(images), score)
+
+
+def _scored_by_step(project: Project, experiment: Experiment, references: Sequence[Reference]) -> list[Row]:
+    """The scores of the samples that were drawn during the training, a row a step."""
+    steps, snapshots = load_snapshots(project.root / paths.snapshots(experiment.name))
+    rows: list[Row] = [{"step": float(step)} for step in steps]
+    chosen = {k: v for k, v in experiment.metrics.items() if registry.load("metrics", k).by_step}
+    for reference in references if rows and chosen else ():
+        together = _seen(project, experiment, reference, "snapshots", np.concatenate(snapshots))
+        for k, row in enumerate(rows):
+            mine = together.part(slice(k * len(snapshots[k]), (k + 1) * len(snapshots[k])))
+            view = View(reference.name, reference.described, reference.real, mine, None)
+            row |= scored(chosen, [view], project.index.seed)[0]
+    return rows
+
+
+def _seen(
+    project: Project,
+    experiment: Experiment,
+    reference: Reference,
+    kind: str,
+    images: np.ndarray,
+    labels: np.ndarray | None = None,
+) -> Evidence:
+    """What an extractor sees in images of an experiment, which is kept."""
+    folder = project.root / paths.evidence(experiment.name) / reference.name / kind
+    return evidence.seen(images, labels, folder, evidence.key_of(reference.key, images), lambda: reference.extractor)
 
 
 def scored(metrics: Mapping[str, Strict], views: Sequence[View], seed: int) -> tuple[dict[str, float], dict[str, Any]]:
@@ -132,6 +168,7 @@ def _protocol(metric: Metric, one: View) -> dict[str, Any]:
         "training_images": len(one.real.training.images),
         "held_out_images": len(one.real.held_out.images),
         "fake_images": len(images.images),
+        **({} if by_pixels else {"feature_dimensions": one.real.training.features.shape[1]}),
     }
 
 

@@ -47,6 +47,16 @@ def model(experiment: str) -> Path:
     return Path("runs") / experiment / "model"
 
 
+def snapshots(experiment: str) -> Path:
+    """Samples that were drawn while an experiment was trained."""
+    return Path("runs") / experiment / "snapshots"
+
+
+def score_curves(experiment: str) -> Path:
+    """Scores of those samples, a row a step."""
+    return REPORTS / "score_curves" / f"{experiment}.csv"
+
+
 def samples(experiment: str) -> Path:
     """The samples of an experiment, and its reconstructions of held-out images."""
     return Path("runs") / experiment / "samples"

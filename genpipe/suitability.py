@@ -1,6 +1,6 @@
 """Whether parts suit each other: systems and what is asked of them, phases and optimizers, extractors and images."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from genpipe import registry
@@ -9,14 +9,23 @@ from genpipe.errors import Problem, Unsuitable, nearest
 
 
 def lacking(
-    system: Any, name: str, metrics: Iterable[str], analyses: Iterable[str], document: Document
+    system: Any, name: str, knobs: Any, metrics: Collection[str], analyses: Collection[str], document: Document
 ) -> list[Problem]:
-    """The metrics and analyses that ask for what a system cannot do."""
-    asked = [
+    """The metrics, analyses and knobs that ask for what a system cannot do."""
+    from genpipe.interfaces import Generates
+
+    asked: list[tuple[KeyPath, type]] = [
         *((("analyses", one), needed) for one in analyses for needed in registry.load("analyses", one).requires),
         *((("evaluate", "metrics", one), needed) for one in metrics for needed in _needed(one)),
+        *((("train", "score_every_steps"), Generates) for _ in range(bool(knobs and knobs.train.score_every_steps))),
     ]
-    return [
+    unscored = [
+        document.problem(("analyses", one), f"draws the metric {metric}; write it under evaluate.metrics too.")
+        for one in analyses
+        for metric in registry.load("analyses", one).metrics
+        if metric not in metrics
+    ]
+    return unscored + [
         document.problem(at, f"needs a system that {needed.__name__}, and {name} does not; remove it.")
         for at, needed in asked
         if not issubclass(system, needed)

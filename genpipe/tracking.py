@@ -4,7 +4,6 @@ A server that cannot be reached costs a warning and the copy. A run is found aga
 experiment's result, so that restored caches, restarted trainings and later stages write to the same one.
 """
 
-import csv
 import logging
 import os
 import time
@@ -27,9 +26,12 @@ from pydantic import BaseModel
 
 from genpipe import paths
 from genpipe.config import Experiment, Project
+from genpipe.errors import GenpipeError, Stopped
 from genpipe.files import read_json
 from genpipe.provenance import data_digest, origin, run_key
-from genpipe.training.loop import Moment
+from genpipe.running import health
+from genpipe.training.experiment import read_curves
+from genpipe.training.moments import Moment
 
 logging.getLogger("mlflow").setLevel(logging.WARNING)
 
@@ -37,6 +39,8 @@ EXPERIMENT = "genpipe"
 FLUSH_SEC = 10.0
 """Curves are sent no more often than this."""
 SYSTEM_METRICS_SEC = 5.0
+WARNINGS = "genpipe.warnings"
+"""The tag of what goes wrong in a training, a line each."""
 LARGEST_BATCH = 1000
 """What MLflow takes in one call."""
 
@@ -67,14 +71,16 @@ class Tracker:
         return self._connection
 
     @contextmanager
-    def training(self, experiment: Experiment) -> Iterator[Callable[[Moment], None]]:
+    def training(self, experiment: Experiment) -> Iterator["Live"]:
         """A watcher that copies the curves of a training into a new run, or on into the run of a stopped one."""
-        live = _Live(self, experiment)
-        live.open()
+        live = Live(self, experiment)
+        self.safely(live.open)
         try:
             yield live
         except BaseException as error:
-            live.close("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
+            if isinstance(error, GenpipeError) and not isinstance(error, Stopped):
+                live.warn(str(error))
+            live.close("KILLED" if isinstance(error, KeyboardInterrupt | Stopped) else "FAILED")
             raise
         live.close("FINISHED")
 
@@ -122,21 +128,23 @@ class Tracker:
 
     def _remade(self, experiment: Experiment) -> Run:
         """A run for an experiment whose training came out of a cache."""
-        client, _ = self.connect()
         run = self.create(experiment)
-        with (self.project.root / paths.curves(experiment.name)).open(encoding="utf-8") as file:
-            rows = [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
-        _send(client, run, [metric for row in rows for metric in _metrics(row, int(row["step"]))])
         self.finish(run, experiment)
         return run
 
     def finish(self, run: Run, experiment: Experiment, status: str = "FINISHED") -> None:
-        """Adds the model of a finished training and closes the run."""
+        """Closes the run; that of a finished training gets the model, and rows and warnings that a kill has cost it."""
+        client, _ = self.connect()
         if status == "FINISHED":
+            rows = read_curves(self.project.root / paths.curves(experiment.name))
+            metrics = [metric for row in rows for metric in _metrics(row, int(row["step"]))]
+            known = _known(client, run, {metric.key for metric in metrics})
+            _send(client, run, [m for m in metrics if (m.key, m.step) not in known])
+            client.set_tag(run.info.run_id, WARNINGS, "\n".join(health.warnings(rows)) or "none")
             _log_model(run, self.project.root / paths.model(experiment.name))
-        self.connect()[0].set_terminated(run.info.run_id, status)
+        client.set_terminated(run.info.run_id, status)
 
-    def safely(self, call: Callable[[], None]) -> None:
+    def safely(self, call: Callable[[], object]) -> None:
         """Calls a function unless tracking failed before; a failure silences tracking with one warning."""
         if self.silent:
             return
@@ -148,7 +156,7 @@ class Tracker:
             warnings.warn(f"MLflow at {address()} is left out from here on: {brief}", stacklevel=2)
 
 
-class _Live:
+class Live:
     """The run of a training under way; rows wait here and are sent together."""
 
     def __init__(self, tracker: Tracker, experiment: Experiment) -> None:
@@ -156,38 +164,46 @@ class _Live:
         self.waiting: list[Metric] = []
         self.sent_at = time.monotonic()
         self.run: Run | None = None
-        self.last_step = -1
+        self.known: set[tuple[str, int]] = set()
+        """Steps of which the run has what; after a restart, those since the checkpoint come again."""
+        self.warnings: list[str] = []
         self.monitor: SystemMetricsMonitor | None = None
 
     def open(self) -> None:
-        self.tracker.safely(self._open)
-
-    def _open(self) -> None:
+        """Finds the run or creates it."""
         client, _ = self.tracker.connect()
         found = self.tracker.find(self.experiment)
         if found and found.info.status != "FINISHED":
             self.run = found
             client.update_run(found.info.run_id, "RUNNING")
-            self.last_step = _last_step(client, found)
+            self.known = _known(client, found, found.data.metrics)
         else:
             self.run = self.tracker.create(self.experiment)
         self.monitor = SystemMetricsMonitor(self.run.info.run_id, SYSTEM_METRICS_SEC, resume_logging=bool(found))
         self.monitor.start()
 
     def __call__(self, moment: Moment) -> None:
-        if moment.step > self.last_step:  # after a restart, steps since the checkpoint come a second time
-            row = {**moment.row, "images_per_sec": moment.images_per_sec}
-            self.waiting += _metrics(row, moment.step)
+        row = {**moment.row, "images_per_sec": moment.images_per_sec}
+        self.waiting += [m for m in _metrics(row, moment.step) if (m.key, m.step) not in self.known]
         if time.monotonic() - self.sent_at > FLUSH_SEC:
             self.flush()
 
+    def warn(self, text: str) -> None:
+        """Adds a warning to the run's tag."""
+        self.warnings.append(text)
+        if run := self.run:
+            text = "\n".join(self.warnings)
+            self.tracker.safely(lambda: self.tracker.connect()[0].set_tag(run.info.run_id, WARNINGS, text))
+
     def flush(self) -> None:
+        """Sends what waits."""
         run, metrics, self.waiting = self.run, self.waiting, []
         if run:
             self.tracker.safely(lambda: _send(self.tracker.connect()[0], run, metrics))
         self.sent_at = time.monotonic()
 
     def close(self, status: str) -> None:
+        """Sends the rest and closes the run."""
         self.flush()
         if self.monitor:
             self.monitor.finish()
@@ -213,10 +229,9 @@ def _send(client: mlflow.MlflowClient, run: Run, metrics: list[Metric]) -> None:
         client.log_batch(run.info.run_id, metrics[first : first + LARGEST_BATCH])
 
 
-def _last_step(client: mlflow.MlflowClient, run: Run) -> int:
-    """The last step of which a run has curves, or -1."""
-    curves = [name for name in run.data.metrics if name.endswith("/loss")]
-    return max((m.step for name in curves for m in client.get_metric_history(run.info.run_id, name)), default=-1)
+def _known(client: mlflow.MlflowClient, run: Run, names: Iterable[str]) -> set[tuple[str, int]]:
+    """Which steps a run has of some curves."""
+    return {(name, m.step) for name in names for m in client.get_metric_history(run.info.run_id, name)}
 
 
 def _flat(value: Any, path: str = "") -> Iterable[tuple[str, Any]]:

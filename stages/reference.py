@@ -5,7 +5,7 @@ from genpipe.files import write_json
 from genpipe.paths import reference_scores
 from genpipe.running import Facts, stage
 from genpipe.running.progress import progress
-from genpipe.training.reference import make_references
+from genpipe.teaching import make_references
 
 
 def run(name: str) -> Facts:

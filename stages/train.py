@@ -1,20 +1,23 @@
 """Train an experiment: python -m stages.train NAME."""
 
-from genpipe import config
+from genpipe import config, paths
 from genpipe.running import Facts, stage
+from genpipe.running.health import Health, warnings
 from genpipe.running.progress import progress
+from genpipe.running.stopping import signals
 from genpipe.tracking import Tracker
-from genpipe.training.experiment import checkpoints, train
+from genpipe.training.experiment import assist, checkpoints, read_curves, train
 
 
 def run(name: str) -> Facts:
     """Trains, or goes on where a training was stopped."""
     project = config.load()
     experiment = project.experiment(name)
+    assist(project, experiment, signals())
     with Tracker(project).training(experiment) as tracked, progress(name) as shown:
-        facts = train(project, experiment, [shown, tracked])
+        facts = train(project, experiment, [shown, tracked, Health(shown.warn, tracked.warn)], signals())
     checkpoints(project, experiment).clear()
-    return facts
+    return {**facts, "warnings": warnings(read_curves(project.root / paths.curves(name)))}
 
 
 if __name__ == "__main__":

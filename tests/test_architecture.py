@@ -15,6 +15,7 @@ FLOORS = [
     {"composing", "reporting", "running", "tracking", "serving"},
     {"scoring"},
     {"evaluation"},
+    {"teaching"},
     {"training"},
     {"reference", "sampling", "provenance"},
     {"evidence"},

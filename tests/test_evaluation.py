@@ -11,8 +11,9 @@ from genpipe.errors import Unsuitable
 from genpipe.extractors.classifier import Classifier
 from genpipe.interfaces import Evidence, Generative, ImageSpec, Real, Reconstructs, Subject
 from genpipe.nn.pictures import grid
+from genpipe.training.devices import fabric
 from genpipe.training.knobs import Optim, Train
-from genpipe.training.loop import fabric, fit
+from genpipe.training.loop import fit
 
 
 class Darker(Generative, Reconstructs):

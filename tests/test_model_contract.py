@@ -12,8 +12,9 @@ from genpipe import registry
 from genpipe.data._batches import Batches
 from genpipe.errors import Unsuitable
 from genpipe.interfaces import Decodes, Encodes, Generates, GeneratesClasses, Generative, ImageSpec, Reconstructs
+from genpipe.training.devices import fabric
 from genpipe.training.knobs import Optim, Train
-from genpipe.training.loop import fabric, fit, seed
+from genpipe.training.loop import fit, seed
 
 SPECS = [ImageSpec(1, 8, 8, ("a", "b")), ImageSpec(3, 16, 16, ("a", "b"))]
 

@@ -8,7 +8,7 @@ from genpipe import paths
 from genpipe.errors import DataError
 from genpipe.running import guarded, stage
 from genpipe.running.progress import progress
-from genpipe.training.loop import Moment
+from genpipe.training.moments import Moment
 
 
 def raising(error: BaseException):

@@ -14,7 +14,7 @@ from genpipe.data._preparing import prepare
 from genpipe.errors import GenpipeError, UnknownName, UsageError
 from genpipe.metrics import fid
 from genpipe.scoring import score
-from genpipe.training.reference import make_references
+from genpipe.teaching import make_references
 
 
 @pytest.fixture

@@ -9,14 +9,15 @@ import pytest
 
 from genpipe import config, paths
 from genpipe.data._preparing import prepare
+from genpipe.errors import NonFiniteLoss, Stopped
 from genpipe.evaluation import evaluate
 from genpipe.files import read_json
 from genpipe.modelfiles import load_model
 from genpipe.sampling import Samples, draw, save_samples
+from genpipe.teaching import make_references
 from genpipe.tracking import Tracker, address
 from genpipe.training.experiment import train
-from genpipe.training.loop import Moment
-from genpipe.training.reference import make_references
+from genpipe.training.moments import Moment
 
 
 @pytest.fixture
@@ -148,3 +149,42 @@ def test_many_processes_may_open_a_new_store_at_once(prepared: config.Project) -
     errors = [p.communicate(timeout=120)[1] for p in processes]
     assert [p.returncode for p in processes] == [0, 0, 0], errors
     assert len(client().search_experiments(filter_string="name = 'genpipe'")) == 1
+
+
+def test_rows_that_a_kill_has_cost_a_run_are_added_when_the_training_is_finished(prepared: config.Project) -> None:
+    """They were in a checkpoint already, but waited to be sent."""
+    experiment = prepared.experiment("first")
+
+    def crash(moment: Moment) -> None:
+        if moment.step == 4:
+            raise SystemError
+
+    tracker = Tracker(prepared)
+    with pytest.raises(SystemError), tracker.training(experiment) as tracked:
+        tracked.flush = lambda: None  # type: ignore[method-assign]
+        train(prepared, experiment, [crash])
+    trained(prepared)
+    (run,) = runs()
+    curve = client().get_metric_history(run.info.run_id, "autoencoder/loss")
+    assert sorted(m.step for m in curve) == [2, 4, 6]
+
+
+def test_what_goes_wrong_is_a_tag_of_the_run(prepared: config.Project) -> None:
+    experiment = prepared.experiment("first")
+    with pytest.raises(NonFiniteLoss), Tracker(prepared).training(experiment) as tracked:
+        tracked.warn("step 2: this looks wrong.")
+        raise NonFiniteLoss("autoencoder", 3, "the loss", float("nan"), None)
+    (run,) = runs()
+    assert run.info.status == "FAILED"
+    assert run.data.tags["genpipe.warnings"].startswith("step 2: this looks wrong.\nstep 3: the loss of phase")
+    trained(prepared)
+    (run,) = runs()
+    assert run.data.tags["genpipe.warnings"] == "none"
+
+
+def test_a_training_that_was_asked_to_stop_is_a_killed_run(prepared: config.Project) -> None:
+    with pytest.raises(Stopped), Tracker(prepared).training(prepared.experiment("first")):
+        raise Stopped(2, 6, 15, kept=True)
+    (run,) = runs()
+    assert run.info.status == "KILLED"
+    assert "genpipe.warnings" not in run.data.tags

@@ -29,7 +29,7 @@ def ask(project: "Project") -> "Wish":
 
     kinds = [(name, recipes.summary(name)) for name in recipes.names()]
     recipe = recipes.recipe(_choose("What to start from?", kinds, None, lambda given: given))
-    wish = Wish(_free(project, recipe.name), recipe.name)
+    wish = Wish(_free(project, recipe.name.rpartition("/")[2]), recipe.name)
     sets = [(name, ", ".join(f"{k} {v}" for k, v in knobs.items())) for name, knobs in project.index.datasets.items()]
     usual = recipe.data if recipe.data in project.index.datasets else None
     wish = _choose("On which data?", sets, usual, lambda given: planned(replace(wish, data=_but(recipe.data, given))))

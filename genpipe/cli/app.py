@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from genpipe import __version__
-from genpipe.cli import composing, data, looking, running, scoring
+from genpipe.cli import composing, data, looking, running, scoring, training
 
 app = typer.Typer(
     help="A laboratory for generative models: a YAML file in, scores and a report out. `dvc repro` runs what there is.",
@@ -40,5 +40,7 @@ app.command()(looking.compare)
 app.command()(looking.check)
 app.add_typer(data.app, name="data")
 app.command()(scoring.score)
+app.command(context_settings={"ignore_unknown_options": True})(training.train)  # they are for DVC
+app.command()(training.clean)
 app.command()(running.sample)
 app.command()(running.ui)

@@ -74,17 +74,23 @@ def add(
         "flip": flip or None,
         "test_images": split,
     }
-    knobs = {key: value for key, value in given.items() if value is not None} | composing.settings(sets or [])
+    wish = {key: value for key, value in given.items() if value is not None} | composing.settings(sets or [])
+    _add(project, name, wish, force, json)
+
+
+def _add(project: "Project", name: str, wish: dict[str, Any], force: bool, json: bool) -> None:
+    from genpipe import composing
+
+    knobs = composing.suited(project, name, wish)
     plan = composing.plan_data(project, name, knobs, force=force)
     plan.write()
-    _added(name, knobs, [str(change.file) for change in plan.changes], json)
-
-
-def _added(name: str, knobs: dict[str, Any], files: list[str], json: bool) -> None:
+    files = [str(change.file) for change in plan.changes]
     if json:
         _screen.as_json({"data": name, "knobs": knobs, "files": files})
         return
     typer.echo(f"Wrote {' and '.join(files)}." if files else f"{name} is there already, just so: nothing changed.")
+    if knobs != wish:
+        typer.echo("The classifier needs labels or larger images: scores look at the pixels instead (`extractors`).")
     typer.echo(f"Next: genpipe data look {name}; genpipe new-experiment NAME --recipe R --data {name}")
 
 

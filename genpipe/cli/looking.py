@@ -18,6 +18,7 @@ class Listed(StrEnum):
 
     SYSTEMS = "systems"
     DATA = "data"
+    EXTRACTORS = "extractors"
     METRICS = "metrics"
     ANALYSES = "analyses"
     RECIPES = "recipes"

@@ -7,7 +7,7 @@ not done.
 from genpipe.composing import _recipes as recipes
 from genpipe.composing._checking import problems, strays, verify
 from genpipe.composing._cost import memory, parameters
-from genpipe.composing._datasets import plan_data, relative, settings
+from genpipe.composing._datasets import plan_data, relative, settings, suited
 from genpipe.composing._new import Wish, measured, plan
 from genpipe.composing._old import outputs_of, removal, renaming
 from genpipe.composing._origin import Knob, knobs
@@ -38,5 +38,6 @@ __all__ = [
     "settings",
     "stale",
     "strays",
+    "suited",
     "verify",
 ]

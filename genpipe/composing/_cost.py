@@ -98,7 +98,8 @@ def _activations(model: "Generative", experiment: Experiment) -> int | None:
 
     from genpipe.interfaces import Batch
 
-    size, spec = experiment.knobs.train.batch_size, experiment.data.spec()
+    train, spec = experiment.knobs.train, experiment.data.spec()
+    size = train.batch_size // train.accumulate_steps
     labels = torch.zeros(size, dtype=torch.int64, device="meta") if spec.classes else None
     batch = Batch(torch.zeros(size, *spec.shape, device="meta"), labels)
     try:

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from genpipe import paths
+from genpipe import paths, registry
 from genpipe.composing._editing import put, word
 from genpipe.composing._grid import settings as split
 from genpipe.composing._plan import Change, Plan, read
 from genpipe.config import RULE, Project, name_allowed
 from genpipe.document import Document, parse
 from genpipe.document import read as read_document
-from genpipe.errors import ConfigError, ExistsError, Problem, UsageError
+from genpipe.errors import ConfigError, ExistsError, Problem, Unsuitable, UsageError
 
 _DEPS = ("stages", "check", "deps")
 """Where the wiring says what DVC watches."""
@@ -36,6 +36,24 @@ def plan_data(project: Project, name: str, knobs: Mapping[str, Any], *, force: b
     if data.opened.watched:
         data.spec()
     return Plan(project.root, (_index(project, name, knobs), _wiring(project.root, data.opened.watched)))
+
+
+def suited(project: Project, name: str, knobs: Mapping[str, Any]) -> dict[str, Any]:
+    """The knobs, with `extractors: [pixels]` if they name none and one that is to be trained does not suit the data.
+
+    Raises what `plan_data` raises of knobs that are wrong.
+    """
+    from genpipe.interfaces import Trainable
+
+    data = project.dataset(name, knobs, Document(f"data set '{name}'", {"datasets": {name: dict(knobs)}}))
+    kinds = {e: registry.load("extractors", e) for e in project.index.reference.extractors}
+    trained = {e: kind for e, kind in kinds.items() if issubclass(kind, Trainable)}
+    try:
+        for extractor, kind in trained.items() if data.common.extractors is None else ():
+            registry.outline(kind, kind.Config(**project.index.reference.extractors[extractor]), data.spec())
+    except Unsuitable:
+        return {**knobs, "extractors": ["pixels"]}
+    return dict(knobs)
 
 
 def verify_datasets(project: Project) -> None:

@@ -61,9 +61,9 @@ def renaming(project: Project, old: str, new: str) -> Plan:
 def outputs_of(root: Path, name: str) -> list[Path]:
     """What the stages of an experiment made and left, relative to the root."""
     stages = ("train", "sample", "evaluate")
-    made = [paths.model(name), paths.samples(name), paths.evidence(name)]
+    made = [paths.model(name), paths.snapshots(name), paths.samples(name), paths.evidence(name)]
     made += [paths.timing(stage, name) for stage in stages]
-    made += [paths.scores(name), paths.metrics(name), paths.curves(name), paths.figures(name)]
+    made += [paths.scores(name), paths.metrics(name), paths.curves(name), paths.score_curves(name), paths.figures(name)]
     made += [file.relative_to(root) for file in (root / ".genpipe" / "checkpoints").glob(f"{name}-{'?' * 16}")]
     return [path for path in made if (root / path).exists()]
 

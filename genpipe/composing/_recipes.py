@@ -70,8 +70,9 @@ class Recipe:
 
 
 def names() -> list[str]:
-    """The sorted names of all recipes."""
-    return sorted(file.stem for file in FOLDER.glob("*.yaml"))
+    """The names of all recipes, sorted, those in subfolders last: "vae", "claims/is_misses_what_fid_sees"."""
+    found = (file.relative_to(FOLDER).with_suffix("").as_posix() for file in FOLDER.rglob("*.yaml"))
+    return sorted(found, key=lambda name: (name.count("/"), name))
 
 
 def summary(name: str) -> str:

@@ -2,24 +2,31 @@
 
 from collections.abc import Iterator
 from functools import lru_cache
+from time import perf_counter
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from genpipe.data._ahead import Ahead
 from genpipe.data._storage import Prepared
 from genpipe.interfaces import Batch
 from genpipe.nn.pixels import to_model
 
 _SHARE_OF_DEVICE = 0.5
 """Images live on the device if they take at most this share of its free memory."""
+_AHEAD = 4
+"""So many batches are read from the disk before they are needed, unless more are asked for."""
+_Raw = tuple[Tensor, Tensor | None]
+"""uint8 images [b c h w] and their labels."""
 
 
 class Batches:
-    """A training set, cut into batches; moved to the device once if it fits there.
+    """A training set, cut into batches; moved to the device once if it fits there, else read ahead on threads.
 
     The order of images is one shuffle after the other, and a batch may span two of them; batch number k of a seed is
-    the same whoever asks for it, so a position in the data is a single number.
+    the same whoever asks for it, so a position in the data is a single number. Several processes share each batch:
+    with `part` = (i, n), this one gets the i-th of n equal parts of it.
     """
 
     def __init__(
@@ -31,52 +38,78 @@ class Batches:
         seed: int,
         device: torch.device,
         flip: bool = False,
+        part: tuple[int, int] = (0, 1),
     ) -> None:
         self.size, self.seed, self.device, self.count, self.flip = size, seed, device, len(images), flip
+        self._mine = slice(part[0] * size // part[1], (part[0] + 1) * size // part[1])
         self._resident = _fits(images.nbytes, device)
+        self._home = device if self._resident else torch.device("cpu")
         self._images = torch.from_numpy(np.array(images)).to(device) if self._resident else images
-        self._labels = None if labels is None else torch.from_numpy(np.array(labels)).to(device)
+        self._labels = None if labels is None else torch.from_numpy(np.array(labels)).to(self._home)
         self._order = lru_cache(maxsize=2)(self._shuffled)
+        self._read_ahead = Ahead(lambda number: self._raw(self._rows(number)))
+        self.waited_sec = 0.0
+        """How long whoever asked for batches waited for them."""
 
     @classmethod
-    def of(cls, prepared: Prepared, *, size: int, seed: int, device: torch.device) -> "Batches":
+    def of(
+        cls, prepared: Prepared, *, size: int, seed: int, device: torch.device, part: tuple[int, int] = (0, 1)
+    ) -> "Batches":
         """The training images of a prepared data set."""
         images, labels = prepared.images("train"), prepared.labels("train")
-        return cls(images, labels, size=size, seed=seed, device=device, flip=prepared.flip)
+        return cls(images, labels, size=size, seed=seed, device=device, flip=prepared.flip, part=part)
 
-    def batch(self, number: int) -> Batch:
-        """The number-th batch, from 0; which of its images are mirrored depends on (seed, number) alone."""
-        first = number * self.size
-        batch = self._take(np.concatenate(list(self._rows(first, first + self.size))))
-        if not self.flip:
-            return batch
-        mirrored = torch.from_numpy(np.random.default_rng((self.seed, number, 1)).random(self.size) < 0.5)
-        return Batch(torch.where(mirrored.to(self.device)[:, None, None, None], batch.x.flip(3), batch.x), batch.y)
+    def batch(self, number: int, ahead: int = _AHEAD) -> Batch:
+        """The number-th batch, from 0; which of its images are mirrored depends on (seed, number) alone.
+
+        Where images are read from the disk, so many batches after this one are read meanwhile.
+        """
+        begun = perf_counter()
+        raw = self._raw(self._rows(number)) if self._resident else self._read_ahead.get(number, ahead)
+        batch = self._sent(raw)
+        if self.flip:
+            batch = Batch(torch.where(self._mirrored(number), batch.x.flip(3), batch.x), batch.y)
+        self.waited_sec += perf_counter() - begun
+        return batch
 
     def in_order(self) -> Iterator[Batch]:
         """One pass over all images as they are stored, the last batch as small as it comes."""
-        for first in range(0, self.count, self.size):
-            yield self._take(np.arange(first, min(first + self.size, self.count)))
+        for rows in torch.arange(self.count, device=self._home).split(self.size):
+            yield self._sent(self._raw(rows))
 
-    def _rows(self, first: int, end: int) -> Iterator[np.ndarray]:
-        """The stored positions of the first-th to the end-th image of the endless order, a piece an epoch."""
+    def _rows(self, number: int) -> Tensor:
+        """The stored positions of this process's part of a batch."""
+        first, end = number * self.size + self._mine.start, number * self.size + self._mine.stop
+        pieces = []
         while first < end:
             epoch, start = divmod(first, self.count)
-            piece = self._order(epoch)[start : start + end - first]
-            yield piece
-            first += len(piece)
+            pieces.append(self._order(epoch)[start : start + end - first])
+            first += len(pieces[-1])
+        return pieces[0] if len(pieces) == 1 else torch.cat(pieces)
 
-    def _shuffled(self, epoch: int) -> np.ndarray:
-        return np.random.default_rng((self.seed, epoch)).permutation(self.count)
+    def _shuffled(self, epoch: int) -> Tensor:
+        """The order of an epoch, where the images are, so that no step has to send it."""
+        return torch.from_numpy(np.random.default_rng((self.seed, epoch)).permutation(self.count)).to(self._home)
 
-    def _take(self, rows: np.ndarray) -> Batch:
+    def _raw(self, rows: Tensor) -> _Raw:
+        labels = None if self._labels is None else self._labels[rows]
         if isinstance(self._images, Tensor):
-            index = torch.from_numpy(rows).to(self.device)
-            pixels = self._images[index]
-        else:
-            pixels = torch.from_numpy(self._images[rows]).to(self.device, non_blocking=True)
-            index = torch.from_numpy(rows)
-        return Batch(to_model(pixels), None if self._labels is None else self._labels[index.to(self.device)])
+            return self._images[rows], labels
+        pinned = self.device.type == "cuda"
+        pixels = torch.empty((len(rows), *self._images.shape[1:]), dtype=torch.uint8, pin_memory=pinned)
+        np.take(self._images, rows.numpy(), axis=0, out=pixels.numpy(), mode="clip")  # the one mode without a copy
+        return pixels, labels.pin_memory() if pinned and labels is not None else labels
+
+    def _sent(self, raw: _Raw) -> Batch:
+        pixels, labels = raw
+        y = None if labels is None else labels.to(self.device, non_blocking=True)
+        return Batch(to_model(pixels.to(self.device, non_blocking=True)), y)
+
+    def _mirrored(self, number: int) -> Tensor:
+        """Which images are mirrored [b 1 1 1]."""
+        drawn = torch.from_numpy(np.random.default_rng((self.seed, number, 1)).random(self.size) < 0.5)[self._mine]
+        drawn = drawn.pin_memory() if self.device.type == "cuda" else drawn
+        return drawn.to(self.device, non_blocking=True)[:, None, None, None]
 
 
 def _fits(size_bytes: int, device: torch.device) -> bool:

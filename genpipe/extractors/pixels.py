@@ -7,7 +7,6 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from pydantic import Field
 
-from genpipe.errors import Unsuitable
 from genpipe.interfaces import Evidence, Extractor, ImageSpec
 from genpipe.schema import Strict
 
@@ -18,15 +17,13 @@ class Pixels(Extractor):
     """Features are all values of an image in a row; there are no classes, and nothing has to be there first."""
 
     class Config(Strict):
-        size: Annotated[int, Field(ge=1)] | None = None
-        """Pixels a side to which images are averaged down; not at all, if not given."""
+        size: Annotated[int, Field(ge=1)] | None = 16
+        """Pixels a side to which larger images are averaged down; null: none is."""
 
     def __init__(self, config: Config, spec: ImageSpec) -> None:
-        self.size = config.size
-        if config.size and config.size > min(spec.height, spec.width):
-            raise Unsuitable(f"pixels can be averaged down only: size {config.size} is above {spec.height}.")
-        if config.size:
-            self.rows, self.columns = averaging(spec.height, config.size), averaging(spec.width, config.size).T
+        self.size = config.size if config.size and config.size < min(spec.height, spec.width) else None
+        if self.size:
+            self.rows, self.columns = averaging(spec.height, self.size), averaging(spec.width, self.size).T
 
     def extract(self, images: UInt8[np.ndarray, "n c h w"]) -> Evidence:
         starts = range(0, len(images), CHUNK_IMAGES)

@@ -1,7 +1,7 @@
 """What looks at images and models and says how good they are."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -12,7 +12,7 @@ from genpipe.interfaces.systems import Generative, ImageSpec
 from genpipe.schema import Strict
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # itself only, so that metrics can remember what they made of it
 class Evidence:
     """A set of images as a score sees it: the pixels, and what an extractor made of them."""
 
@@ -22,6 +22,11 @@ class Evidence:
     """Of classes, where the extractor gives them."""
     labels: Int[np.ndarray, "n"] | None = None
     """The class that each image shows, or was asked to show, where there are classes."""
+
+    def part(self, which: slice | Int[np.ndarray, "k"]) -> "Evidence":
+        """The evidence of some of the images."""
+        columns = (self.images, self.features, self.probabilities, self.labels)
+        return Evidence(*(None if column is None else column[which] for column in columns))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,8 @@ class Metric(ABC):
     looks_at: ClassVar[Sight] = "features"
     """What of the evidence decides the score; it is made for every extractor that gives that, of pixels only once."""
 
+    by_step: ClassVar[bool] = False
+    """Whether samples that were drawn during the training are scored too: a curve."""
     needs_held_out: ClassVar[bool] = False
     """Whether it asks for real images that the model never saw."""
 
@@ -95,14 +102,23 @@ class Metric(ABC):
         """
 
 
+def pixels_only(images: UInt8[np.ndarray, "n c h w"]) -> Evidence:
+    """The evidence without an extractor: an image's features are its pixels."""
+    return Evidence(images, images.reshape(len(images), -1).astype(np.float32))
+
+
 @dataclass(frozen=True)
 class Subject:
-    """What an analysis looks at: a trained model, its samples, and the data it learned from."""
+    """What an analysis looks at: a trained model, its samples, the data it learned from, and the scores."""
 
     model: Generative
     samples: Evidence
     real: Real
     seed: int
+    see: Callable[[np.ndarray], Evidence] = pixels_only
+    """What the extractor makes of uint8 images [n c h w]."""
+    scorer: Callable[[Evidence, Sequence[str]], Mapping[str, float]] = lambda images, metrics: {}
+    """The scores of images by name, as `evaluate` makes them of samples, of those metrics that are named."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +134,8 @@ class Analysis(ABC):
 
     Config: ClassVar[type[Strict]]
     requires: ClassVar[tuple[type, ...]] = ()
+    metrics: ClassVar[tuple[str, ...]] = ()
+    """Those that it asks the subject's scorer for; the experiment needs them among its own."""
 
     def __init__(self, config: Any) -> None:
         self.config = config

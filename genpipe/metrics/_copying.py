@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from genpipe.interfaces import Score
-from genpipe.metrics._subsets import disjoint, interval
+from genpipe.metrics._subsets import disjoint_pairs, interval
 from genpipe.nn.neighbours import nearest
 
 Distances = Float[np.ndarray, "n"]
@@ -26,8 +26,7 @@ def compared(
     given, unseen, training = points
     # Sorted, so that the order of the images does not decide the subsets.
     found, usual = (np.sort(nearest(queries, training)[0][:, 0]) for queries in (given, unseen))
-    k = min(subsets, len(found), len(usual))
-    groups = list(zip(disjoint(len(found), k, seed), disjoint(len(usual), k, seed), strict=True))
+    groups = disjoint_pairs(len(found), len(usual), subsets, seed)
 
     def score(figure: Callable[[Distances, Distances], float], **how: object) -> Score:
         value = figure(found, usual)

@@ -17,4 +17,4 @@ def matched(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def mean_score(values: Float[np.ndarray, "n"], **how: object) -> Score:
     """The mean over pairs, with the interval that follows from how they differ; none of a single pair."""
     value = float(values.mean())
-    return Score(value, how, interval(value, values) if len(values) > 1 else None)
+    return Score(value, how, interval(value, values))

@@ -1,17 +1,20 @@
 """Fréchet Inception Distance (Heusel et al. 2017, arXiv:1706.08500)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
 from genpipe.interfaces import Evidence, Metric, Real, Score
+from genpipe.metrics._frechet import Gaussian, distance, of_evidence, statistics
+from genpipe.metrics._subsets import SUBSETS, by_content, disjoint, interval, origin
 from genpipe.schema import Strict
+
+__all__ = ["FID", "Gaussian", "bias_estimate", "distance", "statistics"]
 
 
 class FID(Metric):
-    """Fréchet distance of two Gaussians fitted to features, eq. 6 of the paper."""
+    """Fréchet distance of two Gaussians fitted to features, eq. 6 of the paper; none of fewer than two images."""
 
     class Config(Strict): ...
 
@@ -22,39 +25,24 @@ class FID(Metric):
         "does not punish copies of the training images."
     )
     lower_is_better = True
+    by_step = True
 
     def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
-        return {f"fid_{extractor}": Score(distance(statistics(images.features), statistics(real.training.features)))}
+        if min(len(images.features), len(real.training.features)) < 2:
+            return {}
+        features, known = images.features[by_content(images.images)], of_evidence(real.training)
+        value = distance(statistics(features), known)
+        parts = [distance(statistics(features[s]), known) for s in disjoint(len(features), SUBSETS, seed)]
+        bias = bias_estimate(features, known, value, seed)
+        how = {**origin(parts), **({} if bias is None else {"bias_estimate": bias})}
+        return {f"fid_{extractor}": Score(value, how, interval(value, parts))}
 
 
-@dataclass(frozen=True)
-class Gaussian:
-    """Mean [d] and a factor R [r d] of the covariance C = RᵀR, float64."""
+def bias_estimate(features: Float[np.ndarray, "n d"], real: Gaussian, value: float, seed: int) -> float | None:
+    """By how much the distance `value` of these features is too large because they are no more; None of fewer than 4.
 
-    mean: Float[np.ndarray, "d"]
-    factor: Float[np.ndarray, "r d"]
-
-
-def statistics(features: Float[np.ndarray, "n d"]) -> Gaussian:
-    """The Gaussian with the mean and the covariance (ddof 1) of the features.
-
-    Raises ValueError if there are fewer than two images.
+    The bias falls as 1/n (Chong & Forsyth 2020, arXiv:1911.07023), so two halves of the images have twice of it. With
+    fewer than about two images a dimension it falls more slowly, and the estimate is too low.
     """
-    if len(features) < 2:
-        raise ValueError(f"{len(features)} images have no covariance; at least two are needed.")
-    mean = features.mean(0, dtype=np.float64)
-    centred = features.astype(np.float64) - mean
-    if len(centred) > centred.shape[1]:
-        centred = np.linalg.qr(centred, mode="r")
-    return Gaussian(mean, centred / np.sqrt(len(features) - 1))
-
-
-def distance(a: Gaussian, b: Gaussian) -> float:
-    """‖m_a − m_b‖² + tr(C_a + C_b − 2 (C_a C_b)^½).
-
-    tr (C_a C_b)^½ is the nuclear norm of R_a R_bᵀ, which is exact where a matrix root is not: for covariances without
-    full rank. Never complex, never below 0 by more than rounding.
-    """
-    shift = np.square(a.mean - b.mean).sum()
-    traces = np.square(a.factor).sum() + np.square(b.factor).sum()
-    return float(shift + traces - 2 * np.linalg.svd(a.factor @ b.factor.T, compute_uv=False).sum())
+    halves = [distance(statistics(features[half]), real) for half in disjoint(len(features), 2, seed)]
+    return float(np.mean(halves)) - value if halves else None

@@ -8,11 +8,18 @@ from jaxtyping import Float
 from pydantic import Field
 
 from genpipe.interfaces import Evidence, Metric, Real, Score
+from genpipe.metrics._inception import unsplit
+from genpipe.metrics._subsets import by_content, interval, origin
 from genpipe.schema import Strict
+
+__all__ = ["InceptionScore", "of_splits", "score", "unsplit"]
 
 
 class InceptionScore(Metric):
-    """exp(E KL(p(y|x) ‖ p(y))) over the class probabilities that the extractor gives."""
+    """exp(E KL(p(y|x) ‖ p(y))) over the class probabilities that the extractor gives; none of fewer images than splits.
+
+    The splits are the disjoint subsets of its interval, if each has two images or more.
+    """
 
     class Config(Strict):
         splits: Annotated[int, Field(ge=1)] = 10
@@ -25,32 +32,36 @@ class InceptionScore(Metric):
     )
     lower_is_better = False
     looks_at = "probabilities"
+    by_step = True
 
     def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
-        assert images.probabilities is not None
-        mean, deviation = score(images.probabilities, self.config.splits, seed)
-        how = {"splits": self.config.splits, "seed": seed}
-        return {f"is_{extractor}": Score(mean, how), f"is_{extractor}_std": Score(deviation)}
+        assert images.probabilities is not None, "a metric of probabilities is only given evidence that has them"
+        splits = self.config.splits
+        if len(images.probabilities) < splits:
+            return {}
+        values = of_splits(images.probabilities[by_content(images.images)], splits, seed)
+        mean, deviation = float(np.mean(values)), float(np.std(values))
+        parts = values if len(images.probabilities) >= 2 * splits else []
+        how = {"splits": splits, "seed": seed, **origin(parts)}
+        return {
+            f"is_{extractor}": Score(mean, how, interval(mean, parts)),
+            f"is_{extractor}_std": Score(deviation),
+        }
 
 
 def score(probabilities: Float[np.ndarray, "n k"], splits: int, seed: int) -> tuple[float, float]:
-    """Mean and standard deviation (ddof 0) of the score over splits of equal size, after a shuffle by the seed.
-
-    Unshuffled, images sorted by class would score near 1. Raises ValueError if there are fewer images than splits.
-    """
-    if len(probabilities) < splits:
-        raise ValueError(f"{len(probabilities)} images cannot be cut into {splits} splits; give fewer splits.")
-    order = np.random.default_rng(seed).permutation(len(probabilities))
-    parts = np.array_split(probabilities[order].astype(np.float64), splits)
-    values = [unsplit(part) for part in parts]
+    """Mean and standard deviation (ddof 0) of the score over splits. Raises ValueError as `of_splits` does."""
+    values = of_splits(probabilities, splits, seed)
     return float(np.mean(values)), float(np.std(values))
 
 
-def unsplit(probabilities: Float[np.ndarray, "n k"]) -> float:
-    """exp(H(y) − E H(y|x)) of one set of class probabilities."""
-    return float(np.exp(_entropy(probabilities.mean(0)) - _entropy(probabilities).mean()))
+def of_splits(probabilities: Float[np.ndarray, "n k"], splits: int, seed: int) -> list[float]:
+    """The score of each of so many splits of equal size, after a shuffle by the seed, which is torch-fidelity's.
 
-
-def _entropy(p: np.ndarray) -> np.ndarray:
-    """In nats, along the last axis; 0 log 0 is 0."""
-    return np.asarray(-(p * np.log(p, where=p > 0, out=np.zeros_like(p))).sum(-1))
+    Unshuffled, images sorted by class would score near 1. Raises ValueError if there are fewer images than splits.
+    """
+    n = len(probabilities)
+    if n < splits:
+        raise ValueError(f"{n} images cannot be cut into {splits} splits; give fewer splits.")
+    order = np.random.RandomState(seed).permutation(n)
+    return [unsplit(probabilities[order[i * n // splits : (i + 1) * n // splits]]) for i in range(splits)]

@@ -8,9 +8,8 @@ from jaxtyping import Int
 from pydantic import Field
 
 from genpipe.interfaces import Evidence, Metric, Real, Score
-from genpipe.metrics._ordering import by_content
 from genpipe.metrics._structure import ms_ssim, scales
-from genpipe.metrics._subsets import interval
+from genpipe.metrics._subsets import by_content, interval
 from genpipe.schema import Strict
 
 

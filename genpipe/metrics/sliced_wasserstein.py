@@ -11,8 +11,7 @@ from scipy.ndimage import convolve1d
 
 from genpipe.errors import Unsuitable
 from genpipe.interfaces import Evidence, Metric, Real, Score
-from genpipe.metrics._ordering import drawn
-from genpipe.metrics._subsets import disjoint, interval
+from genpipe.metrics._subsets import disjoint, drawn, interval
 from genpipe.schema import Strict
 
 PATCH_PIXELS = 7
@@ -47,7 +46,7 @@ class SlicedWasserstein(Metric):
     def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
         n = min(self.config.images, *(len(e.images) for e in (images, real.training, real.held_out)))
         given, training = drawn(images.images, n, seed), drawn(real.training.images, n, seed)
-        groups = disjoint(n, min(self.config.subsets, n), seed)
+        groups = disjoint(n, self.config.subsets, seed)
         rows = distances(given, training, groups, self.config.patches, self.config.projections, seed)
         how = {"seed": seed, "drawn_images": n, "patches": self.config.patches, "projections": self.config.projections}
         how["level_pixels"] = list(rows)

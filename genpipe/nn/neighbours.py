@@ -12,11 +12,8 @@ def nearest(
 ) -> tuple[Float[np.ndarray, "n k"], Int[np.ndarray, "n k"]]:
     """Distances to the k nearest points of each query, nearest first, and which points they are."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    p = torch.from_numpy(np.ascontiguousarray(points)).to(device)
-    blocks = [
-        torch.topk(torch.cdist(q.to(device), p), k, largest=False)
-        for q in torch.from_numpy(np.ascontiguousarray(queries)).split(_BLOCK)
-    ]
+    p = torch.tensor(points, device=device)
+    blocks = [torch.topk(torch.cdist(q.to(device), p), k, largest=False) for q in torch.tensor(queries).split(_BLOCK)]
     return (
         torch.cat([b.values for b in blocks]).cpu().numpy(),
         torch.cat([b.indices for b in blocks]).cpu().numpy(),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from genpipe import paths
+from genpipe.analyses._plots import DENSITY, PAPER, style
 from genpipe.errors import GenpipeError
 from genpipe.reporting.reading import Result, damaged
 from genpipe.reporting.wording import number, words
@@ -16,33 +17,20 @@ from genpipe.reporting.wording import number, words
 ORDER = ("sample_grid.png", "reconstruction.png", "nearest_neighbours.png")
 _SMALL_PX = 200
 _INK, _LINE = "#010203", "#040506"  # stand for colours that the page decides, light or dark
-_STYLE: Any = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "genpipe",
-    "font.size": 10,
-    "text.color": _INK,
-    "axes.edgecolor": _INK,
-    "axes.labelcolor": _INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.linewidth": 0.6,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "axes.formatter.useoffset": False,
-}
+_STYLE = {"svg.fonttype": "none", "svg.hashsalt": "genpipe", **style(_INK)}
 
 
 @dataclass(frozen=True)
 class Picture:
-    """An exact pixel picture and the size at which it is shown, in CSS pixels."""
+    """A picture and the size at which it is shown, in CSS pixels."""
 
     file: str
     caption: str
     uri: str
     width: int
     height: int
+    drawn: bool
+    """Whether it is a drawing; otherwise each of its pixels is one of an image, and is shown as a square."""
 
 
 @dataclass(frozen=True)
@@ -64,15 +52,20 @@ def pictures(root: Path, result: Result) -> list[Picture]:
 
 
 def curves(root: Path, result: Result) -> list[Curve]:
-    """The training curves of an experiment, unsmoothed, none for a model fitted in closed form.
+    """The curves of an experiment, unsmoothed: of the scores of samples drawn in training, and of the training itself.
 
-    Raises GenpipeError if the file of curves is damaged.
+    None for a model fitted in closed form. Raises GenpipeError if a file of curves is damaged.
     """
+    files = (paths.score_curves(result.name), paths.curves(result.name))
+    return [_curve(result.name, name, points) for file in files for name, points in _series(root, file).items()]
+
+
+def _series(root: Path, file: Path) -> dict[str, Any]:
+    """The columns of a file of curves that is there, each with its steps."""
     import pandas as pd  # slow to import, and the leaderboard can do without
 
-    file = paths.curves(result.name)
     if not (root / file).exists():
-        return []
+        return {}
     try:
         table = pd.read_csv(root / file).astype(float)
     except (ValueError, OSError) as error:  # what pandas raises for damaged text is a ValueError
@@ -80,24 +73,25 @@ def curves(root: Path, result: Result) -> list[Curve]:
     if "step" not in table:
         raise damaged(file, "it has no column 'step'")
     series = {str(name): table[["step", name]].dropna() for name in table.columns.drop("step")}
-    return [_curve(result.name, name, points) for name, points in series.items() if len(points)]
+    return {name: points for name, points in series.items() if len(points)}
 
 
 def _picture(root: Path, file: Path, caption: str) -> Picture:
-    from PIL import Image
+    from PIL import Image, ImageColor
 
     try:
         content = (root / file).read_bytes()
         with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
             image.load()
             width, height = image.size
+            drawn = image.mode == "RGB" and image.getpixel((0, 0)) == ImageColor.getrgb(PAPER)
     except FileNotFoundError:
         raise GenpipeError(f"{file} is missing. Run `dvc repro`, which makes it again.") from None
     except (OSError, ValueError, SyntaxError) as error:  # Pillow reports a broken chunk as a SyntaxError
         raise damaged(file, str(error)) from None
-    times = max(1, _SMALL_PX // width)  # whole multiples keep every pixel a square
+    times = 1 / DENSITY if drawn else max(1, _SMALL_PX // width)  # whole multiples keep every pixel a square
     uri = f"data:image/png;base64,{base64.b64encode(content).decode()}"
-    return Picture(file.name, caption, uri, width * times, height * times)
+    return Picture(file.name, caption, uri, int(width * times), int(height * times), drawn)
 
 
 def _curve(experiment: str, name: str, points: Any) -> Curve:

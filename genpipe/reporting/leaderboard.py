@@ -14,10 +14,12 @@ from typing import Any
 from genpipe import paths
 from genpipe.files import whole_file
 from genpipe.reporting.reading import Made, Result, results
-from genpipe.reporting.wording import decimals, fact, words
+from genpipe.reporting.wording import decimals, fact, number, words
 
 REAL = "real-held-out"
 """The name of the row of real images; no experiment may be called real-something."""
+MOST_BIAS = 0.1
+"""The share of a score that may be bias without a word."""
 CSV = paths.REPORTS / "leaderboard.csv"
 
 
@@ -54,6 +56,17 @@ class Column:
         """The standard deviation of that score, if it was noted."""
         return result.values.get(f"{self.score}_std") if result in self.holders else None
 
+    def interval(self, result: Result) -> tuple[int | float, int | float] | None:
+        """Where that score lies with 95 % confidence, if it was noted."""
+        return result.made[self.score].interval if result in self.holders else None
+
+    def caution(self, result: Result) -> str | None:
+        """What is to be known before that score is believed: its own warning, or that much of it is bias."""
+        if result not in self.holders:
+            return None
+        made = result.made[self.score]
+        return made.warning or too_few(made, result.values[self.score])
+
     def is_best(self, result: Result) -> bool:
         """Whether no other experiment does better; nothing is best that stands alone, or where no end is good."""
         best = (min if self.made.lower_is_better else max)(self._values)
@@ -78,6 +91,28 @@ class Board:
     data: str
     columns: Sequence[Column]
     results: Sequence[Result]
+
+    @property
+    def cautions(self) -> list[tuple[Result, Column, str]]:
+        """Every caution, with whose score of which column it is about."""
+        pairs = [(r, c) for r in self.results for c in self.columns]
+        return [(r, c, caution) for r, c in pairs if (caution := c.caution(r))]
+
+
+def too_few(made: Made, value: int | float) -> str | None:
+    """A sentence if more than a tenth of a score is bias, or if the images are fewer than the numbers of each.
+
+    Of fewer images than dimensions, the estimate of the bias is too low.
+    """
+    if made.bias_estimate is None:
+        return None
+    images = made.protocol.get("fake_images")
+    if made.feature_dimensions and isinstance(images, int) and images < made.feature_dimensions:
+        few = f"Too few images, {number(images)} for {number(made.feature_dimensions)} features"
+        return f"{few}: at least {number(made.bias_estimate)} of this figure is bias."
+    if made.bias_estimate > MOST_BIAS * abs(value):
+        return f"Too few images: about {number(made.bias_estimate)} of this figure is bias."
+    return None
 
 
 def boards(found: Sequence[Result]) -> list[Board]:

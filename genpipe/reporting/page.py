@@ -31,6 +31,7 @@ class Shown:
     columns: Sequence[Column]
     pictures: Sequence[Picture]
     curves: Sequence[Curve]
+    warnings: Sequence[str]
 
     @property
     def grid(self) -> Picture | None:
@@ -89,16 +90,20 @@ def _told(root: Path) -> dict[str, Any]:
     found = results(root)
     ranked = boards(found)
     run = [r for r in found if r.how]
-    shown = {r.name: Shown(r, _columns_of(r, ranked), pictures(root, r), curves(root, r)) for r in run}
+    noted = timings(root)
+    shown = {
+        r.name: Shown(r, _columns_of(r, ranked), pictures(root, r), curves(root, r), _warnings(r, noted)) for r in run
+    }
     return {
         "boards": ranked,
+        "ranges": any(made.interval for r in run for made in r.made.values()),
         "results": found,
         "run": run,
         "shown": shown,
         "datasets": [board.data for board in ranked],
         "lede": _lede(found, run),
         "explained": _explained(ranked),
-        "times": _times(found, timings(root)),
+        "times": _times(found, noted),
         "stages": STAGES,
         "versions": _versions(run),
     }
@@ -117,6 +122,11 @@ def _lede(found: Sequence[Result], run: Sequence[Result]) -> str:
 
 def _columns_of(result: Result, ranked: Sequence[Board]) -> list[Column]:
     return [c for board in ranked for c in board.columns if result in c.holders]
+
+
+def _warnings(result: Result, noted: Mapping[tuple[str, str], Timing]) -> Sequence[str]:
+    training = noted.get(("train", result.name))
+    return training.facts.warnings if training else ()
 
 
 def _explained(ranked: Sequence[Board]) -> dict[str, list[tuple[str, Column]]]:

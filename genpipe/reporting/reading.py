@@ -28,6 +28,14 @@ class Made(_Found):
     meaning: str
     lower_is_better: bool | None
     real: Number | None = None
+    interval: Annotated[tuple[Number, Number], Field(strict=False)] | None = None
+    """Where the score lies with 95 % confidence."""
+    bias_estimate: Number | None = None
+    """By how much it is too large because so few images were compared."""
+    feature_dimensions: int | None = None
+    """How many numbers the extractor makes of an image."""
+    warning: str | None = None
+    """A sentence for whoever reads the score."""
 
     @property
     def protocol(self) -> Mapping[str, Any]:
@@ -51,6 +59,8 @@ class Facts(_Found):
     """What else a stage noted beside its time."""
 
     images_per_sec: Number | None = None
+    warnings: list[str] = []
+    """What looked wrong in the curves of a training."""
 
 
 class Timing(_Found):

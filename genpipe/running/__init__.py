@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from genpipe import paths
-from genpipe.errors import GenpipeError, UsageError
+from genpipe.errors import GenpipeError, Stopped, UsageError
 from genpipe.files import write_json
+from genpipe.running.stopping import end_with_dvc
 
 Facts = Mapping[str, Any]
 
@@ -19,6 +20,7 @@ def stage(name: str, run: Callable[[str], Facts | None], arguments: list[str] | 
 
     What a person did wrong ends in one message and the error's exit status, not in a traceback.
     """
+    end_with_dvc()
     sys.exit(guarded(lambda: _timed(name, run, sys.argv[1:] if arguments is None else arguments)))
 
 
@@ -26,6 +28,9 @@ def guarded(run: Callable[[], object]) -> int:
     """Calls a function and gives an exit status; an error of a person's making becomes one message."""
     try:
         run()
+    except Stopped as stop:
+        print(stop, file=sys.stderr)
+        return stop.exit_status
     except GenpipeError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_status

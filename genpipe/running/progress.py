@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from genpipe.training.loop import Moment
+from genpipe.training.moments import Moment
 
 LINES = 10
 """About so many lines are printed where there is no terminal."""
@@ -27,6 +27,10 @@ class ProgressWatcher:
         if not self.bar.console.is_terminal and moment.step / moment.steps >= self.told:
             self.told += 1 / LINES
             self.bar.console.print(f"{self.title}: step {moment.step}/{moment.steps}  {figures}", soft_wrap=True)
+
+    def warn(self, text: str) -> None:
+        """Shows a warning above the bar."""
+        self.bar.console.print(f"{self.title}: warning: {text}", style="yellow", markup=False, soft_wrap=True)
 
 
 @contextmanager

@@ -1,60 +1,99 @@
 """Training of one experiment: from its YAML to a finished model and its curves."""
 
 import csv
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from genpipe import paths, registry
 from genpipe.config import Experiment, Project
-from genpipe.data._batches import Batches
 from genpipe.data._storage import Prepared
+from genpipe.errors import OutOfMemory
 from genpipe.files import whole_file
 from genpipe.modelfiles import save_model
 from genpipe.provenance import result_key
 from genpipe.training.checkpoints import Checkpoints
-from genpipe.training.loop import Moment, Row, fabric, fit, seed
+from genpipe.training.devices import devices, first_process, shared_batches
+from genpipe.training.loop import Stopping, fit, seed
+from genpipe.training.moments import Moment, Row
+from genpipe.training.snapshots import Snapshots
 
 
 def train(
-    project: Project, experiment: Experiment, watchers: Sequence[Callable[[Moment], None]] = ()
+    project: Project,
+    experiment: Experiment,
+    watchers: Sequence[Callable[[Moment], None]] = (),
+    stopping: Stopping | None = None,
 ) -> Mapping[str, Any]:
     """Trains an experiment, or goes on where it was stopped; writes the model and the curves.
 
     The checkpoints stay until whoever called this has made sure of its results. Gives what is to be said of the
-    training: steps, images/s, device, parameters.
+    training: steps, images/s, waiting for data, devices, parameters. Of several processes the first writes. Raises
+    Stopped, OutOfMemory, NonFiniteLoss.
     """
     prepared, knobs = Prepared.open(project.root / paths.data(experiment.data.name)), experiment.knobs
     seed(knobs.seed)
     model = registry.load("models", experiment.model_name)(experiment.model, prepared.spec)
-    device = fabric(knobs.train.precision)
-    batches = Batches.of(prepared, size=knobs.train.batch_size, seed=knobs.seed, device=device.device)
-    outcome = fit(
-        model,
-        batches,
-        knobs.train,
-        knobs.optim,
-        device=device,
-        checkpoints=checkpoints(project, experiment),
-        watchers=watchers,
-    )
-    save_model(
-        model, experiment.model_name, experiment.model, prepared.spec, project.root / paths.model(experiment.name)
-    )
-    write_curves(outcome.curves, project.root / paths.curves(experiment.name))
+    device = devices(knobs.train)
+    batches, kept = shared_batches(prepared, knobs.train, knobs.seed, device), checkpoints(project, experiment)
+    snapshots = Snapshots(kept.folder / "snapshots", knobs.train, knobs.seed)
+    with memory_in_words(experiment, device.device):
+        outcome = fit(
+            model, batches, knobs.train, knobs.optim,
+            device=device, checkpoints=kept, watchers=watchers, stopping=stopping,
+            look=snapshots.look,
+        )  # fmt: skip
+    if device.is_global_zero:
+        folder = project.root / paths.model(experiment.name)
+        save_model(model, experiment.model_name, experiment.model, prepared.spec, folder)
+        write_curves(outcome.curves, project.root / paths.curves(experiment.name))
+        snapshots.collect(project.root / paths.snapshots(experiment.name))
     return {
         "steps": knobs.train.steps,
         "resumed_from_step": outcome.resumed_from_step,
         "images_per_sec": outcome.images_per_sec,
+        "data_wait_share": outcome.data_wait_share,
         "parameters": sum(p.numel() for p in model.parameters()),
         "device": str(device.device),
+        "devices": device.world_size,
         "precision": device._precision.precision,
     }
+
+
+def assist(project: Project, experiment: Experiment, stopping: Stopping) -> None:
+    """Trains along and ends the process if it is one of several and not the first, which alone watches and writes."""
+    if not first_process(experiment.knobs.train):
+        train(project, experiment, stopping=stopping)
+        sys.exit()
 
 
 def checkpoints(project: Project, experiment: Experiment) -> Checkpoints:
     """Where an unfinished training of exactly this experiment goes on."""
     return Checkpoints(paths.checkpoints() / f"{experiment.name}-{result_key(project, experiment)}")
+
+
+@contextmanager
+def memory_in_words(experiment: Experiment, device: torch.device) -> Iterator[None]:
+    """Makes PyTorch's errors for want of memory an OutOfMemory."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not (isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)):
+            raise
+        raise OutOfMemory(experiment.name, experiment.knobs.train.batch_size, *_capacity(device)) from None
+
+
+def _capacity(device: torch.device) -> tuple[str, int]:
+    """What a device is called, and how many bytes of memory it has."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device), torch.cuda.get_device_properties(device).total_memory
+    import psutil
+
+    return "this computer", psutil.virtual_memory().total
 
 
 def write_curves(curves: Sequence[Row], path: Path) -> None:
@@ -64,3 +103,9 @@ def write_curves(curves: Sequence[Row], path: Path) -> None:
         table = csv.DictWriter(file, columns)
         table.writeheader()
         table.writerows({**row, "step": int(row["step"])} for row in curves)
+
+
+def read_curves(path: Path) -> list[Row]:
+    """The rows of such a table."""
+    with path.open(encoding="utf-8") as file:
+        return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]

@@ -1,7 +1,8 @@
 """One loop that trains every system: each phase gets its turn, the rest of the weights frozen."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any, cast
@@ -10,27 +11,25 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.utilities.seed import seed_everything
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from genpipe.data._batches import Batches
-from genpipe.errors import NonFiniteLoss
+from genpipe.errors import NonFiniteLoss, Stopped
 from genpipe.interfaces import Phase, Trainable
-from genpipe.training.checkpoints import Checkpoints, random_states, restore_random_states
+from genpipe.training.averaging import Average
+from genpipe.training.batchnorm import synchronise
+from genpipe.training.checkpoints import Checkpoints, fresh_random_states, random_states, restore_random_states
+from genpipe.training.devices import agreed, gathered, in_step, mean
 from genpipe.training.knobs import Optim, Train
-from genpipe.training.optimizers import optimizer
+from genpipe.training.moments import Look, Moment, Row
+from genpipe.training.numerics import numerics
+from genpipe.training.optimizers import optimizer, skipping, step_if_finite
+from genpipe.training.schedules import changes, learning_rate
+from genpipe.training.turns import Turn, compile_turns
 
-Row = dict[str, float]
-"""Means of losses and logs since the last row, with the step."""
-
-
-@dataclass(frozen=True)
-class Moment:
-    """What a watcher is told on logging steps."""
-
-    step: int
-    steps: int
-    row: Row
-    images_per_sec: float
+REWINDS = 3
+"""So often a training goes back to a checkpoint before it gives up."""
+Stopping = AbstractContextManager[Callable[[], int]]
+"""While it is entered, what it gave says which signal asked the training to stop; 0 is none."""
 
 
 @dataclass(frozen=True)
@@ -40,13 +39,8 @@ class Outcome:
     curves: list[Row]
     resumed_from_step: int
     images_per_sec: float
-
-
-def fabric(precision: str) -> Fabric:
-    """The device, a GPU where there is one, with its precision."""
-    if precision == "auto":
-        precision = "bf16-mixed" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "32-true"
-    return Fabric(accelerator="auto", devices=1, precision=cast(Any, precision))
+    data_wait_share: float
+    """The share of the time in which steps waited for their images."""
 
 
 def seed(number: int) -> None:
@@ -63,141 +57,216 @@ def fit(
     device: Fabric,
     checkpoints: Checkpoints | None = None,
     watchers: Sequence[Callable[[Moment], None]] = (),
+    stopping: Stopping | None = None,
+    look: Look | None = None,
 ) -> Outcome:
     """Trains a model in place; at the end it holds the averaged weights, if averaging is asked for.
 
     Resumes from the newest checkpoint, and then ends with the same weights as if it had never stopped. Raises
-    NonFiniteLoss at the first logging step after a loss became NaN or infinite.
+    NonFiniteLoss at the first logging step after a loss became NaN or infinite, unless the knobs say what else to do;
+    Stopped, with a checkpoint written, after the step in which it was asked to stop.
     """
-    model.to(device.device).to(memory_format=torch.channels_last)  # faster convolutions, and no change elsewhere
-    run = _Run(model, batches, train, optim, device)
-    if checkpoints and (state := checkpoints.newest()):
-        run.load(state)
-    first = run.step
-    clock = _Clock(train.batch_size * run.batches_per_step)
-    while run.step < train.steps:
+    with numerics(train, device.device), stopping or nullcontext(lambda: 0) as asked:
+        return _fitted(_Run(model, batches, train, optim, device, checkpoints, look), watchers, asked)
+
+
+def _fitted(run: "_Run", watchers: Sequence[Callable[[Moment], None]], asked: Callable[[], int]) -> Outcome:
+    run.begin()
+    first, steps = run.step, run.train.steps
+    clock = _Clock(run.train.batch_size * run.batches_per_step, run.batches.waited_sec)
+    while run.step < steps:
         run.advance()
-        if run.step % train.log_every_steps == 0 or run.step == train.steps:
-            row = run.row(checkpoints)
-            moment = Moment(run.step, train.steps, row, clock.images_per_sec(run.step - first))
-            for watcher in watchers:
-                watcher(moment)
-        if checkpoints and run.step % train.checkpoint_every_steps == 0:
-            checkpoints.write(run.step, run.state(checkpoints))
-    speed = clock.images_per_sec(run.step - first)
+        signal = agreed(run.device, asked())
+        try:
+            if run.step % run.train.log_every_steps == 0 or run.step == steps:
+                moment = Moment(run.step, steps, run.row(), clock.images_per_sec(run.step - first))
+                for watcher in watchers:
+                    watcher(moment)
+            run.keep(signal)
+        except NonFiniteLoss as error:
+            run.rewind(error)
+        if signal:
+            raise Stopped(run.step, steps, signal, kept=bool(run.checkpoints))
+    speed, waited = clock.images_per_sec(run.step - first), clock.share(run.batches.waited_sec)
     run.finish()
-    return Outcome(run.curves, first, speed)
+    return Outcome(run.curves, first, speed, waited)
 
 
 @dataclass
 class _Clock:
     images_per_step: int
+    waited_before_sec: float
     start: float = field(default_factory=time.perf_counter)
 
     def images_per_sec(self, steps: int) -> float:
-        return steps * self.images_per_step / max(time.perf_counter() - self.start, 1e-9)
+        return steps * self.images_per_step / self._passed_sec()
+
+    def share(self, waited_sec: float) -> float:
+        return (waited_sec - self.waited_before_sec) / self._passed_sec()
+
+    def _passed_sec(self) -> float:
+        return max(time.perf_counter() - self.start, 1e-9)
 
 
 class _Run:
     """A training under way: all that a checkpoint must hold."""
 
     def __init__(
-        self, model: Trainable, batches: Batches, train: Train, optim: Mapping[str, Optim], device: Fabric
+        self,
+        model: Trainable,
+        batches: Batches,
+        train: Train,
+        optim: Mapping[str, Optim],
+        device: Fabric,
+        checkpoints: Checkpoints | None,
+        look: Look | None,
     ) -> None:
-        self.model, self.batches, self.optim, self.device = model, batches, optim, device
-        self.step = self.position = 0
+        model.to(device.device).to(memory_format=torch.channels_last)  # faster convolutions, and no change elsewhere
+        in_step(device, model)
+        if device.world_size > 1 and train.sync_batchnorm:
+            synchronise(model)
+        self.model, self.batches, self.train, self.optim, self.device = model, batches, train, optim, device
+        self.checkpoints, self.look = checkpoints, look
+        self.step = self.position = self.rewinds = 0
         self.curves: list[Row] = []
         self.pending: dict[str, list[Tensor]] = {}
         self.phases = model.phases()
         self.batches_per_step = max((p.repeats for p in self.phases), default=1)
-        self.optimizers: dict[str, Any] = {
-            p.name: device.setup_optimizers(optimizer(p.module, optim[p.name])) for p in self.phases
-        }
+        self.skips, self.scaled = train.on_nan == "skip", hasattr(device._precision, "scaler")
+        self.must_be_finite = {} if self.skips else {"loss": "the loss"}
+        if not (self.skips or self.scaled):  # gradients of scaled losses overflow now and then
+            self.must_be_finite["grad_norm"] = "the norm of the gradient"
+        self.optimizers: dict[str, Any] = {p.name: self._optimizer(p) for p in self.phases}
+        self.turns = {p.name: Turn(p, model, device, train.accumulate_steps) for p in self.phases}
         self.average = None
         if train.average_halflife_images:
             decay = 0.5 ** (train.batch_size * self.batches_per_step / train.average_halflife_images)
-            self.average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+            self.average = Average(model, decay)
+
+    def _optimizer(self, phase: Phase) -> Any:
+        made = optimizer(phase.module, self.optim[phase.name])
+        return self.device.setup_optimizers(skipping(made) if self.skips else made)
+
+    def begin(self) -> None:
+        """What is done once before the first step: the training goes on where it was stopped, if it was."""
+        if self.checkpoints and (state := self.checkpoints.newest()):
+            self.load(state)
+        self.model.train()
+        wanted = self.train.compile == "on" or (self.train.compile == "auto" and self.device.device.type == "cuda")
+        if wanted and self.step < self.train.steps:
+            compile_turns(self.turns, self.model, self.batches.batch(self.position))
 
     def advance(self) -> None:
         """One step: every phase that is due takes its turns; turn k of each uses the step's k-th batch."""
         self.step += 1
-        self.model.train()
-        shared = [self.batches.batch(self.position + k) for k in range(self.batches_per_step)]
+        n = self.batches_per_step
+        shared = [self.batches.batch(self.position + k, ahead=2 * n) for k in range(n)]
         self.position += self.batches_per_step
         for phase in self.phases:
             if self.step % phase.every == 0:
-                self._freeze_all_but(phase)
+                self.turns[phase.name].freeze()
+                self._set_learning_rate(phase)
                 for batch in shared[: phase.repeats]:
                     self._turn(phase, batch)
         if self.average:
-            self.average.update_parameters(self.model)
+            self.average.update(self.step)
 
     def _turn(self, phase: Phase, batch: Any) -> None:
         moving = self.optimizers[phase.name]
-        with self.device.autocast():
-            loss, logs = phase.loss(batch)
-        moving.zero_grad(set_to_none=True)
-        self.device.backward(loss)
+        before = [buffer.clone() for buffer in self.model.buffers()] if self.skips else []
+        noted = self.turns[phase.name].gradient(batch)
         if clip := self.optim[phase.name].clip_norm:
-            self.device.clip_gradients(phase.module, moving, max_norm=clip, error_if_nonfinite=False)
-        moving.step()
-        for name, value in {**logs, "loss": loss.detach()}.items():
+            norm = self.device.clip_gradients(phase.module, moving, max_norm=clip, error_if_nonfinite=False)
+            noted["grad_norm"] = cast(Tensor, norm)
+        if self.skips:
+            noted["loss"] = mean(self.device, noted["loss"])  # all processes leave out the same turns
+            noted = step_if_finite(moving, phase.module, noted, zip(self.model.buffers(), before, strict=True))
+        else:
+            moving.step()
+        for name, value in noted.items():
             self.pending.setdefault(f"{phase.name}/{name}", []).append(value)
 
-    def _freeze_all_but(self, phase: Phase) -> None:
-        if len(self.phases) > 1:
-            self.model.requires_grad_(False)
-            phase.module.requires_grad_(True)
+    def _set_learning_rate(self, phase: Phase) -> None:
+        knobs = self.optim[phase.name]
+        if changes(knobs):
+            for group in self.optimizers[phase.name].param_groups:
+                group["lr"] = learning_rate(knobs, self.step - 1, self.train.steps)
 
-    def row(self, checkpoints: Checkpoints | None) -> Row:
-        """The means since the last row. Raises NonFiniteLoss."""
-        values = self._fetched(checkpoints)
+    def row(self) -> Row:
+        """The means since the last row, of the turns that were taken. Raises NonFiniteLoss."""
+        row: Row = {"step": float(self.step)}
+        for name, values in self._fetched().items():
+            if counted := [v for v in values if isfinite(v)] if self.skips or self.scaled else values:
+                row[name] = sum(counted) / len(counted)
+        if self.rewinds:
+            row["rewinds"] = float(self.rewinds)
         self.pending.clear()
-        row: Row = {"step": float(self.step), **{name: sum(v) / len(v) for name, v in values.items()}}
         self.curves.append(row)
         return row
 
-    def _fetched(self, checkpoints: Checkpoints | None) -> dict[str, list[float]]:
+    def _fetched(self) -> dict[str, list[float]]:
         """What losses said since the last row, brought from the device. Raises NonFiniteLoss."""
-        fetched = {}
-        for name, tensors in self.pending.items():
-            values = fetched[name] = torch.stack([t.float() for t in tensors]).tolist()
-            bad = next((i for i, v in enumerate(values) if not isfinite(v)), None)
-            if bad is not None and name.endswith("/loss"):
-                raise self._broken(name.partition("/")[0], len(values) - bad, values[bad], checkpoints)
+        together = {name: torch.stack([t.float() for t in tensors]) for name, tensors in self.pending.items()}
+        fetched = {name: mean(self.device, values).tolist() for name, values in together.items()}
+        if found := list(self._nonfinite(fetched)):
+            step, phase, what, value = min(found, key=lambda one: one[0])
+            kept = self.checkpoints.files() if self.checkpoints else []
+            raise NonFiniteLoss(phase, step, what, value, str(kept[0]) if kept else None)
         return fetched
 
-    def _broken(self, name: str, turns_ago: int, value: float, checkpoints: Checkpoints | None) -> NonFiniteLoss:
-        phase = next(p for p in self.phases if p.name == name)
-        step = self.step - (turns_ago - 1) // phase.repeats * phase.every
-        kept = checkpoints.files() if checkpoints else []
-        return NonFiniteLoss(name, step, value, str(kept[0]) if kept else None)
+    def _nonfinite(self, fetched: Mapping[str, list[float]]) -> Iterator[tuple[int, str, str, float]]:
+        """Step, phase, description and value of whatever should be finite and is not."""
+        for phase in self.phases:
+            for key, what in self.must_be_finite.items():
+                values = fetched.get(f"{phase.name}/{key}", [])
+                if (bad := next((i for i, v in enumerate(values) if not isfinite(v)), None)) is not None:
+                    steps_ago = self.step % phase.every + (len(values) - 1 - bad) // phase.repeats * phase.every
+                    yield self.step - steps_ago, phase.name, what, values[bad]
+            if not isfinite(norm := float(torch.nn.utils.get_total_norm(phase.module.parameters()))):
+                yield self.step, phase.name, "the norm of the weights", norm
 
     def finish(self) -> None:
         """Takes over the averaged weights and lets the model fit what has a closed form."""
         self.model.requires_grad_(True)
         if self.average and self.step:
-            self.model.load_state_dict(self.average.module.state_dict())
+            self.model.load_state_dict(self.average.state_dict())
         self.model.eval()
         with torch.no_grad():
             self.model.finish(self.batches.in_order())
 
-    def state(self, checkpoints: Checkpoints) -> dict[str, Any]:
+    def state(self) -> dict[str, Any]:
         """All that decides how the training goes on. Raises NonFiniteLoss rather than keep a poisoned state."""
         return {
-            "pending": self._fetched(checkpoints),
+            "pending": self._fetched(),
             "step": self.step,
             "position": self.position,
             "curves": self.curves,
             "model": self.model.state_dict(),
             "average": self.average.state_dict() if self.average else {},
             "optimizers": {name: o.state_dict() for name, o in self.optimizers.items()},
-            "random": random_states(),
+            "random": gathered(self.device, random_states()),
+            "rewinds": self.rewinds,
+            "scaler": self.device._precision.state_dict(),
         }
+
+    def keep(self, signal: int) -> None:
+        """Shows the model and writes a checkpoint where that is due; of several processes the first does.
+
+        Raises NonFiniteLoss.
+        """
+        if self.look and self.step % self.look.every_steps == 0 and self.device.is_global_zero:
+            with self.average.lent() if self.average else nullcontext():
+                self.look.at(self.step, self.model)
+        if self.checkpoints and (signal or self.step % self.train.checkpoint_every_steps == 0):
+            state = self.state()
+            if self.device.is_global_zero:
+                self.checkpoints.write(self.step, state)
 
     def load(self, state: dict[str, Any]) -> None:
         """Goes back to a state."""
         self.step, self.position, self.curves = state["step"], state["position"], state["curves"]
+        self.rewinds = state["rewinds"]
+        self.device._precision.load_state_dict(state["scaler"])
         device = self.model.device
         self.pending = {name: list(torch.tensor(values, device=device)) for name, values in state["pending"].items()}
         self.model.load_state_dict(state["model"])
@@ -205,4 +274,19 @@ class _Run:
             self.average.load_state_dict(state["average"])
         for name, saved in state["optimizers"].items():
             self.optimizers[name].optimizer.load_state_dict(saved)
-        restore_random_states(state["random"])
+        rank = self.device.global_rank
+        if rank < len(state["random"]):  # or else the training has more processes now, and this one is new
+            restore_random_states(state["random"][rank])
+
+    def rewind(self, error: NonFiniteLoss) -> None:
+        """Goes back to the newest checkpoint, and on with other random numbers and the images that come next.
+
+        Raises the error if that is not wanted, or has not helped, or there is no checkpoint. Going on with later
+        images is how PaLM was trained past its spikes (Chowdhery et al. 2022, arXiv:2204.02311, section 5.1).
+        """
+        wanted = self.train.on_nan == "rewind" and self.rewinds < REWINDS
+        state = self.checkpoints.newest() if self.checkpoints and wanted else None
+        if state is None:
+            raise error
+        self.load({**state, "position": self.position, "rewinds": self.rewinds + 1})
+        fresh_random_states(self.batches.seed, self.rewinds, self.device.global_rank)

@@ -1,9 +1,11 @@
 """Optimizers from their knobs."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from math import nan
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from genpipe.training.knobs import Optim
@@ -25,3 +27,39 @@ _MAKE: Mapping[str, Callable[[list[nn.Parameter], Optim], Optimizer]] = {
 def optimizer(module: nn.Module, knobs: Optim) -> Optimizer:
     """The optimizer of a module's weights."""
     return _MAKE[knobs.algorithm](list(module.parameters()), knobs)
+
+
+def skipping(moving: Optimizer) -> Optimizer:
+    """The same optimizer, ready for `step_if_finite`."""
+    if isinstance(moving, torch.optim.SGD):  # its fused form would keep what the buffers of a skipped first step held
+        for weights in (w for group in moving.param_groups if group["momentum"] for w in group["params"]):
+            moving.state[weights]["momentum_buffer"] = torch.zeros_like(weights)
+    return moving
+
+
+def step_if_finite(
+    moving: Any, module: nn.Module, noted: Mapping[str, Tensor], buffers: Iterable[tuple[Tensor, Tensor]]
+) -> dict[str, Tensor]:
+    """Moves the weights of a Fabric optimizer if loss and gradient are finite, without asking the device whether.
+
+    Otherwise weights and the optimizer's state stay as they are, and each buffer goes back to the copy of it that is
+    given along. Gives what was noted (a loss, perhaps the norm of the gradient), NaN if the turn was skipped, and
+    whether it was. RMSprop has no fused form that could be told on the device, so it waits.
+    """
+    norm = noted["grad_norm"] if "grad_norm" in noted else _gradient_norm(module)
+    bad = ~torch.isfinite(norm + noted["loss"])
+    if hasattr(moving._strategy.precision, "scaler"):
+        moving.step()  # who scales losses looks for himself
+    elif not isinstance(moving.optimizer, torch.optim.RMSprop):
+        moving.optimizer.found_inf = bad.float()
+        moving.step()
+    elif not bad:
+        moving.step()
+    for buffer, before in buffers:
+        buffer.copy_(torch.where(bad, before, buffer))
+    told = {name: value.float().masked_fill(bad, nan) for name, value in {**noted, "grad_norm": norm}.items()}
+    return {**told, "skipped_share": bad.float()}
+
+
+def _gradient_norm(module: nn.Module) -> Tensor:
+    return torch.nn.utils.get_total_norm([w.grad for w in module.parameters() if w.grad is not None])

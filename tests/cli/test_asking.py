@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import select
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from genpipe.composing import recipes
 from genpipe.config import Project
 
 REPOSITORY = Path(__file__).parents[2]
@@ -64,8 +66,9 @@ def terminal(small_project: Path) -> Iterator[Terminal]:
 
 def test_it_asks_lists_the_choices_and_shows_the_command(terminal: Terminal, small_project: Path) -> None:
     shown = terminal.answer("Number or name: ", "vea\n")
-    assert "1  ae     Deep autoencoder" in shown
-    assert "Did you mean 'vae'?" in terminal.answer("Number or name: ", "5\n")
+    assert re.search(r"1  ae +Deep autoencoder", shown)
+    number = recipes.names().index("vae") + 1
+    assert "Did you mean 'vae'?" in terminal.answer("Number or name: ", f"{number}\n")
     assert "1  mnist5k  source mnist5k, size 32, fit pad" in terminal.answer("name [mnist5k]: ", "\n")
     assert "2  laptop  minutes; its training took 25 s on two cores" in terminal.answer("name [laptop]: ", "smoke\n")
     terminal.answer("What to call it? [vae-2]: ", "vae\n")
@@ -83,6 +86,13 @@ def test_it_asks_lists_the_choices_and_shows_the_command(terminal: Terminal, sma
     assert f"The same again: {command}" in end
     assert terminal.process.wait(10) == 0
     assert Project(small_project).experiment("wide-seed-1").knobs.train.steps == 5
+
+
+def test_a_recipe_of_a_subfolder_is_called_by_its_last_name(terminal: Terminal) -> None:
+    terminal.answer("Number or name: ", "claims/is_misses_what_fid_sees\n")
+    terminal.answer("name [mnist5k]: ", "\n")
+    terminal.answer("name [laptop]: ", "\n")
+    assert "[is_misses_what_fid_sees]: " in terminal.answer("call it? [is_", "\x03") + terminal.until("")
 
 
 @pytest.mark.parametrize("way", ["no", "control-c", "control-d"])

@@ -52,6 +52,16 @@ def test_add_writes_one_line_of_each_file(genpipe: Run, small_project: Path, fac
     assert genpipe("check").out == "1 experiment is fine\n"
 
 
+def test_data_without_labels_is_looked_at_by_its_pixels(genpipe: Run, small_project: Path, faces: Path) -> None:
+    options = ("--source", "folder", "--path", "faces", "--size", "32", "--set", "labels=false")
+    done = genpipe("data", "add", "faces", *options)
+    assert "scores look at the pixels" in done.out
+    assert 'extractors: ["pixels"]}' in (small_project / "params.yaml").read_text()
+    assert list(Project(small_project).extractors("faces")) == ["pixels"]
+    assert genpipe("check").out == "1 experiment is fine\n"
+    assert "nothing changed" in genpipe("data", "add", "faces", *options).out
+
+
 def test_a_source_without_files_changes_the_index_alone(genpipe: Run, small_project: Path) -> None:
     wiring = (small_project / "dvc.yaml").read_text()
     done = genpipe("data", "add", "s", "--source", "shapes", "--crop", "none", "--set", "images=40", "--json")

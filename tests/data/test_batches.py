@@ -1,4 +1,8 @@
+from concurrent.futures import wait
+from time import sleep
+
 import numpy as np
+import pytest
 import torch
 
 from genpipe.data import _batches
@@ -34,12 +38,62 @@ def test_labels_stay_with_their_images() -> None:
     assert (to_pixels(batch.x).flatten().long() * 2 == batch.y).all()
 
 
-def test_images_that_do_not_fit_stay_on_disk_and_come_in_the_same_order(monkeypatch) -> None:
-    resident = seen(Batches(IMAGES, np.arange(10), size=4, seed=0, device=CPU), range(4))
+@pytest.fixture
+def _too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No images fit into memory."""
     monkeypatch.setattr(_batches, "_fits", lambda *_: False)
-    streamed = Batches(IMAGES, np.arange(10), size=4, seed=0, device=CPU)
-    assert not streamed._resident
-    assert seen(streamed, range(4)) == resident
+
+
+def everything(batches: Batches) -> list[tuple[list[int], list[int]]]:
+    """Pixels and labels of some batches, the last one asked for twice, and of a pass in order."""
+    taken = [batches.batch(k) for k in (0, 1, 2, 7, 3, 3)] + list(batches.in_order())
+    return [(to_pixels(batch.x).flatten().tolist(), batch.y.tolist()) for batch in taken]
+
+
+def test_images_that_do_not_fit_stay_on_disk_and_come_as_the_others_do(tmp_path, request) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (10, 1, 2, 2), dtype=np.uint8)
+    np.save(tmp_path / "images.npy", pixels)
+    knobs = {"size": 4, "seed": 0, "device": CPU, "flip": True}
+    expected = everything(Batches(pixels, np.arange(10), **knobs))
+    request.getfixturevalue("_too_large")
+    streamed = Batches(np.load(tmp_path / "images.npy", mmap_mode="r"), np.arange(10), **knobs)
+    assert not isinstance(streamed._images, torch.Tensor)
+    assert everything(streamed) == expected
+
+
+@pytest.mark.usefixtures("_too_large")
+def test_the_next_batches_are_read_while_one_is_used() -> None:
+    batches, began = Batches(IMAGES, None, size=4, seed=0, device=CPU), set()
+    read = batches._read_ahead._make
+    batches._read_ahead._make = lambda number: began.add(number) or read(number)
+    for number, expected in ((5, {5, 6, 7}), (6, {5, 6, 7, 8})):
+        batches.batch(number, ahead=2)
+        wait(batches._read_ahead._begun.values())
+        assert began == expected
+
+
+@pytest.mark.usefixtures("_too_large")
+def test_waiting_is_measured_and_what_goes_wrong_on_the_way_is_raised() -> None:
+    batches = Batches(IMAGES, None, size=4, seed=0, device=CPU)
+    batches._read_ahead._make = lambda number: sleep(0.05) or batches._raw(batches._rows(number))
+    batches.batch(0)
+    assert 0.04 < batches.waited_sec < 5
+    batches._read_ahead._make = lambda number: 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        batches.batch(100)
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_processes_share_every_batch(flip: bool) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (10, 1, 1, 2), dtype=np.uint8)
+    knobs = {"size": 6, "seed": 0, "device": CPU, "flip": flip}
+    whole = Batches(pixels, np.arange(10), **knobs)
+    shares = [Batches(pixels, np.arange(10), **knobs, part=(i, 3)) for i in range(3)]
+    for number in range(4):
+        expected, taken = whole.batch(number), [share.batch(number) for share in shares]
+        assert torch.equal(torch.cat([batch.x for batch in taken]), expected.x)
+        assert torch.equal(torch.cat([batch.y for batch in taken]), expected.y)
+        assert [len(batch.x) for batch in taken] == [2, 2, 2]
 
 
 def test_pixels_survive_the_way_to_the_model_and_back() -> None:

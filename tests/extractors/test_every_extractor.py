@@ -1,7 +1,9 @@
 """What holds for all extractors: neither the order of images nor the batches they come in change what is seen."""
 
 import json
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ import torch
 from torch import nn
 
 from genpipe import registry
-from genpipe.interfaces import Extractor
+from genpipe.interfaces import Extractor, ImageSpec
 
 from .conftest import Build, Saved, noise, smooth
 
@@ -71,3 +73,17 @@ def test_evidence_has_a_row_of_float32_for_each_image(make: Make) -> None:
 
 def test_it_is_described_the_same_each_time_and_ready_for_json(make: Make) -> None:
     assert json.dumps(make().described()) == json.dumps(make(batch_size=7).described())
+
+
+def test_the_example_of_the_documentation_is_an_extractor() -> None:
+    page = (Path(__file__).parents[2] / "docs/extending.md").read_text()
+    (code,) = (body for body in re.findall(r"^```python\n(.*?)^```$", page, re.M | re.S) if "(Extractor)" in body)
+    made: dict = {}
+    exec(compile(code, "docs/extending.md", "exec"), made)
+    images = np.concatenate([np.full((1, 3, 4, 4), 255, np.uint8), noise(2, (3, 4, 4))])
+    levels = made["Levels"](made["Levels"].Config(bins=4), ImageSpec(3, 4, 4))
+    features = levels.extract(images).features
+    assert features.shape == (3, 12)
+    assert features[0].tolist() == [0, 0, 0, 1] * 3
+    assert features[1, :4].tolist() == [((images[1, 0] // 64) == level).mean() for level in range(4)]
+    assert json.dumps(levels.described())

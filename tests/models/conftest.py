@@ -7,8 +7,9 @@ import pytest
 
 from genpipe.data._batches import Batches
 from genpipe.interfaces import Generative, ImageSpec
+from genpipe.training.devices import fabric
 from genpipe.training.knobs import Optim, Train
-from genpipe.training.loop import fabric, fit, seed
+from genpipe.training.loop import fit, seed
 
 SHADES = ImageSpec(1, 8, 8, ("dark", "bright"))
 

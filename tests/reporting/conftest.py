@@ -28,7 +28,7 @@ class Project:
         file.write_text(text, encoding="utf-8")
         return file
 
-    def timed(self, stage: str, key: str, wall_sec: float, **facts: float) -> None:
+    def timed(self, stage: str, key: str, wall_sec: float, **facts: Any) -> None:
         """Writes how long a stage took."""
         timing = {"stage": stage, "key": key, "wall_sec": wall_sec, "facts": facts}
         self.write(f"runs/timings/{stage}/{key}.json", json.dumps(timing))
@@ -39,11 +39,14 @@ class Project:
         common |= {"commit": "a302639c0ffee", "versions": {"torch": "2.11.0"}, "figures": FIGURES}
         self.write(f"reports/scores/{name}.json", json.dumps({**scores, "how": common | how}))
         for number, file in enumerate(FIGURES):
-            picture = self.write(f"reports/figures/{name}/{file}", "")
-            Image.new("L", (320, 64), 60 * number + len(name)).save(picture)
+            self.picture(name, file, Image.new("L", (320, 64), 60 * number + len(name)))
         self.write(f"reports/curves/{name}.csv", CURVES)
         self.timed("train", name, 31.25, images_per_sec=9000.0, steps=3)
         self.timed("sample", name, 2.0)
+
+    def picture(self, name: str, file: str, image: Image.Image) -> None:
+        """Writes a picture of an experiment."""
+        image.save(self.write(f"reports/figures/{name}/{file}", ""))
 
     def fid(self, **changed: Any) -> dict[str, Any]:
         """How a Fréchet distance was made."""

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
+from genpipe.analyses._plots import drawn, panel
 from genpipe.reporting import write_report
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -17,6 +19,7 @@ QUIET = (
     "--disable-component-update --disable-sync --enable-logging=stderr --v=0 --virtual-time-budget=5000 --dump-dom"
 )
 PHONE_PX = 360
+EXTRACTORS = ("classifier", "inception", "dinov2_large", "clip", "my_own_extractor")
 PROBE = """<script>addEventListener("load", () => {
   const all = [...document.images], root = document.documentElement;
   document.title = "PROBE" + JSON.stringify({
@@ -38,6 +41,9 @@ def opened(page: Path, profile: Path) -> tuple[str, str]:
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
 def test_the_page_in_a_browser(two_scored: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
     away = tmp_path_factory.mktemp("browser")
+    two_scored.picture("first", "plot.png", Image.fromarray(drawn(1000, 300, lambda figure: panel(figure))))
+    scores = {f"fid_{name}": two_scored.fid(interval=[20.5, 30.5], bias_estimate=9.0) for name in EXTRACTORS}
+    two_scored.scored("third", dict.fromkeys(scores, 25.5), **scores)
     report = write_report(two_scored.root)
     _, said = opened(report, away / "first")
     assert "CONSOLE" not in said
@@ -48,7 +54,7 @@ def test_the_page_in_a_browser(two_scored: Any, tmp_path_factory: pytest.TempPat
     document, said = opened(away / "phone.html", away / "second")
     assert "CONSOLE" not in said
     found = json.loads(re.search(r"<title>PROBE(.*?)</title>", document)[1])  # type: ignore[index]
-    assert found == {"pictures": 6, "complete": 6, "viewport": PHONE_PX, "overflow": 0, "blurred": 0}
+    assert found == {"pictures": 10, "complete": 10, "viewport": PHONE_PX, "overflow": 0, "blurred": 1}
 
 
 def escaped(text: str) -> str:

@@ -48,6 +48,12 @@ def test_scores_made_differently_have_columns_of_their_own(project: Any, changed
     assert [(r[one], r[other]) for r in experiments] == [(25.5, None), (None, 12.75), (None, None)]
 
 
+def test_intervals_and_estimated_biases_differ_among_scores_that_are_made_in_the_same_way(project: Any) -> None:
+    project.scored("first", {"fid_classifier": 25.5}, fid_classifier=project.fid(interval=[25, 26], bias_estimate=0.5))
+    project.scored("second", {"fid_classifier": 12.75}, fid_classifier=project.fid(interval=[12.5, 13], real=2.5))
+    assert [r["fid_classifier"] for r in leaderboard.rows(project.root)][1:] == [12.75, 25.5, None]
+
+
 def test_data_sets_are_never_ranked_together(project: Any) -> None:
     project.scored("first", {"fid_classifier": 25.5}, fid_classifier=project.fid())
     project.scored("second", {"fid_classifier": 12.75}, fid_classifier=project.fid(real=1.5), data="letters")
@@ -83,3 +89,41 @@ def test_csv_holds_the_same_figures_unrounded(project: Any) -> None:
     assert list(table["experiment"]) == ["real-held-out", "first", "second", "third"]
     assert table["fid_classifier"][1] == str(third)
     assert ",463073," in leaderboard.write_csv(project.root).read_text()
+
+
+def told(project: Any, value: float, **changed: Any) -> str | None:
+    """The caution about one score."""
+    project.scored("first", {"fid_classifier": value}, fid_classifier=project.fid(**changed))
+    (board,) = leaderboard.boards(leaderboard.results(project.root))
+    found = {(result.name, column.score): caution for result, column, caution in board.cautions}
+    assert set(found) <= {("first", "fid_classifier")}
+    return found.get(("first", "fid_classifier"))
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({}, None),
+        ({"bias_estimate": 1.0}, None),
+        ({"bias_estimate": 2.1}, "Too few images: about 2.1 of this figure is bias."),
+        ({"bias_estimate": 1.0, "feature_dimensions": 2048}, None),
+        ({"feature_dimensions": 20480}, None),
+        (
+            {"bias_estimate": 1.0, "feature_dimensions": 20480},
+            "Too few images, 10,000 for 20,480 features: at least 1 of this figure is bias.",
+        ),
+        ({"bias_estimate": 2.1, "warning": "Look twice."}, "Look twice."),
+    ],
+)
+def test_a_tenth_of_bias_or_fewer_images_than_features_is_told(project: Any, changed: dict, expected: str) -> None:
+    assert told(project, 20.0, **changed) == expected
+
+
+def test_intervals_and_cautions_are_no_reason_for_another_column(two_scored: Any) -> None:
+    made = two_scored.fid(interval=[20.5, 30.5], bias_estimate=9.0, warning="Look.", feature_dimensions=128)
+    two_scored.scored("first", {"fid_classifier": 25.5}, fid_classifier=made)
+    (board,) = leaderboard.boards(leaderboard.results(two_scored.root))
+    column = board.columns[0]
+    assert (column.key, len(column.holders)) == ("fid_classifier", 2)
+    intervals = {result.name: column.interval(result) for result in board.results}
+    assert intervals == {"first": (20.5, 30.5), "second": None, "third": None}

@@ -5,7 +5,9 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from PIL import Image
 
+from genpipe.analyses._plots import drawn, panel
 from genpipe.errors import ConfigError, GenpipeError
 from genpipe.reporting import write_report
 
@@ -34,6 +36,43 @@ def test_the_page_tells_everything_that_is_there(two_scored: Any) -> None:
         assert told in page
     assert "12.75" in re.search(r'<td class="n best">.*?</td>', page, re.DOTALL)[0]  # type: ignore[index]
     assert page.count("±") == 4
+
+
+def test_intervals_and_cautions_stand_beside_the_scores(two_scored: Any) -> None:
+    made = two_scored.fid(interval=[20.5, 30.5], bias_estimate=9.0)
+    two_scored.scored("first", {"fid_classifier": 25.5}, fid_classifier=made)
+    page = write_report(two_scored.root).read_text()
+    cell = re.search(r'<td class="n">25\.50.*?</td>', page, re.DOTALL)[0]  # type: ignore[index]
+    assert "20.50 to 30.50" in cell
+    assert "Too few images: about 9 of this figure is bias." in cell
+    assert re.search(r"<li>.*first, <code>fid_classifier</code>: Too few images: about 9 .*</li>", page)
+    assert "95 %: 20.50 to 30.50" in page
+    assert "where it lies with 95 % confidence" in page
+    twin = (two_scored.root / "reports/README.md").read_text()
+    assert "| 25.50 ▲<br>20.50 to 30.50 |" in twin
+    assert r"▲ first, fid\_classifier: Too few images" in twin
+
+
+def test_without_intervals_none_are_explained(two_scored: Any) -> None:
+    page = write_report(two_scored.root).read_text()
+    assert "confidence" not in page + (two_scored.root / "reports/README.md").read_text()
+    assert '<ul class="cautions">' not in page
+
+
+def test_drawings_are_told_from_pictures_of_images_by_their_paper(two_scored: Any) -> None:
+    two_scored.picture("first", "plot.png", Image.fromarray(drawn(480, 300, lambda figure: panel(figure))))
+    page = Page(write_report(two_scored.root).read_text())
+    drawings = [attributes for tag, attributes in page.tags if attributes.get("class") == "drawn"]
+    assert [(a["width"], a["height"]) for a in drawings] == [("480", "300")]
+
+
+def test_what_looked_wrong_in_training_is_told_with_the_experiment(two_scored: Any) -> None:
+    assert 'class="warnings"' not in write_report(two_scored.root).read_text()
+    two_scored.timed("train", "first", 31.25, warnings=["step 300: the codes of 'a<b' have collapsed."])
+    page = write_report(two_scored.root).read_text()
+    told = page.index("<li>step 300: the codes of &#39;a&lt;b&#39; have collapsed.</li>")
+    assert page.index('id="x-first"') < told < page.index('id="x-second"')
+    assert r"**Training:** step 300" in (two_scored.root / "reports/README.md").read_text()
 
 
 def test_the_page_needs_nothing_else(two_scored: Any) -> None:

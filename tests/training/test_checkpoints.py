@@ -1,5 +1,8 @@
+import errno
+import os
 import pickle
 import random
+import stat
 from pathlib import Path
 
 import numpy as np
@@ -29,19 +32,40 @@ def test_a_damaged_one_is_named_and_the_one_before_it_is_used(tmp_path: Path) ->
         assert checkpoints.newest()["step"] == 1
 
 
-def test_a_half_written_one_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_the_one_before_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     checkpoints = Checkpoints(tmp_path)
     checkpoints.write(1, {"step": 1})
-
-    def fail(state: object, path: Path) -> None:
-        path.write_bytes(b"half")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(torch, "save", fail)
-    with pytest.raises(OSError, match="No space"):
-        checkpoints.write(2, {"step": 2})
+    opened = Path.open
+    full = lambda path, *how: opened(Path("/dev/full") if path.suffix == ".tmp" else path, *how)  # noqa: E731
+    monkeypatch.setattr(Path, "open", full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        checkpoints.write(2, {"step": 2, "weights": torch.zeros(1_000_000)})
+    assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(tmp_path))
+    monkeypatch.undo()
     assert checkpoints.newest()["step"] == 1
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_what_a_kill_left_half_written_does_not_count_and_is_cleared_away(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    whole = checkpoints.write(1, {"step": 1})
+    (tmp_path / Checkpoints.UNFINISHED).write_bytes(b"half")
+    assert checkpoints.newest()["step"] == 1
+    assert list(tmp_path.iterdir()) == [whole]
+
+
+def test_a_checkpoint_has_its_name_only_once_it_and_its_folder_are_on_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[tuple[bool, list[str]]] = []
+
+    def fsync(descriptor: int) -> None:
+        seen = sorted(file.name[:4] for file in tmp_path.iterdir())
+        flushed.append((stat.S_ISDIR(os.fstat(descriptor).st_mode), seen))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    Checkpoints(tmp_path).write(1, {"step": 1})
+    assert flushed == [(False, [Checkpoints.UNFINISHED[:4]]), (True, ["step"])]
 
 
 def test_loading_runs_no_code(tmp_path: Path) -> None:

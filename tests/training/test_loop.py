@@ -7,8 +7,10 @@ from genpipe.data._batches import Batches
 from genpipe.errors import NonFiniteLoss
 from genpipe.interfaces import Batch, Phase, Trainable
 from genpipe.training.checkpoints import Checkpoints
+from genpipe.training.devices import fabric
 from genpipe.training.knobs import Optim, Train
-from genpipe.training.loop import Moment, Outcome, fabric, fit, seed
+from genpipe.training.loop import Outcome, fit, seed
+from genpipe.training.moments import Moment
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 1, 4, 4), dtype=np.uint8)
 

@@ -15,7 +15,9 @@ from genpipe.interfaces import Extractor, ImageSpec, Trainable
 from genpipe.provenance import code_digest
 from genpipe.reference import load_references, store_reference, stored_key
 from genpipe.schema import Strict
-from genpipe.training.loop import Moment, fabric, fit, seed
+from genpipe.training.devices import fabric
+from genpipe.training.loop import fit, seed
+from genpipe.training.moments import Moment
 
 Watchers = Sequence[Callable[[Moment], None]]
 

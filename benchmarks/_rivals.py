@@ -1,0 +1,178 @@
+"""Loops that `fit` is measured against, each written as well as its kind is usually written."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from genpipe.interfaces import Batch
+from genpipe.nn.pixels import to_model
+
+WARM_UP = 10
+"""Steps before the clock starts."""
+
+
+@dataclass
+class Task:
+    """What is trained: a fresh model, images uint8 [n c h w], and for how long."""
+
+    model: Any
+    images: np.ndarray
+    batch_size: int
+    steps: int
+    device: torch.device
+    lr: float = 2e-4
+
+    def adam(self, module: nn.Module, fused: bool) -> torch.optim.Optimizer:
+        """The optimizer of all loops."""
+        return torch.optim.Adam(module.parameters(), lr=self.lr, fused=fused or None)
+
+
+def synchronised_now(device: torch.device) -> float:
+    """The time in seconds when all that was asked of a device is done."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return perf_counter()
+
+
+def bare_loop(task: Task) -> float:
+    """Images/s of a loop by hand that does what `fit` does on each step, and nothing besides.
+
+    Images lie on the device, the optimizer is fused, weights are channels_last; precision is that of `fit`.
+    """
+    task.model.to(task.device).to(memory_format=torch.channels_last)
+    images = torch.from_numpy(task.images).to(task.device)
+    half = torch.autocast(task.device.type, torch.bfloat16, enabled=task.device.type == "cuda")
+    return _timed(task, _resident(images, task), _step(task, half, fused=True))
+
+
+def data_loader_loop(task: Task, workers: int) -> float:
+    """Images/s of the ordinary loop: a shuffling DataLoader, 32 bits, nothing fused or compiled."""
+    task.model.to(task.device)
+    loader = DataLoader(
+        _Pictures(task.images),
+        task.batch_size,
+        shuffle=True,
+        drop_last=True,
+        num_workers=workers,
+        pin_memory=task.device.type == "cuda",
+        persistent_workers=workers > 0,
+    )
+    full = torch.autocast(task.device.type, enabled=False)
+    return _timed(task, _endless(loader, task.device), _step(task, full, fused=False))
+
+
+def _timed(task: Task, batches: Iterator[Batch], step: Callable[[Batch], None]) -> float:
+    task.model.train()
+    for _ in range(WARM_UP):
+        step(next(batches))
+    begun = synchronised_now(task.device)
+    for _ in range(task.steps):
+        step(next(batches))
+    return task.steps * task.batch_size / (synchronised_now(task.device) - begun)
+
+
+def _resident(images: Tensor, task: Task) -> Iterator[Batch]:
+    while True:
+        for rows in torch.randperm(len(images), device=task.device).split(task.batch_size):
+            if len(rows) == task.batch_size:
+                yield Batch(to_model(images[rows]))
+
+
+def _endless(loader: DataLoader, device: torch.device) -> Iterator[Batch]:
+    while True:
+        for x in loader:
+            yield Batch(x.to(device, non_blocking=True))
+
+
+class _Pictures(Dataset):
+    """One image at a time, as a data set with transforms gives it."""
+
+    def __init__(self, images: np.ndarray) -> None:
+        self.images = images
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> Tensor:
+        return torch.from_numpy(self.images[index]).float().div(255).sub(0.5).div(0.5)
+
+
+def _step(task: Task, precision: Any, fused: bool) -> Callable[[Batch], None]:
+    model = task.model
+    if not hasattr(model, "discriminator"):
+        optimizer = task.adam(model, fused)
+
+        def step(batch: Batch) -> None:
+            _turn(model.loss, optimizer, batch, precision)
+
+        return step
+    of_d, of_g = (task.adam(module, fused) for module in (model.discriminator, model.generator))
+
+    def game(batch: Batch) -> None:
+        _turn(model.discriminator_loss, of_d, batch, precision)
+        model.discriminator.requires_grad_(False)
+        _turn(model.generator_loss, of_g, batch, precision)
+        model.discriminator.requires_grad_(True)
+
+    return game
+
+
+def _turn(loss: Callable[[Batch], Any], optimizer: torch.optim.Optimizer, batch: Batch, precision: Any) -> None:
+    with precision:
+        value, _ = loss(batch)
+    optimizer.zero_grad()
+    value.backward()
+    optimizer.step()
+
+
+def pythae_trainer(task: Task) -> float:
+    """Images/s of pythae's trainer with its VAE around the same encoder and decoder; in epochs of `steps` steps."""
+    from pythae.data.datasets import BaseDataset
+    from pythae.models import VAE, VAEConfig
+    from pythae.models.base.base_utils import ModelOutput
+    from pythae.models.nn import BaseDecoder, BaseEncoder
+    from pythae.trainers import BaseTrainer, BaseTrainerConfig
+    from pythae.trainers.training_callbacks import TrainingCallback
+
+    encoder, decoder, epochs = task.model.encoder, task.model.decoder, []
+
+    class Encoder(BaseEncoder):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = encoder
+
+        def forward(self, x: Tensor) -> Any:
+            mu, logvar = self.net(x).chunk(2, dim=1)
+            return ModelOutput(embedding=mu, log_covariance=logvar)
+
+    class Decoder(BaseDecoder):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = decoder
+
+        def forward(self, z: Tensor) -> Any:
+            return ModelOutput(reconstruction=self.net(z))
+
+    class Clock(TrainingCallback):
+        def on_epoch_begin(self, training_config: Any, **_: Any) -> None:
+            epochs.append(-synchronised_now(task.device))
+
+        def on_epoch_end(self, training_config: Any, **_: Any) -> None:
+            epochs[-1] += synchronised_now(task.device)
+
+    taken = task.images[np.arange(task.steps * task.batch_size) % len(task.images)]
+    data = BaseDataset(torch.from_numpy(taken).float() / 127.5 - 1, torch.zeros(len(taken)))
+    config = VAEConfig(input_dim=task.images.shape[1:], latent_dim=task.model.config.latent_dim)
+    with TemporaryDirectory() as folder:
+        knobs = BaseTrainerConfig(
+            output_dir=folder, num_epochs=2, per_device_train_batch_size=task.batch_size, learning_rate=task.lr
+        )
+        BaseTrainer(VAE(config, Encoder(), Decoder()), data, training_config=knobs, callbacks=[Clock()]).train()
+    return len(taken) / epochs[-1]

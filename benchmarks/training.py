@@ -1,0 +1,217 @@
+"""The speed of training beside a bare loop, a DataLoader loop and pythae's trainer: python benchmarks/training.py.
+
+Every figure comes from a process of its own, on made-up images, and is the median of some rounds, in which all ways
+take turns. Run it on a machine that does nothing else. docs/performance.md says how to read the tables.
+"""
+
+import argparse
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any
+from unittest.mock import patch
+
+import _rivals
+import lightning_fabric
+import numpy as np
+import torch
+from _rivals import WARM_UP, Task, synchronised_now
+
+from genpipe import registry
+from genpipe.data import _batches
+from genpipe.interfaces import ImageSpec
+from genpipe.training import loop, turns
+from genpipe.training.averaging import Average
+from genpipe.training.checkpoints import Checkpoints
+from genpipe.training.knobs import Optim, Train
+
+SYSTEMS: dict[str, tuple[int, dict[str, Any]]] = {
+    "dcgan": (64, {"generator_channels": 64, "discriminator_channels": 64}),
+    "vae": (32, {"body": "conv", "widths": [32, 64, 128], "latent_dim": 64}),
+}
+"""The side of the images, and the knobs."""
+CHANNELS, LOG_EVERY_STEPS, CHECKPOINT_EVERY_STEPS, HALFLIFE_IMAGES = 3, 50, 500, 10_000
+SHARES = "shares"
+PYTHAE = "pythae's trainer"
+Found = dict[str, Any]
+
+
+def fitted(task: Task, begin: Callable[[], None] = lambda: None, **train: Any) -> Found:
+    """Images/s of `fit` with curves, average and checkpoints as in recipes, and the share of the time spent on data.
+
+    `begin` is called after the warm-up.
+    """
+    device = loop.fabric("auto")
+    knobs = Train(
+        steps=WARM_UP + task.steps,
+        batch_size=task.batch_size,
+        average_halflife_images=HALFLIFE_IMAGES,
+        log_every_steps=LOG_EVERY_STEPS,
+        checkpoint_every_steps=CHECKPOINT_EVERY_STEPS,
+        **train,
+    )
+    batches = _batches.Batches(task.images, None, size=task.batch_size, seed=0, device=device.device)
+    began, give = [0.0, 0.0], batches.batch
+
+    def counted(number: int, **ahead: int) -> Any:
+        if number == WARM_UP:
+            begin()
+            began[:] = synchronised_now(task.device), batches.waited_sec
+        return give(number, **ahead)
+
+    optim = {phase.name: Optim(lr=task.lr) for phase in task.model.phases()}
+    with TemporaryDirectory() as folder, patch.object(batches, "batch", counted):
+        loop.fit(task.model, batches, knobs, optim, device=device, checkpoints=Checkpoints(Path(folder)))
+    seconds = synchronised_now(task.device) - began[0]
+    return {"speed": task.steps * task.batch_size / seconds, "data": (batches.waited_sec - began[1]) / seconds}
+
+
+def from_disk(task: Task) -> Found:
+    """The same with images that are read through the memory map."""
+    with TemporaryDirectory() as folder, patch.object(_batches, "_fits", lambda *_: False):
+        np.save(f"{folder}/images.npy", task.images)
+        task.images = np.load(f"{folder}/images.npy", mmap_mode="r")
+        return fitted(task, compile="off")
+
+
+def shares(task: Task) -> Found:
+    """The share of the time of `fit` in each of its parts, each waited for before the next begins."""
+    parts: defaultdict[str, float] = defaultdict(float)
+    watched = [
+        ("data", _batches.Batches, "batch"),
+        ("forward and backward", turns.Turn, "gradient"),
+        ("backward", lightning_fabric.Fabric, "backward"),
+        ("optimizer", lightning_fabric.wrappers._FabricOptimizer, "step"),
+        ("averaging", Average, "update"),
+        ("logging", loop._Run, "row"),
+        ("checkpoints", Checkpoints, "write"),
+    ]
+    with ExitStack() as stack:
+        for name, owner, method in watched:
+            stack.enter_context(_timed(parts, name, owner, method, task.device))
+        whole = task.steps * task.batch_size / fitted(task, parts.clear, compile="off")["speed"]
+    parts["forward"] = parts.pop("forward and backward") - parts["backward"]
+    parts["everything else"] = whole - sum(parts.values())
+    return {"shares": {name: seconds / whole for name, seconds in parts.items()}}
+
+
+@contextmanager
+def _timed(parts: dict[str, float], name: str, owner: type, method: str, device: torch.device) -> Iterator[None]:
+    """Adds the seconds of every call of a method to one of the parts."""
+    called = getattr(owner, method)
+
+    def measured(*arguments: Any, **named: Any) -> Any:
+        begun = synchronised_now(device)
+        result = called(*arguments, **named)
+        parts[name] += synchronised_now(device) - begun
+        return result
+
+    with patch.object(owner, method, measured):
+        yield
+
+
+WAYS: dict[str, Callable[[Task], Found]] = {
+    "fit, compile: off": lambda task: fitted(task, compile="off"),
+    "fit, compile: on": lambda task: fitted(task, compile="on"),
+    "fit, compile: off, images on the disk": from_disk,
+    "bare loop": lambda task: {"speed": _rivals.bare_loop(task)},
+    "DataLoader, 0 workers": lambda task: {"speed": _rivals.data_loader_loop(task, 0)},
+    "DataLoader, 2 workers": lambda task: {"speed": _rivals.data_loader_loop(task, 2)},
+    "DataLoader, 4 workers": lambda task: {"speed": _rivals.data_loader_loop(task, 4)},
+    PYTHAE: lambda task: {"speed": _rivals.pythae_trainer(task)},
+    SHARES: shares,
+}
+
+
+def here(way: str, system: str, given: argparse.Namespace) -> Found:
+    """Measures one way in this process."""
+    size, knobs = given.size or SYSTEMS[system][0], SYSTEMS[system][1]
+    images = np.random.default_rng(0).integers(0, 256, (given.images, CHANNELS, size, size), dtype=np.uint8)
+    loop.seed(0)
+    kind = registry.load("models", system)
+    model = kind(kind.Config(**knobs), ImageSpec(CHANNELS, size, size))
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    found = WAYS[way](Task(model, images, given.batch, given.steps, device))
+    return {**found, "peak_bytes": _peak_bytes(device)}
+
+
+def _peak_bytes(device: torch.device) -> int:
+    """Of the GPU's memory, or of this process's."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def apart(way: str, system: str, arguments: list[str]) -> Found:
+    """Measures one way in a process of its own."""
+    command = [sys.executable, __file__, *arguments, "--here", way, system]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def report(system: str, rounds: Mapping[str, list[Found]]) -> None:
+    """Prints the tables of one system."""
+    middle = {way: median(found["speed"] for found in of) for way, of in rounds.items() if way != SHARES}
+    bare, loader = middle["bare loop"], max(speed for way, speed in middle.items() if way.startswith("DataLoader"))
+    print(f"\n### {system}\n\n| | images/s | × bare loop | × best DataLoader | data | peak memory, MB |")
+    print("|:--|--:|--:|--:|--:|--:|")
+    for way, speed in middle.items():
+        waited = [found["data"] for found in rounds[way] if "data" in found]
+        peak = median(found["peak_bytes"] for found in rounds[way]) / 1e6
+        share = f"{median(waited):.1%}" if waited else ""
+        print(f"| {way} | {speed:,.0f} | {speed / bare:.3f} | {speed / loader:.2f} | {share} | {peak:,.0f} |")
+    parts = {name: median(found["shares"][name] for found in rounds[SHARES]) for name in rounds[SHARES][0]["shares"]}
+    print("\n| of a step of `fit` | share |\n|:--|--:|")
+    for name, part in sorted(parts.items(), key=lambda one: -one[1]):
+        print(f"| {name} | {part:.1%} |")
+
+
+def machine() -> str:
+    """What the figures were measured on."""
+    gpu = f"{torch.cuda.get_device_name()}, CUDA {torch.version.cuda}" if torch.cuda.is_available() else "no GPU"
+    cores = len(os.sched_getaffinity(0))
+    versions = f"Python {platform.python_version()}, PyTorch {torch.__version__}, Fabric {lightning_fabric.__version__}"
+    return f"{platform.machine()}, {cores} cores, {torch.get_num_threads()} threads, {gpu}; {versions}"
+
+
+def parsed() -> argparse.Namespace:
+    """What is asked for on the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=list(SYSTEMS))
+    parser.add_argument("--steps", type=int, default=200, help="that are measured, after a warm-up")
+    parser.add_argument("--batch", type=int, default=128, help="images in a batch")
+    parser.add_argument("--size", type=int, help="side of the images in pixels")
+    parser.add_argument("--images", type=int, default=20_000, help="in the data set")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--here", nargs=2, metavar=("WAY", "SYSTEM"), help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measures every way in turn and prints the tables."""
+    given = parsed()
+    if given.here:
+        print(json.dumps(here(*given.here, given)))
+        return
+    print(machine())
+    for system in given.systems:
+        ways = [way for way in WAYS if way != PYTHAE or (system == "vae" and find_spec("pythae"))]
+        rounds: defaultdict[str, list[Found]] = defaultdict(list)
+        for _ in range(given.rounds):
+            for way in ways:
+                rounds[way].append(apart(way, system, sys.argv[1:]))
+        report(system, rounds)
+
+
+if __name__ == "__main__":
+    main()

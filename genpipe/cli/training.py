@@ -1,0 +1,118 @@
+"""The commands around training."""
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from genpipe.cli import _names, _screen
+from genpipe.errors import UnknownName, UsageError
+
+if TYPE_CHECKING:
+    from genpipe.config import Experiment, Project
+    from genpipe.training.leftovers import Unfinished
+
+
+def train(
+    name: Annotated[str, typer.Argument(help="An experiment.", autocompletion=_names.experiments)],
+    options: Annotated[list[str] | None, typer.Argument(help="Options of dvc repro.")] = None,
+    find_batch: Annotated[
+        bool, typer.Option("--find-batch", help="Train nothing; find the largest batch for which there is memory.")
+    ] = False,
+) -> None:
+    """Train an experiment, or go on where that was stopped: dvc repro train@NAME, with its options."""
+    from genpipe import config, paths
+
+    project = config.load()
+    if name not in project.index.experiments:
+        raise UnknownName(name, f"experiment in {paths.INDEX}", project.index.experiments)
+    os.chdir(project.root)
+    if not find_batch:
+        os.execv(sys.executable, [sys.executable, "-m", "dvc", "repro", f"train@{name}", *(options or [])])
+    elif options:
+        raise UsageError(f"--find-batch takes nothing but a name, and {' '.join(options)} is given.")
+    else:
+        typer.echo(_largest_batch(project, project.experiment(name)))
+
+
+def clean(
+    everything: Annotated[bool, typer.Option("--all", help="Also those from which a training could go on.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove without asking.")] = False,
+) -> None:
+    """Show the checkpoints of unfinished trainings, and remove those that fit no experiment any more."""
+    from genpipe import config
+    from genpipe.training import leftovers
+
+    found = leftovers.unfinished(config.load())
+    old = [one for one in found if everything or one.fits is False]
+    many = f"{len(old)} of them"
+    if found:
+        _screen.table([_row(one) for one in found])
+    else:
+        typer.echo("No training is unfinished.")
+    if old and (yes or (sys.stdin.isatty() and typer.confirm(f"Remove {many}?"))):
+        for one in old:
+            leftovers.remove(one)
+        typer.echo(f"Removed {many}.")
+    elif old:
+        typer.echo(f"Nothing is removed. To remove {many}: genpipe clean --yes{' --all' * everything}")
+
+
+def _row(one: "Unfinished") -> dict[str, object]:
+    from rich.filesize import decimal
+
+    hours = (time.time() - one.written_at) / 3600
+    return {
+        "experiment": one.experiment,
+        "key": one.key,
+        "step": one.step,
+        "size": decimal(one.size_bytes),
+        "age": f"{hours / 24:.0f} days" if hours >= 48 else f"{hours:.1f} hours",
+        "state": one.why,
+    }
+
+
+def _largest_batch(project: "Project", experiment: "Experiment") -> str:
+    """The largest batch that fits, in words: tried on a GPU, estimated elsewhere."""
+    import torch
+
+    from genpipe import paths
+    from genpipe.data._storage import Prepared
+    from genpipe.training.batchsize import fits_here, largest, with_batch
+
+    if not experiment.knobs.optim:
+        raise UsageError(f"{experiment.name} is fitted in closed form; no batch has to fit.")
+    train = experiment.knobs.train
+    most = len(Prepared.open(paths.data(experiment.data.name)).images("train"))
+    if torch.cuda.is_available():
+        how = f"tried on {torch.cuda.get_device_name()}, a turn of each phase; leave some room"
+        size = largest(lambda size: fits_here(project, with_batch(experiment, size)), train.batch_size, most)
+    else:
+        free, how = _free_memory()
+        size = largest(lambda size: _needs(project, with_batch(experiment, size)) <= free, train.batch_size, most)
+    found = f"The largest batch that fits is of {size:,} images" if size else "Not even a batch of one image fits"
+    return f"{found}{', the whole training set' * (size == most)} ({how}). train.batch_size is {train.batch_size:,}."
+
+
+def _free_memory() -> tuple[int, str]:
+    """Bytes, and how a batch is compared with them."""
+    import psutil
+    from rich.filesize import decimal
+
+    free = psutil.virtual_memory().available
+    return (
+        free,
+        f"its tensors, estimated and not tried, in {decimal(free)} of free memory; leave room for PyTorch's own",
+    )
+
+
+def _needs(project: "Project", experiment: "Experiment") -> int:
+    """Bytes of the tensors of a training. Raises UsageError if they cannot be counted."""
+    from genpipe import composing
+
+    memory = composing.memory(project.root, experiment)
+    if memory is None or memory.activations is None:
+        raise UsageError(f"what {experiment.name} needs cannot be counted without running it, as is done on a GPU.")
+    return memory.total

@@ -1,0 +1,66 @@
+"""The largest batch that fits into the memory of a GPU, found by trying."""
+
+import gc
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+
+from genpipe import paths, registry
+from genpipe.config import Experiment, Project
+from genpipe.data._batches import Batches
+from genpipe.data._storage import Prepared
+from genpipe.errors import OutOfMemory
+from genpipe.training.devices import fabric
+from genpipe.training.experiment import memory_in_words
+from genpipe.training.loop import fit, seed
+
+
+def largest(fits: Callable[[int], bool], first: int, most: int) -> int:
+    """The largest whole number from 1 to `most` that fits, or 0; what fits is taken to end somewhere and not to return.
+
+    Begins with `first`, doubles or halves it until that is between what fits and what does not, and then bisects.
+    """
+    low, high, tried = 0, most + 1, min(first, most)
+    while high - low > 1:
+        if fits(tried):
+            low = tried
+        else:
+            high = tried
+        if not low:
+            tried = high // 2
+        elif high > most:
+            tried = min(2 * low, most)
+        else:
+            tried = (low + high) // 2
+    return low
+
+
+def with_batch(experiment: Experiment, size: int) -> Experiment:
+    """The experiment with another batch size."""
+    train = experiment.knobs.train.model_copy(update={"batch_size": size})
+    return replace(experiment, knobs=experiment.knobs.model_copy(update={"train": train}))
+
+
+def fits_here(project: Project, experiment: Experiment) -> bool:
+    """Whether so many steps of training as it takes for every phase to have a turn find the memory they need."""
+    try:
+        _tried(project, experiment)
+    except OutOfMemory:
+        return False
+    finally:
+        gc.collect()
+        torch.cuda.empty_cache()
+    return True
+
+
+def _tried(project: Project, experiment: Experiment) -> None:
+    prepared, knobs = Prepared.open(project.root / paths.data(experiment.data.name)), experiment.knobs
+    seed(knobs.seed)
+    model = registry.load("models", experiment.model_name)(experiment.model, prepared.spec)
+    device = fabric(knobs.train.precision)
+    steps = max(phase.every for phase in model.phases())
+    train = knobs.train.model_copy(update={"steps": steps, "on_nan": "skip"})
+    with memory_in_words(experiment, device.device):
+        batches = Batches.of(prepared, size=train.batch_size, seed=knobs.seed, device=device.device)
+        fit(model, batches, train, knobs.optim, device=device)

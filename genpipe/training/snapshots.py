@@ -1,0 +1,56 @@
+"""Samples taken while a training goes on, to be scored after it; they cost little and change nothing of it."""
+
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int, UInt8
+
+from genpipe.errors import DataError
+from genpipe.files import whole_file, whole_folder
+from genpipe.interfaces import Generative
+from genpipe.sampling import draw
+from genpipe.training.knobs import Train
+from genpipe.training.moments import Look
+
+
+class Snapshots:
+    """Samples after every so many steps, each in a file of its own, so that a training that goes on has them still."""
+
+    def __init__(self, folder: Path, train: Train, seed: int) -> None:
+        self.folder, self.train, self.seed = folder, train, seed
+
+    @property
+    def look(self) -> Look | None:
+        """Takes samples in a training; None if none are wanted."""
+        return Look(self.train.score_every_steps, self._take) if self.train.score_every_steps else None
+
+    def collect(self, folder: Path) -> None:
+        """Writes all that was taken in a whole training into one folder, which it replaces; there may be nothing."""
+        every = self.train.score_every_steps
+        steps = list(range(every, self.train.steps + 1, every)) if every else []
+        with whole_folder(folder) as temporary:
+            np.save(temporary / "steps.npy", np.array(steps, np.int64))
+            if steps:
+                images = [np.load(self._file(step), allow_pickle=False) for step in steps]
+                np.save(temporary / "images.npy", np.stack(images))
+
+    def _take(self, step: int, model: Generative) -> None:
+        """Draws samples, always from the same random numbers, and keeps them."""
+        training = model.training
+        images = draw(model.eval(), self.train.score_images, seed=self.seed)
+        model.train(training)
+        with whole_file(self._file(step)) as temporary, temporary.open("wb") as file:
+            np.save(file, images)
+
+    def _file(self, step: int) -> Path:
+        return self.folder / f"step-{step:09d}.npy"
+
+
+def load_snapshots(folder: Path) -> tuple[Int[np.ndarray, "s"], list[UInt8[np.ndarray, "n c h w"]]]:
+    """The steps and the samples of each, memory-mapped. Raises DataError if they are missing or damaged."""
+    try:
+        steps = np.load(folder / "steps.npy", allow_pickle=False)
+        images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False) if len(steps) else []
+        return steps, list(images)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{folder} cannot be read ({error}). Delete it and run `dvc repro`.") from None

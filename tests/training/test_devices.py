@@ -1,0 +1,77 @@
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+from genpipe.errors import TrainingError
+from genpipe.training.devices import devices, fabric, first_process
+from genpipe.training.knobs import Train
+
+SCRIPT = Path(__file__).with_name("_two_processes.py")
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    described = importlib.util.spec_from_file_location(SCRIPT.stem, SCRIPT)
+    module = importlib.util.module_from_spec(described)
+    described.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict]:
+    """What each of two processes found."""
+    folder = tmp_path_factory.mktemp("two")
+    environment = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[2]), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), str(folder)], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(2)]
+
+
+@pytest.mark.parametrize("name", ["ae-mlp", "ae-conv"])
+def test_two_processes_train_as_one_does_on_the_same_batches(found: list[dict], script: ModuleType, name: str) -> None:
+    alone = script.trained(*name.split("-"), fabric("32-true"))
+    assert found[0][name]["losses"] == pytest.approx(alone["losses"], rel=1e-5)
+    assert found[0][name]["weights"] == pytest.approx(alone["weights"], rel=1e-4)
+
+
+def test_all_processes_end_with_the_same_weights_and_curves(found: list[dict]) -> None:
+    assert found[0] == found[1]
+
+
+def test_a_stopped_training_of_two_goes_on_to_the_same_weights(found: list[dict]) -> None:
+    assert found[0]["resumed"] == found[0]["vae-mlp"]
+
+
+def test_who_writes_is_known_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    several = Train(steps=1, devices=2)
+    assert first_process(several)
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    assert first_process(several)
+    monkeypatch.setenv("SLURM_PROCID", "3")
+    assert not first_process(several)
+    assert first_process(Train(steps=1)), "a training of one process is its own first, whatever runs beside it"
+
+
+def test_devices_that_cannot_share_a_batch_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    train = Train(steps=1, batch_size=9, accumulate_steps=3)
+    assert devices(train).world_size == 1
+    monkeypatch.setattr("genpipe.training.devices.fabric", lambda *_: SimpleNamespace(world_size=2))
+    with pytest.raises(TrainingError, match=r"batch_size 9 cannot .* 2 devices and accumulate_steps is 3"):
+        devices(train)
+
+
+def test_processes_that_would_each_train_alone_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"TORCHELASTIC_RUN_ID": "x", "WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "0"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(TrainingError, match=r"torchrun started 2 processes, but .* is 1"):
+        fabric("32-true")
+    with pytest.raises(TrainingError, match=r"train\.devices: 3 on 1 node\(s\) cannot be had"):
+        fabric("32-true", devices=3)

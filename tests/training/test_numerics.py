@@ -1,0 +1,44 @@
+import pytest
+import torch
+
+from genpipe.errors import TrainingError
+from genpipe.training.knobs import Train
+from genpipe.training.numerics import numerics
+
+GPU = torch.device("cuda")
+
+
+def settings() -> tuple[object, ...]:
+    cudnn = torch.backends.cudnn
+    exactness = torch.are_deterministic_algorithms_enabled()
+    return torch.get_float32_matmul_precision(), cudnn.allow_tf32, cudnn.benchmark, exactness
+
+
+@pytest.fixture(autouse=True)
+def _no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+
+def test_a_gpu_computes_as_the_recipe_says_for_as_long_as_it_trains() -> None:
+    before = settings()
+    with numerics(Train(steps=1), GPU):
+        assert settings() == ("high", True, True, False)
+    with numerics(Train(steps=1, tf32=False, deterministic=True), GPU):
+        assert settings() == ("highest", False, False, True)
+    assert settings() == before
+
+
+def test_a_cpu_computes_in_full() -> None:
+    before = settings()
+    with numerics(Train(steps=1, tf32=True, deterministic=True), torch.device("cpu")):
+        assert settings() == before
+
+
+def test_what_cannot_be_the_same_every_time_is_named() -> None:
+    with (
+        pytest.raises(TrainingError, match=r"train\.deterministic is true, but put_.*Set it to false"),
+        numerics(Train(steps=1, deterministic=True), GPU),
+    ):
+        x = torch.zeros(3)
+        x.put_(torch.tensor([0, 0]), torch.tensor([1.0, 2.0]), accumulate=False)
+    assert not torch.are_deterministic_algorithms_enabled()

@@ -1,0 +1,72 @@
+"""Samples that are drawn during a training change nothing of it, and survive its end and its being killed."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from genpipe import config, paths
+from genpipe.data._preparing import prepare
+from genpipe.errors import DataError
+from genpipe.modelfiles import load_model
+from genpipe.sampling import draw
+from genpipe.training.experiment import checkpoints, train
+from genpipe.training.moments import Moment
+from genpipe.training.snapshots import load_snapshots
+
+
+class Killed(Exception):
+    """Somebody pulled the plug."""
+
+
+@pytest.fixture
+def opened(project: Path) -> config.Project:
+    """The small project, prepared; its experiment averages its weights and is looked at after every second step."""
+    file = project / "pipelines/first.yaml"
+    knobs = "train: {average_halflife_images: 40, score_every_steps: 2, score_images: 5, "
+    file.write_text(file.read_text().replace("train: {", knobs))
+    prepare(config.load().data("tiny").opened, size=8, fit="crop", seed=0, folder=project / "data" / "tiny")
+    return config.load()
+
+
+def weights() -> bytes:
+    return (paths.model("first") / "model.safetensors").read_bytes()
+
+
+def test_the_last_are_those_of_the_finished_model_and_the_weights_as_without(opened: config.Project) -> None:
+    train(opened, opened.experiment("first"))
+    steps, images = load_snapshots(paths.snapshots("first"))
+    assert steps.tolist() == [2, 4, 6]
+    model, _ = load_model(paths.model("first"))
+    assert (images[-1] == draw(model, 5, seed=0)).all()
+    assert (images[0] != images[-1]).any()
+    looked_at = weights()
+    file = opened.root / "pipelines/first.yaml"
+    file.write_text(file.read_text().replace("score_every_steps: 2, ", ""))
+    train(config.load(), config.load().experiment("first"))
+    assert weights() == looked_at
+    assert load_snapshots(paths.snapshots("first"))[0].tolist() == []
+
+
+def test_a_killed_training_keeps_them(opened: config.Project) -> None:
+    experiment = opened.experiment("first")
+
+    def die(moment: Moment) -> None:
+        if moment.step == 6:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train(opened, experiment, [die])
+    first = [np.load(f) for f in sorted((checkpoints(opened, experiment).folder / "snapshots").glob("*.npy"))]
+    assert len(first) == 2
+    torch.manual_seed(7)
+    assert train(opened, experiment)["resumed_from_step"] == 4
+    steps, images = load_snapshots(paths.snapshots("first"))
+    assert steps.tolist() == [2, 4, 6]
+    assert all((before == after).all() for before, after in zip(first, images, strict=False))
+
+
+def test_damage_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="cannot be read"):
+        load_snapshots(tmp_path / "nothing")
