@@ -2,6 +2,7 @@
 
 import copy
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ import torch
 
 from genpipe import registry
 from genpipe.data._batches import Batches
-from genpipe.interfaces import Decodes, Encodes, Generates, Generative, ImageSpec, Reconstructs
+from genpipe.errors import Unsuitable
+from genpipe.interfaces import Decodes, Encodes, Generates, GeneratesClasses, Generative, ImageSpec, Reconstructs
 from genpipe.training.devices import fabric
 from genpipe.training.knobs import Optim, Train
 from genpipe.training.loop import fit, seed
@@ -74,6 +76,22 @@ def test_samples_have_the_shape_the_range_and_the_seed(name: str, spec: ImageSpe
     assert torch.isfinite(first).all()
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
+
+
+def test_classes_are_drawn_as_asked_and_need_labels(name: str, spec: ImageSpec) -> None:
+    if not issubclass(registry.load("models", name), GeneratesClasses):
+        pytest.skip(f"{name} draws no classes")
+    model = train(build(name, spec), spec).eval()
+    assert isinstance(model, GeneratesClasses)
+    y = torch.tensor([0, 1, 1, 0])
+    with torch.inference_mode():
+        first, again, other = (model.sample_of(k, torch.Generator().manual_seed(3)) for k in (y, y, 1 - y))
+    assert model.class_count == len(spec.classes)
+    assert first.shape == (4, *spec.shape)
+    assert torch.equal(first, again)
+    assert all(not torch.equal(a, b) for a, b in zip(first, other, strict=True)), f"{name} ignores the class"
+    with pytest.raises(Unsuitable, match="labels"):
+        build(name, replace(spec, classes=()))
 
 
 def test_sampling_leaves_the_other_random_generators_alone(name: str, spec: ImageSpec) -> None:

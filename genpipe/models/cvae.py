@@ -1,0 +1,61 @@
+"""Conditional variational autoencoder (Sohn et al. 2015; Kingma et al. 2014, arXiv:1406.5298)."""
+
+from dataclasses import replace
+from functools import partial
+
+import torch
+
+from genpipe.interfaces import (
+    Batch,
+    Codes,
+    GeneratesClasses,
+    Generative,
+    Images,
+    ImageSpec,
+    Labels,
+    Logs,
+    Phase,
+    Scalar,
+)
+from genpipe.nn.bodies import decoder, encoder
+from genpipe.nn.labels import WithLabels, class_count, known
+from genpipe.nn.priors import StandardNormalPrior
+from genpipe.nn.variational import Variational, negative_bound
+
+
+class CVAE(StandardNormalPrior, Generative, GeneratesClasses):
+    """q(z|x, y) = N(μ(x, y), diag σ²(x, y)), p(x|z, y) = N(x̂(z, y), decoder_variance · I), p(z|y) = N(0, I).
+
+    The label is known to both, so that the code need not carry it. Encoding asks for y as well as x, which is why this
+    is no `Encodes`.
+    """
+
+    class Config(Variational): ...
+
+    def __init__(self, config: Config, spec: ImageSpec) -> None:
+        super().__init__(config, spec)
+        self.config, self.latent_dim, self.class_count = config, config.latent_dim, class_count(spec)
+        k = self.class_count
+        labelled = replace(spec, channels=spec.channels + k)
+        self.encoder = WithLabels(encoder(config, labelled, 2 * config.latent_dim), k)
+        self.decoder = WithLabels(decoder(config, config.latent_dim + k, spec), k)
+
+    def phases(self) -> list[Phase]:
+        return [Phase("autoencoder", self, self.loss)]
+
+    def loss(self, batch: Batch) -> tuple[Scalar, Logs]:
+        """Negative lower bound on log p(x|y) in nats per image."""
+        y = known(batch)
+        return negative_bound(batch.x, self.posterior(batch.x, y), partial(self.decode, y=y), self.config)
+
+    def posterior(self, x: Images, y: Labels) -> tuple[Codes, Codes]:
+        """μ and log σ² of q(z|x, y)."""
+        mu, logvar = self.encoder(x, y).chunk(2, dim=1)
+        return mu, logvar
+
+    def decode(self, z: Codes, y: Labels) -> Images:
+        """x̂(z, y), in [-1, 1]."""
+        return self.decoder(z, y)
+
+    def sample_of(self, y: Labels, rng: torch.Generator) -> Images:
+        return self.decode(self.prior(len(y), rng), y)
