@@ -1,6 +1,7 @@
 """How sure a score is: the same score of disjoint subsets of the images, in an order that nobody chose."""
 
 from collections.abc import Mapping, Sequence
+from math import inf
 
 import numpy as np
 from jaxtyping import Int, UInt8
@@ -41,11 +42,14 @@ def disjoint_pairs(
     return list(zip(disjoint(n, subsets, seed, least), disjoint(m, subsets, seed, least), strict=False))
 
 
-def interval(value: float, of_subsets: Sequence[float] | np.ndarray) -> tuple[float, float] | None:
+def interval(
+    value: float, of_subsets: Sequence[float] | np.ndarray, least: float = -inf, most: float = inf
+) -> tuple[float, float] | None:
     """Where the score of the whole set lies with 95 % confidence; None for fewer than two subsets.
 
     value ± t s/√k, with s the deviation of the score between k disjoint subsets and t Student's quantile with k − 1
-    degrees of freedom, for the variance of a score falls as 1/n. A bias that depends on n is not covered.
+    degrees of freedom, for the variance of a score falls as 1/n. A bias that depends on n is not covered. Cut off where
+    the scale of the score ends.
     """
     k = len(of_subsets)
     if k < 2:
@@ -53,7 +57,7 @@ def interval(value: float, of_subsets: Sequence[float] | np.ndarray) -> tuple[fl
     from scipy.special import stdtrit  # slow to import, and `genpipe list` can do without
 
     half = float(stdtrit(k - 1, (1 + _CONFIDENCE) / 2) * np.std(of_subsets, ddof=1) / np.sqrt(k))
-    return value - half, value + half
+    return max(least, value - half), min(most, value + half)
 
 
 def origin(of_subsets: Sequence[float]) -> Mapping[str, object]:

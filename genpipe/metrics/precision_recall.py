@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from math import inf
 from typing import Annotated
 
 import numpy as np
@@ -50,7 +51,9 @@ class PrecisionRecall(Metric):
         for name, value in whole.items():
             of_parts = [part[name] for part in parts]
             how = {"k": ks[name in ("density", "coverage")], **origin(of_parts)}
-            made[f"{name}_{extractor}"] = Score(value, how, interval(value, of_parts))
+            made[f"{name}_{extractor}"] = Score(
+                value, how, interval(value, of_parts, 0.0, inf if name == "density" else 1.0)
+            )
         return made
 
 

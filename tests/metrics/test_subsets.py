@@ -51,3 +51,11 @@ def test_the_order_by_content_is_that_of_the_pixels() -> None:
     shuffled = images[np.random.default_rng(1).permutation(50)]
     np.testing.assert_array_equal(images[by_content(images)], shuffled[by_content(shuffled)])
     assert sorted(by_content(images)) == list(range(50))
+
+
+def test_an_interval_ends_where_the_scale_does() -> None:
+    assert interval(0.9, [0.7, 0.9, 1.0], 0.0, 1.0) == (
+        pytest.approx(0.9 - 4.302653 * np.std([0.7, 0.9, 1.0], ddof=1) / 3**0.5),
+        1.0,
+    )
+    assert interval(0.0, [0.0, 0.1], 0.0)[0] == 0.0  # type: ignore[index]
