@@ -17,8 +17,8 @@ from genpipe.data._decoding import Broken, decoded
 from genpipe.data._fitting import fitted
 from genpipe.errors import DataError
 
-ALONE_SEC = 0.25
-"""What is done in less time is done without starting processes."""
+ALONE_SEC = 3.0
+"""What is done in less time is done without starting processes: that costs every core about a second."""
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
