@@ -142,6 +142,8 @@ def _lookers(metric: Metric, views: Sequence[View]) -> Iterator[View]:
         yield from views
     elif metric.looks_at == "probabilities":
         yield from (one for one in views if one.real.training.probabilities is not None)
+    elif metric.looks_at == "labels":  # an extractor that was trained on them knows the classes
+        yield from [one for one in views if "extractor_accuracy" in one.described][:1]
     else:
         yield from views[:1]
 
