@@ -19,7 +19,7 @@ from genpipe import paths, registry
 from genpipe.document import Document, KeyPath, read
 from genpipe.errors import ConfigError, Problem, UnknownName, nearest
 from genpipe.schema import Strict
-from genpipe.suitability import lacking, optim_problems
+from genpipe.suitability import lacking, optim_problems, too_small
 from genpipe.training.knobs import Count, Optim, Train
 from genpipe.validation import examined, validated
 
@@ -219,6 +219,7 @@ class Project:
         metrics, wrong = self._named("metrics", ("evaluate", "metrics"), document)
         analyses, wrong_too = self._named("analyses", ("analyses",), document)
         problems += more + wrong + wrong_too + lacking(system, model_name, knobs, metrics, analyses, document)
+        problems += too_small(metrics, data.common.size, document)
         if not problems:
             problems += optim_problems(system, model, data, knobs.optim, document)
         if problems:

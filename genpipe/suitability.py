@@ -32,6 +32,18 @@ def lacking(
     ]
 
 
+def too_small(metrics: Collection[str], size: int, document: Document) -> list[Problem]:
+    """The metrics that cannot score images of such a side in pixels."""
+    least = {name: registry.load("metrics", name).least_pixels for name in metrics}
+    return [
+        document.problem(
+            ("evaluate", "metrics", name), f"needs images of {most} pixels a side, these have {size}; remove it."
+        )
+        for name, most in least.items()
+        if size < most
+    ]
+
+
 def _needed(metric: str) -> list[type]:
     from genpipe.interfaces import GeneratesClasses, Reconstructs
 

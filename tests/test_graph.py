@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 PARAMS = """\
 seed: 0
 datasets:
-  tiny: {source: digits, size: 8, fit: crop, test_images: 360}
+  tiny: {source: digits, size: 16, fit: crop, test_images: 360}
 reference:
   extractors:
     classifier: {channels: [8, 16], features: 16}
@@ -77,7 +77,7 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> Graph:
     made.root.mkdir()
     for name in ("genpipe", "stages"):
         shutil.copytree(ROOT / name, made.root / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("dvc.yaml", ".gitignore"):
+    for name in ("dvc.yaml", ".gitignore", ".dvcignore"):
         shutil.copy(ROOT / name, made.root)
     (made.root / "params.yaml").write_text(PARAMS)
     made.run("git", "init", "-q")

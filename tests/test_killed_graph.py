@@ -23,9 +23,10 @@ KILLS = 20
 PARAMS = """\
 seed: 0
 datasets:
-  tiny: {source: digits, size: 8, fit: crop, test_images: 360}
+  tiny: {source: digits, size: 16, fit: crop, test_images: 360}
 reference:
-  model: {channels: [8, 16], features: 16}
+  extractors:
+    classifier: {channels: [8, 16], features: 16}
   optim:
     classifier: {lr: 0.01}
   train: {steps: 60, batch_size: 64}
@@ -109,7 +110,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     made.root.mkdir()
     for name in ("genpipe", "stages"):
         shutil.copytree(ROOT / name, made.root / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("dvc.yaml", ".gitignore"):
+    for name in ("dvc.yaml", ".gitignore", ".dvcignore"):
         shutil.copy(ROOT / name, made.root)
     (made.root / "params.yaml").write_text(PARAMS)
     (made.root / "pipelines").mkdir()

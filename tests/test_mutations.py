@@ -89,8 +89,8 @@ def _lines_spoiled(draw: st.DrawFn, text: str, value: str) -> str:
 @st.composite
 def projects(draw: st.DrawFn) -> tuple[str, str]:
     """The index and the pipeline of a project, one or both spoiled."""
-    name = draw(st.sampled_from(recipes.names()))
-    index, pipeline = INDEX.replace("MODEL", name), recipes.recipe(name).text
+    recipe = recipes.recipe(draw(st.sampled_from(recipes.names())))
+    index, pipeline = INDEX.replace("MODEL", recipe.model), recipe.text
     where = draw(st.sampled_from(["pipeline", "pipeline", "index", "both"]))
     return (
         draw(spoiled(index)) if where != "pipeline" else index,
@@ -127,7 +127,7 @@ def _checked(root: Path) -> tuple[list[Experiment], list[str]]:
 
 def test_the_unspoiled_projects_are_valid(root: Path) -> None:
     for name in recipes.names():
-        (root / "params.yaml").write_text(INDEX.replace("MODEL", name))
+        (root / "params.yaml").write_text(INDEX.replace("MODEL", recipes.recipe(name).model))
         (root / "pipelines" / "first.yaml").write_text(recipes.recipe(name).text)
         (experiment,) = Project(root).check()
         assert experiment.model_name == name

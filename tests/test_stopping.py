@@ -83,6 +83,14 @@ def family(tmp_path: Path) -> Iterator[list[psutil.Process]]:
             process.kill()
 
 
+def alive(process: psutil.Process) -> bool:
+    """Whether a process does anything still; one that nobody has waited for yet does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def staying(folder: Path) -> str:
     """A shell that waits for what it runs, as some do."""
     shell = folder / "ksh"
@@ -103,13 +111,14 @@ def test_a_stage_does_not_outlive_dvc(tmp_path: Path, family: list[psutil.Proces
             break
         time.sleep(0.05)
     family += [psutil.Process(dvc.pid), *psutil.Process(dvc.pid).children(recursive=True)]
-    running = [process for process in family if "stage.py" in process.cmdline()[1:2]]
+    running = [process for process in family if alive(process) and "stage.py" in process.cmdline()[1:2]]
     assert len(running) == 1
     time.sleep(1.5)
     assert running[0].is_running(), "it leaves DVC alone as long as it lives"
     dvc.kill()
     dvc.wait()
-    running[0].wait(timeout=10)
+    _, left = psutil.wait_procs([process for process in running if alive(process)], timeout=10)
+    assert not [process for process in left if alive(process)]
 
 
 @pytest.mark.parametrize("form", ["exec {}", "{}; exit 1"], ids=["shell gone too", "shell left"])

@@ -86,6 +86,8 @@ class Metric(ABC):
     looks_at: ClassVar[Sight] = "features"
     """What of the evidence decides the score; it is made for every extractor that gives that, of pixels only once."""
 
+    least_pixels: ClassVar[int] = 1
+    """The shortest side of images that it can score."""
     by_step: ClassVar[bool] = False
     """Whether samples that were drawn during the training are scored too: a curve."""
     needs_held_out: ClassVar[bool] = False

@@ -28,6 +28,7 @@ class MSSSIMDiversity(Metric):
     )
     lower_is_better = True
     looks_at = "pixels"
+    least_pixels = 11
 
     def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
         order = by_content(images.images)

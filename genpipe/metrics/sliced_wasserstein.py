@@ -42,6 +42,7 @@ class SlicedWasserstein(Metric):
     )
     lower_is_better = True
     looks_at = "pixels"
+    least_pixels = 7
 
     def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
         n = min(self.config.images, *(len(e.images) for e in (images, real.training, real.held_out)))
