@@ -130,4 +130,4 @@ def test_the_unspoiled_projects_are_valid(root: Path) -> None:
         (root / "params.yaml").write_text(INDEX.replace("MODEL", recipes.recipe(name).model))
         (root / "pipelines" / "first.yaml").write_text(recipes.recipe(name).text)
         (experiment,) = Project(root).check()
-        assert experiment.model_name == name
+        assert experiment.model_name == recipes.recipe(name).model
