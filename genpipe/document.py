@@ -33,7 +33,7 @@ class _Loader(_Safe):
         """The value of a node. Raises ConstructorError, which has its line, for `!!int x` and the like."""
         try:
             return super().construct_object(node, deep)
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, LookupError, TypeError):  # what PyYAML's own constructors let out
             kind = node.tag.rpartition(":")[2]
             raise ConstructorError(None, None, f"{node.value!r} is no {kind}", node.start_mark) from None
 

@@ -74,6 +74,7 @@ def test_a_missing_file_and_a_binary_one_are_named(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("a: 1\nb: !!int x\n", r"^x\.yaml:2: not valid YAML: 'x' is no int"),
+        *((f"a: !!{kind} ''", rf"^x\.yaml:1: not valid YAML: '' is no {kind}") for kind in ("int", "float")),
         ("a: !!int [1]", r"^x\.yaml:1: not valid YAML"),
         ("a: !!bool maybe", r"^x\.yaml:1: not valid YAML: 'maybe' is no bool"),
         ("a: 1\nb: !!set {a}\n", r"^x\.yaml:2: b: the tag .*set is not allowed"),

@@ -129,7 +129,7 @@ def test_ctrl_c_saves_and_a_second_repro_goes_on(project: Project) -> None:
     stopped = re.search(r"stopped after step (\d+) of 400. `dvc repro` goes on from step (\d+).", said)
     assert stopped, said
     assert stopped[1] == stopped[2]
-    assert "exited with 130" in said
+    assert re.search(r"exited with (130|-2)\b", said), "bash passes the status on, dash dies of the signal after it"
     assert "Traceback" not in said
     assert started.returncode == 255, "what dvc says of a stage that failed"
     assert [file for file in project.files("step-*.pt") if int(file.name[5:14]) == int(stopped[1])]
