@@ -96,11 +96,18 @@ class Extractor(ABC):
 
     @abstractmethod
     def described(self) -> Mapping[str, object]:
-        """What tells its figures from another's, ready for JSON: hash of the weights, resizer, precision."""
+        """What tells its figures from another's, ready for JSON.
+
+        `resizer`, `values` (how uint8 becomes what it is given) and `precision`; `weights_sha256` if it has weights.
+        """
 
 
 Sight = Literal["features", "probabilities", "pixels", "labels", "pixel pairs", "feature pairs"]
 """Pairs: image k of the given ones is to be what image k of the held-out ones is."""
+
+
+RealSplit = Literal["none", "train", "test", "train and test"]
+"""Real images: those that the model was trained on, and those that it never saw."""
 
 
 class Metric(ABC):
@@ -121,8 +128,8 @@ class Metric(ABC):
     """What it makes of the training images, whatever it compares them with."""
     by_step: ClassVar[bool] = False
     """Whether samples that were drawn during the training are scored too: a curve."""
-    needs_held_out: ClassVar[bool] = False
-    """Whether it asks for real images that the model never saw."""
+    real_split: ClassVar[RealSplit] = "train"
+    """With which real images it compares others."""
 
     def __init__(self, config: Any) -> None:
         self.config = config

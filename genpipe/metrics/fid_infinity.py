@@ -33,7 +33,7 @@ class FIDInfinity(Metric):
         value = score(features, GAUSSIAN.of(known), seed, self.config)
         subsets = disjoint(len(features), SUBSETS, seed, least)
         parts = [score(features[s], GAUSSIAN.of(known), seed, self.config) for s in subsets]
-        how = {**self.config.model_dump(), "seed": seed, **origin(parts)}
+        how = {**self.config.model_dump(), **origin(parts)}
         return {f"fid_infinity_{extractor}": Score(value, how, interval(value, parts))}
 
 
