@@ -64,7 +64,9 @@ class Phase:
     """One optimizer's turn: the weights that it moves and the loss that moves them.
 
     `name` is the key under `optim:` in the YAML. The weights of everything outside `module` are frozen during the turn.
-    The turn comes at every `every`-th step, `repeats` times, each time with a batch of its own.
+    The turn comes at every `every`-th step, `repeats` times, each time with a batch of its own, and only in the part of
+    the training that `during` gives, (0, 1) for the whole: so a model is trained in stages. Several phases may share a
+    name, and with it their knobs and curves; each has an optimizer of its own.
     """
 
     name: str
@@ -72,6 +74,17 @@ class Phase:
     loss: Callable[[Batch], tuple[Scalar, Logs]]
     every: int = 1
     repeats: int = 1
+    during: tuple[float, float] = (0.0, 1.0)
+
+    def window(self, steps: int) -> tuple[int, int]:
+        """After how many of so many steps its part of the training begins, and after how many it is over."""
+        begin, end = self.during
+        return round(begin * steps), round(end * steps)
+
+    def due(self, step: int, steps: int) -> bool:
+        """Whether it has a turn in this step, counted from 1, of so many."""
+        begin, end = self.window(steps)
+        return begin < step <= end and step % self.every == 0
 
 
 class Trainable(nn.Module, ABC):

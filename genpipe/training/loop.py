@@ -24,7 +24,7 @@ from genpipe.training.moments import Look, Moment, Row
 from genpipe.training.numerics import numerics
 from genpipe.training.optimizers import optimizer, skipping, step_if_finite
 from genpipe.training.schedules import changes, learning_rate
-from genpipe.training.turns import Turn, compile_turns
+from genpipe.training.turns import Turn, compile_turns, steps_taken
 
 REWINDS = 3
 """So often a training goes back to a checkpoint before it gives up."""
@@ -136,8 +136,8 @@ class _Run:
         self.must_be_finite = {} if self.skips else {"loss": "the loss"}
         if not (self.skips or self.scaled):  # gradients of scaled losses overflow now and then
             self.must_be_finite["grad_norm"] = "the norm of the gradient"
-        self.optimizers: dict[str, Any] = {p.name: self._optimizer(p) for p in self.phases}
-        self.turns = {p.name: Turn(p, model, device, train.accumulate_steps) for p in self.phases}
+        self.optimizers = [self._optimizer(p) for p in self.phases]
+        self.turns = [Turn(p, model, device, train.accumulate_steps) for p in self.phases]
         self.average = None
         if train.average_halflife_images:
             decay = 0.5 ** (train.batch_size * self.batches_per_step / train.average_halflife_images)
@@ -162,19 +162,18 @@ class _Run:
         n = self.batches_per_step
         shared = [self.batches.batch(self.position + k, ahead=2 * n) for k in range(n)]
         self.position += self.batches_per_step
-        for phase in self.phases:
-            if self.step % phase.every == 0:
-                self.turns[phase.name].freeze()
-                self._set_learning_rate(phase)
+        for phase, turn, moving in zip(self.phases, self.turns, self.optimizers, strict=True):
+            if phase.due(self.step, self.train.steps):
+                turn.freeze()
+                self._set_learning_rate(phase, moving)
                 for batch in shared[: phase.repeats]:
-                    self._turn(phase, batch)
+                    self._turn(phase, turn, moving, batch)
         if self.average:
             self.average.update(self.step)
 
-    def _turn(self, phase: Phase, batch: Any) -> None:
-        moving = self.optimizers[phase.name]
+    def _turn(self, phase: Phase, turn: Turn, moving: Any, batch: Any) -> None:
         before = [buffer.clone() for buffer in self.model.buffers()] if self.skips else []
-        noted = self.turns[phase.name].gradient(batch)
+        noted = turn.gradient(batch)
         if clip := self.optim[phase.name].clip_norm:
             norm = self.device.clip_gradients(phase.module, moving, max_norm=clip, error_if_nonfinite=False)
             noted["grad_norm"] = cast(Tensor, norm)
@@ -186,11 +185,12 @@ class _Run:
         for name, value in noted.items():
             self.pending.setdefault(f"{phase.name}/{name}", []).append(value)
 
-    def _set_learning_rate(self, phase: Phase) -> None:
+    def _set_learning_rate(self, phase: Phase, moving: Any) -> None:
         knobs = self.optim[phase.name]
         if changes(knobs):
-            for group in self.optimizers[phase.name].param_groups:
-                group["lr"] = learning_rate(knobs, self.step - 1, self.train.steps)
+            begin, end = phase.window(self.train.steps)
+            for group in moving.param_groups:
+                group["lr"] = learning_rate(knobs, self.step - 1 - begin, end - begin)
 
     def row(self) -> Row:
         """The means since the last row, of the turns that were taken. Raises NonFiniteLoss."""
@@ -220,8 +220,10 @@ class _Run:
             for key, what in self.must_be_finite.items():
                 values = fetched.get(f"{phase.name}/{key}", [])
                 if (bad := next((i for i, v in enumerate(values) if not isfinite(v)), None)) is not None:
-                    steps_ago = self.step % phase.every + (len(values) - 1 - bad) // phase.repeats * phase.every
-                    yield self.step - steps_ago, phase.name, what, values[bad]
+                    since = int(self.curves[-1]["step"]) if self.curves else 0
+                    mine = [other for other in self.phases if other.name == phase.name]
+                    taken = steps_taken(mine, range(since + 1, self.step + 1), self.train.steps)
+                    yield taken[bad], phase.name, what, values[bad]
             if not isfinite(norm := float(torch.nn.utils.get_total_norm(phase.module.parameters()))):
                 yield self.step, phase.name, "the norm of the weights", norm
 
@@ -243,7 +245,7 @@ class _Run:
             "curves": self.curves,
             "model": self.model.state_dict(),
             "average": self.average.state_dict() if self.average else {},
-            "optimizers": {name: o.state_dict() for name, o in self.optimizers.items()},
+            "optimizers": [o.state_dict() for o in self.optimizers],
             "random": gathered(self.device, random_states()),
             "rewinds": self.rewinds,
             "scaler": self.device._precision.state_dict(),
@@ -272,8 +274,8 @@ class _Run:
         self.model.load_state_dict(state["model"])
         if self.average:
             self.average.load_state_dict(state["average"])
-        for name, saved in state["optimizers"].items():
-            self.optimizers[name].optimizer.load_state_dict(saved)
+        for moving, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            moving.optimizer.load_state_dict(saved)
         rank = self.device.global_rank
         if rank < len(state["random"]):  # or else the training has more processes now, and this one is new
             restore_random_states(state["random"][rank])

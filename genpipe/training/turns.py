@@ -1,7 +1,7 @@
 """The turn of one phase up to its gradient: the rest frozen, the batch in parts, the loss compiled where it can be."""
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from typing import Any
@@ -68,10 +68,15 @@ def parts(batch: Batch, count: int) -> Sequence[Batch]:
     return [type(batch)(*row) for row in zip(*cut, strict=True)]
 
 
-def compile_turns(turns: Mapping[str, Turn], model: nn.Module, batch: Batch) -> None:
+def steps_taken(phases: Iterable[Phase], of: range, steps: int) -> list[int]:
+    """The step of every turn that phases take in some of so many steps, in the order in which they take them."""
+    return [step for step in of for phase in phases if phase.due(step, steps) for _ in range(phase.repeats)]
+
+
+def compile_turns(turns: Sequence[Turn], model: nn.Module, batch: Batch) -> None:
     """Compiles the losses of all phases; says in one warning which had to stay as they are."""
     failed = []
-    for turn in turns.values():
+    for turn in turns:
         try:
             turn.compile(model, batch)
         except Exception as error:  # of any part of the compiler; an error of the loss itself comes again without it
