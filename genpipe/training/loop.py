@@ -23,7 +23,7 @@ from genpipe.training.notes import Notes
 from genpipe.training.numerics import numerics
 from genpipe.training.optimizers import optimizer, skipping, step_if_finite
 from genpipe.training.schedules import changes, learning_rate
-from genpipe.training.sharding import Sharded
+from genpipe.training.sharding import Sharded, cut_as, cut_optimizer
 from genpipe.training.turns import Turn, compile_turns
 
 REWINDS = 3
@@ -216,16 +216,15 @@ class _Run:
 
     def load(self, state: dict[str, Any]) -> None:
         """Goes back to a state."""
-        if self.sharded:
-            state = self.sharded.cut(state, self.optimizers)
         self.step, self.position, self.rewinds = state["step"], state["position"], state["rewinds"]
         self.device._precision.load_state_dict(state["scaler"])
         self.notes.restore(state["curves"], state["pending"], self.model.device)
-        self.model.load_state_dict(state["model"])
+        self.model.load_state_dict(cut_as(self.model.state_dict(), state["model"]))
         if self.average:
-            self.average.load_state_dict(state["average"])
+            self.average.load_state_dict(cut_as(self.average.state_dict(), state["average"]))
         for name, saved in state["optimizers"].items():
-            self.optimizers[name].optimizer.load_state_dict(saved)
+            moving = self.optimizers[name].optimizer
+            moving.load_state_dict(cut_optimizer(moving, saved))
         rank = self.device.global_rank
         if rank < len(state["random"]):  # or else the training has more processes now, and this one is new
             restore_random_states(state["random"][rank])

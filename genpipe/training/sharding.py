@@ -71,15 +71,14 @@ class Sharded:
             return {name: self.whole(value) for name, value in state.items()}
         return [self.whole(value) for value in state] if isinstance(state, list) else state
 
-    def cut(self, state: Mapping[str, Any], optimizers: Mapping[str, Any]) -> dict[str, Any]:
-        """A whole checkpoint as this process needs it."""
-        likes = self.model.state_dict()
-        cut = {part: {k: _cut_as(likes[k], t) for k, t in state[part].items()} for part in ("model", "average")}
-        moved = {name: _cut_optimizer(optimizers[name].optimizer, saved) for name, saved in state["optimizers"].items()}
-        return {**state, **cut, "optimizers": moved}
+
+def cut_as(likes: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Whole tensors as this process needs them: its part of those that are cut under the same name."""
+    return {name: _cut_as(likes[name], tensor) for name, tensor in state.items()}
 
 
-def _cut_optimizer(optimizer: Optimizer, saved: Mapping[str, Any]) -> dict[str, Any]:
+def cut_optimizer(optimizer: Optimizer, saved: Mapping[str, Any]) -> dict[str, Any]:
+    """The whole state of an optimizer as this process needs it."""
     weights = [weight for group in optimizer.param_groups for weight in group["params"]]
     cut = {k: {name: _cut_as(weights[k], value) for name, value in of.items()} for k, of in saved["state"].items()}
     return {**saved, "state": cut}
