@@ -14,12 +14,14 @@ from genpipe.interfaces import Evidence, Findings, Generative, Metric, Real, Sco
 from genpipe.modelfiles import load_model
 from genpipe.provenance import run_key
 from genpipe.reference import Reference, load_references
-from genpipe.sampling import load_samples, save_picture
+from genpipe.sampling import asked, load_samples, save_picture
 from genpipe.schema import Strict
 from genpipe.teaching import teacher
 from genpipe.training.experiment import write_curves
 from genpipe.training.moments import Row
 from genpipe.training.snapshots import load_snapshots
+
+VERSIONS = {"genpipe": __version__, "torch": str(torch.__version__), "numpy": np.__version__}
 
 
 @dataclass(frozen=True)
@@ -59,14 +61,15 @@ def evaluate(project: Project, experiment: Experiment) -> None:
         "seed": experiment.knobs.seed,
         "device": str(model.device),
         "key": run_key(project, experiment),
-        "versions": {"genpipe": __version__, "torch": torch.__version__, "numpy": np.__version__},
+        "versions": VERSIONS,
         "figures": {f"{name}.png": caption for name, (_, caption) in findings.pictures.items()},
     }
     numbers = {name: significant(value) for name, value in findings.numbers.items()}
     figures = {**scores, **numbers, "parameters": sum(p.numel() for p in model.parameters())}
     write_json(project.root / paths.metrics(experiment.name), figures)
     write_json(project.root / paths.scores(experiment.name), {**figures, "how": {**about, **how}})
-    write_curves(_scored_by_step(project, experiment, references), project.root / paths.score_curves(experiment.name))
+    by_step = _scored_by_step(project, experiment, references, model)
+    write_curves(by_step, project.root / paths.score_curves(experiment.name))
 
 
 def view(project: Project, experiment: Experiment, reference: Reference) -> View:
@@ -93,13 +96,17 @@ def _subject(experiment: Experiment, model: Generative, reference: Reference, vi
     return Subject(model, view.drawn, view.real, seed, lambda images: reference.extractor.extract(images), score)
 
 
-def _scored_by_step(project: Project, experiment: Experiment, references: Sequence[Reference]) -> list[Row]:
+def _scored_by_step(
+    project: Project, experiment: Experiment, references: Sequence[Reference], model: Generative
+) -> list[Row]:
     """The scores of the samples that were drawn during the training, a row a step."""
     steps, snapshots = load_snapshots(project.root / paths.snapshots(experiment.name))
     rows: list[Row] = [{"step": float(step)} for step in steps]
     chosen = {k: v for k, v in experiment.metrics.items() if registry.load("metrics", k).by_step}
     for reference in references if rows and chosen else ():
-        together = _seen(project, experiment, reference, "snapshots", np.concatenate(snapshots))
+        classes = asked(model, len(snapshots[0]))
+        labels = None if classes is None else np.tile(classes, len(steps))
+        together = _seen(project, experiment, reference, "snapshots", np.concatenate(snapshots), labels)
         for k, row in enumerate(rows):
             mine = together.part(slice(k * len(snapshots[k]), (k + 1) * len(snapshots[k])))
             view = View(reference.name, reference.described, reference.real, mine, None)
@@ -128,7 +135,7 @@ def scored(metrics: Mapping[str, Strict], views: Sequence[View], seed: int) -> t
         metric = registry.load("metrics", name)(config)
         for one in _lookers(metric, views):
             made, floor = _made(metric, one, seed)
-            protocol = {"metric": name, **_protocol(metric, one)}
+            protocol = {"metric": name, **_protocol(metric, one, seed)}
             scores |= {key: significant(score.value) for key, score in made.items()}
             how |= {
                 key: protocol | _told(score, floor.get(key)) for key, score in made.items() if not key.endswith("_std")
@@ -158,7 +165,7 @@ def _made(metric: Metric, one: View, seed: int) -> tuple[Mapping[str, Score], Ma
     return metric.scores(one.drawn, one.real, extractor, seed), floor
 
 
-def _protocol(metric: Metric, one: View) -> dict[str, Any]:
+def _protocol(metric: Metric, one: View, seed: int) -> dict[str, Any]:
     """What must agree before two scores compare, and what the report says of them."""
     by_pixels = metric.looks_at in ("pixels", "pixel pairs")
     images = one.rebuilt if _pairs(metric) and one.rebuilt else one.drawn
@@ -167,6 +174,9 @@ def _protocol(metric: Metric, one: View) -> dict[str, Any]:
         "meaning": metric.meaning,
         "lower_is_better": metric.lower_is_better,
         **({"extractor": "pixels"} if by_pixels else one.described),
+        "rounding": "uint8",
+        "seed": seed,
+        "real_split": metric.real_split,
         "training_images": len(one.real.training.images),
         "held_out_images": len(one.real.held_out.images),
         "fake_images": len(images.images),

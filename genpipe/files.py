@@ -77,10 +77,10 @@ def write_arrays(path: Path, **arrays: np.ndarray) -> None:
         np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
-def read_arrays(path: Path, *names: str) -> list[np.ndarray]:
-    """Some arrays of an archive; pickled objects are not loaded. Raises DataError if it is missing or damaged."""
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """All arrays of an archive by name; none is unpickled. Raises DataError if it is missing or damaged."""
     try:
         with np.load(path, allow_pickle=False) as archive:
-            return [archive[name] for name in names]
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+            return dict(archive)
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
         raise DataError(f"{path} cannot be read ({error}). Delete it and run `dvc repro`.") from None

@@ -1,26 +1,28 @@
 """What scores need to know of a data set: extractors, and what each sees in the real images.
 
-A folder for each extractor holds `train` and `test`, what it sees in these splits; `about.json`, what tells it from
-others; and `weights.safetensors`, if it was trained on the data set.
+A folder for each extractor holds `train` and `test`, what it sees in these splits; `statistics`, what metrics make of
+the first; `about.json`, what tells it from others; and `weights.safetensors`, if it was trained on the data set.
 """
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from genpipe import evidence, paths, registry
 from genpipe.config import Project
 from genpipe.data._storage import SPLITS, Prepared
 from genpipe.errors import CheckpointError, DataError
-from genpipe.files import read_json, write_json
-from genpipe.interfaces import Evidence, Extractor, ImageSpec, Real, Trainable
+from genpipe.files import read_arrays, read_json, whole_folder, write_arrays, write_json
+from genpipe.interfaces import Evidence, Extractor, ImageSpec, Real, Statistic, Trainable
 from genpipe.modelfiles import accelerator, load_weights, save_weights
 from genpipe.schema import Strict
 
-ABOUT, WEIGHTS = "about.json", "weights.safetensors"
+ABOUT, WEIGHTS, STATISTICS = "about.json", "weights.safetensors", "statistics"
 
 
 @dataclass(frozen=True)
@@ -43,10 +45,14 @@ class Reference:
     def real(self) -> Real:
         """The real images, memory-mapped. Raises DataError if they are not there or damaged."""
         training, held_out = (self._split(split) for split in SPLITS)
-        return Real(training, held_out)
+        return Real(replace(training, kept=self._kept), held_out)
 
     def _split(self, split: str) -> Evidence:
         return evidence.load(self.prepared.images(split), self.prepared.labels(split), self.folder / split)
+
+    def _kept(self, name: str) -> Mapping[str, np.ndarray] | None:
+        file = self.folder / STATISTICS / f"{name}.npz"
+        return read_arrays(file) if file.exists() else None
 
 
 def store_reference(
@@ -67,8 +73,25 @@ def store_reference(
     write_json(folder / ABOUT, about)
 
 
+def store_statistics(prepared: Prepared, folder: Path, key: str) -> None:
+    """Makes and stores what metrics keep of the training images, unless it is there with the same key."""
+    if stored_key(folder / STATISTICS) == key:
+        return
+    training = evidence.load(prepared.images("train"), prepared.labels("train"), folder / "train")
+    with whole_folder(folder / STATISTICS) as temporary:
+        for statistic in _statistics():
+            if len(training.images) >= statistic.least_images:
+                write_arrays(temporary / f"{statistic.name}.npz", **vars(statistic.of(training)))
+        write_json(temporary / ABOUT, {"key": key})
+
+
+def _statistics() -> set[Statistic[Any]]:
+    metrics = [registry.load("metrics", name) for name in registry.names("metrics")]
+    return {statistic for metric in metrics for statistic in metric.keeps}
+
+
 def stored_key(folder: Path) -> str | None:
-    """The key with which a reference was stored, or None if there is none that is whole."""
+    """The key with which a reference, or its statistics, were stored; None if there are none that are whole."""
     return read_json(folder / ABOUT)["key"] if (folder / ABOUT).exists() else None
 
 

@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from genpipe.errors import UnknownName
+from genpipe.errors import UnknownName, Unsuitable
 
 PACKAGE = Path(__file__).parent
 KINDS = {
@@ -45,11 +45,20 @@ def load(kind: str, name: str) -> Any:
 
 
 def outline(part: Any, config: Any, spec: Any) -> Any:
-    """A system or classifier built from its Config and an ImageSpec without memory for its weights."""
+    """A system or classifier built from its Config and an ImageSpec without memory for its weights.
+
+    Raises Unsuitable if the part does, and where a tensor would have more bytes than can be counted.
+    """
     import torch
 
-    with torch.device("meta"):
-        return part(config, spec)
+    try:
+        with torch.device("meta"):
+            return part(config, spec)
+    except RuntimeError as error:
+        if "overflow" not in str(error):
+            raise
+        size = "×".join(map(str, spec.shape))
+        raise Unsuitable(f"no memory holds it, with these knobs and images of {size}. Give smaller numbers.") from None
 
 
 def summary(kind: str, name: str) -> str:

@@ -16,7 +16,7 @@ from genpipe.data._preparing import finished
 from genpipe.data._storage import ArrayFile, Prepared
 from genpipe.data._working import Target, cores
 from genpipe.errors import UnknownName, UsageError
-from genpipe.evaluation import View, scored
+from genpipe.evaluation import VERSIONS, View, scored
 from genpipe.interfaces import Extractor, ImageSpec, Real, Source, Trainable
 from genpipe.reference import load_extractor
 from genpipe.sampling import load_samples
@@ -46,7 +46,7 @@ def score(
         _verify(made, against, real)
         view = _view(drawn, against, features)
         values, how = scored({name: kind.Config() for name, kind in made.items()}, [view], seed)
-    return {name: {"value": value, **how.get(name, {})} for name, value in values.items()}
+    return {name: {"value": value, **how.get(name, {}), "versions": VERSIONS} for name, value in values.items()}
 
 
 def given(what: str, size: int | None, scratch: Path, project: Project | None) -> Given:
@@ -115,5 +115,5 @@ def _verify(metrics: Mapping[str, Any], against: Given, real: str) -> None:
     for name, kind in metrics.items():
         if kind.looks_at == "labels":
             raise UsageError(f"{name} asks for labels of the samples, which only `dvc repro` knows. Leave it out.")
-        if kind.needs_held_out and against.held_out is None:
+        if kind.real_split == "train and test" and against.held_out is None:
             raise UsageError(f"{name} asks for held-out real images, and {real} has none. Leave it out.")

@@ -13,7 +13,7 @@ from genpipe.data._batches import Batches
 from genpipe.data._storage import Prepared
 from genpipe.interfaces import Extractor, ImageSpec, Trainable
 from genpipe.provenance import code_digest
-from genpipe.reference import load_references, store_reference, stored_key
+from genpipe.reference import load_references, store_reference, store_statistics, stored_key
 from genpipe.schema import Strict
 from genpipe.training.devices import fabric
 from genpipe.training.loop import fit, seed
@@ -53,18 +53,20 @@ def _make(project: Project, name: str, config: Strict, prepared: Prepared, folde
     decides = [knobs, project.index.seed] if extractor is None else extractor.described()
     code = code_digest(project.root, "reference", lambda file: _concerns(file, name))
     key = evidence.key_of(name, config.model_dump(mode="json"), prepared.sha256, code, decides)
-    if stored_key(folder) == key:
-        return
-    if extractor is None:
-        images, labels = prepared.images("train"), prepared.labels("train")
-        number, spec = project.index.seed, prepared.spec
-        extractor = _trained(project, name, config, spec, images, labels, number, prepared.flip, watchers)
-    store_reference(name, config, extractor, key, prepared, folder)
+    if stored_key(folder) != key:
+        if extractor is None:
+            images, labels = prepared.images("train"), prepared.labels("train")
+            number, spec = project.index.seed, prepared.spec
+            extractor = _trained(project, name, config, spec, images, labels, number, prepared.flip, watchers)
+        store_reference(name, config, extractor, key, prepared, folder)
+    of_metrics = code_digest(project.root, "reference", lambda file: file.parent.name == "metrics")
+    store_statistics(prepared, folder, evidence.key_of(key, of_metrics))
 
 
 def _concerns(file: Path, extractor: str) -> bool:
-    """Whether code has to do with an extractor: whatever is not another one."""
-    return file.parent.name != "extractors" or file.stem == extractor or file.name.startswith("_")
+    """Whether code has to do with what an extractor sees: neither metrics nor other extractors."""
+    room = file.parent.name
+    return room != "metrics" and (room != "extractors" or file.stem == extractor or file.name.startswith("_"))
 
 
 def _trained(

@@ -4,7 +4,8 @@ import sys
 import pytest
 
 from genpipe import registry
-from genpipe.errors import UnknownName
+from genpipe.errors import UnknownName, Unsuitable
+from genpipe.interfaces import ImageSpec
 
 
 @pytest.mark.parametrize("kind", registry.KINDS)
@@ -31,3 +32,9 @@ def test_listing_needs_no_torch() -> None:
     code = "import sys; from genpipe import registry; list(registry.summaries('models')); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_a_part_that_no_memory_holds_is_unsuitable() -> None:
+    copies = registry.load("models", "copies")
+    with pytest.raises(Unsuitable, match="no memory holds it, with these knobs and images of 1×30370005×30370005"):
+        registry.outline(copies, copies.Config(), ImageSpec(1, 30370005, 30370005))

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 import typer
@@ -26,9 +27,24 @@ def table(rows: Sequence[Mapping[str, Any]]) -> None:
     for column in columns:
         shown.add_column(column, justify="right" if any(_is_figure(row.get(column)) for row in rows) else "left")
     for row in rows:
-        shown.add_row(*(Text(_cell(row.get(column))) for column in columns))
+        shown.add_row(*(Text(cell(row.get(column))) for column in columns))
     console = Console()
     (console if console.is_terminal else Console(width=_WIDE)).print(shown)
+
+
+def side_by_side(title: str, things: Mapping[str, Mapping[str, str]]) -> None:
+    """Prints things as columns, a row for each of their keys; those that the screen is too narrow for come below."""
+    from rich.console import Console
+
+    console, keys = Console(), list(next(iter(things.values())))
+    left, waiting = [title, *keys], [[name, *(thing[key] for key in keys)] for name, thing in things.items()]
+    while waiting:
+        free = (console.width if console.is_terminal else _WIDE) - max(map(len, left))
+        ends = accumulate(2 + max(map(len, column)) for column in waiting)
+        fit = max(1, sum(end <= free for end in ends))
+        lines(zip(left, *waiting[:fit], strict=True))
+        typer.echo("")
+        waiting = waiting[fit:]
 
 
 def diff(text: str) -> None:
@@ -84,7 +100,8 @@ def _is_figure(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
+    """A value in a table; figures to four digits."""
     if value is None:
         return "–"
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -71,7 +71,8 @@ def compare(
     if json:
         _screen.as_json(rows)
     elif rows:
-        _screen.table(rows)
+        for data in dict.fromkeys(row["data"] for row in rows):
+            _screen.side_by_side(data, _beside([row for row in rows if row["data"] == data]))
     else:
         typer.echo("There are no scores yet. `dvc repro` makes them.")
 
@@ -114,6 +115,22 @@ def _chosen(rows: list[dict[str, Any]], names: list[str]) -> list[dict[str, Any]
         if name not in scored:
             raise UnknownName(name, "experiment of the leaderboard", scored)
     return [scored[name] for name in names] if names else rows
+
+
+def _beside(rows: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
+    """Of each experiment all figures, with their intervals behind them."""
+    from genpipe.reporting.leaderboard import HIGH, LOW
+
+    known = [key for key in rows[0] if any(row[key] is not None for row in rows)]
+    ends = {f"{key}{end}" for key in known for end in (LOW, HIGH)}
+    shown = [key for key in known if key not in {"data", "experiment", *ends}]
+
+    def cell(row: dict[str, Any], key: str) -> str:
+        low, high = row.get(f"{key}{LOW}"), row.get(f"{key}{HIGH}")
+        value = _screen.cell(row[key])
+        return value if low is None else f"{value} [{_screen.cell(low)}, {_screen.cell(high)}]"
+
+    return {row["experiment"]: {key: cell(row, key) for key in shown} for row in rows}
 
 
 def _rows(what: Listed) -> list[dict[str, str]]:

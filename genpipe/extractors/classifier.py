@@ -67,7 +67,7 @@ class Classifier(Trainable, Extractor):
         return Evidence(images, _joined(features), _joined(probabilities))
 
     def described(self) -> Mapping[str, object]:
-        return {"weights_sha256": digest(self)}
+        return {"weights_sha256": digest(self), "resizer": "none", "values": "x / 127.5 − 1", "precision": "float32"}
 
     def _shifted(self, x: Images) -> Images:
         """Each image moved by up to shift_pixels in both directions, its border repeated."""

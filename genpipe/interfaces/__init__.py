@@ -1,6 +1,17 @@
 """What the parts of the house are to each other: systems, sources of images, and what judges them."""
 
-from genpipe.interfaces.judges import Analysis, Evidence, Extractor, Findings, Metric, Real, Score, Sight, Subject
+from genpipe.interfaces.judges import (
+    Analysis,
+    Evidence,
+    Extractor,
+    Findings,
+    Metric,
+    Real,
+    Score,
+    Sight,
+    Statistic,
+    Subject,
+)
 from genpipe.interfaces.sources import SPLITS, Chunk, Collection, Encoded, Pixels, Source
 from genpipe.interfaces.systems import (
     Batch,
@@ -49,6 +60,7 @@ __all__ = [
     "Score",
     "Sight",
     "Source",
+    "Statistic",
     "Subject",
     "Trainable",
 ]

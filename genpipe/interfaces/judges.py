@@ -3,7 +3,8 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Generic, Literal, TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
@@ -11,8 +12,14 @@ from jaxtyping import Float, Int, UInt8
 from genpipe.interfaces.systems import Generative, ImageSpec
 from genpipe.schema import Strict
 
+T = TypeVar("T")
 
-@dataclass(frozen=True, eq=False)  # itself only, so that metrics can remember what they made of it
+
+def _nothing(_: str) -> None:
+    return None
+
+
+@dataclass(frozen=True, eq=False)  # itself only, so that what was made of it can be remembered
 class Evidence:
     """A set of images as a score sees it: the pixels, and what an extractor made of them."""
 
@@ -22,11 +29,33 @@ class Evidence:
     """Of classes, where the extractor gives them."""
     labels: Int[np.ndarray, "n"] | None = None
     """The class that each image shows, or was asked to show, where there are classes."""
+    kept: Callable[[str], Mapping[str, np.ndarray] | None] = _nothing
+    """The arrays of a `Statistic` of these images that is stored with them, by its name."""
 
     def part(self, which: slice | Int[np.ndarray, "k"]) -> "Evidence":
         """The evidence of some of the images."""
         columns = (self.images, self.features, self.probabilities, self.labels)
         return Evidence(*(None if column is None else column[which] for column in columns))  # type: ignore[arg-type]
+
+
+class Statistic(Generic[T]):
+    """What a metric makes of a set of images alone, be it generated or real.
+
+    It is made of each set once. Of the training images it is stored beside what the extractor saw in them, for all
+    experiments, if a metric names it among what it `keeps`.
+    """
+
+    def __init__(self, name: str, kind: Callable[..., T], made: Callable[[Evidence], T], least_images: int) -> None:
+        """`kind` is a dataclass of arrays, `made` gives one of as many images as `least_images` or more."""
+        self.name, self.kind, self.made, self.least_images = name, kind, made, least_images
+        self._known: WeakKeyDictionary[Evidence, T] = WeakKeyDictionary()
+
+    def of(self, images: Evidence) -> T:
+        """The statistic of a set: remembered, or stored with it, or made now."""
+        if images not in self._known:
+            stored = images.kept(self.name)
+            self._known[images] = self.made(images) if stored is None else self.kind(**stored)
+        return self._known[images]
 
 
 @dataclass(frozen=True)
@@ -67,11 +96,18 @@ class Extractor(ABC):
 
     @abstractmethod
     def described(self) -> Mapping[str, object]:
-        """What tells its figures from another's, ready for JSON: hash of the weights, resizer, precision."""
+        """What tells its figures from another's, ready for JSON.
+
+        `resizer`, `values` (how uint8 becomes what it is given) and `precision`; `weights_sha256` if it has weights.
+        """
 
 
 Sight = Literal["features", "probabilities", "pixels", "labels", "pixel pairs", "feature pairs"]
 """Pairs: image k of the given ones is to be what image k of the held-out ones is."""
+
+
+RealSplit = Literal["none", "train", "test", "train and test"]
+"""Real images: those that the model was trained on, and those that it never saw."""
 
 
 class Metric(ABC):
@@ -88,10 +124,12 @@ class Metric(ABC):
 
     least_pixels: ClassVar[int] = 1
     """The shortest side of images that it can score."""
+    keeps: ClassVar[tuple[Statistic[Any], ...]] = ()
+    """What it makes of the training images, whatever it compares them with."""
     by_step: ClassVar[bool] = False
     """Whether samples that were drawn during the training are scored too: a curve."""
-    needs_held_out: ClassVar[bool] = False
-    """Whether it asks for real images that the model never saw."""
+    real_split: ClassVar[RealSplit] = "train"
+    """With which real images it compares others."""
 
     def __init__(self, config: Any) -> None:
         self.config = config

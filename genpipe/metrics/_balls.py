@@ -5,10 +5,19 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int
 
-from genpipe.interfaces import Evidence
+from genpipe.interfaces import Evidence, Statistic
 from genpipe.metrics._distances import pairs_within
 from genpipe.metrics._nearest import nearest_others
-from genpipe.metrics._remembered import remembered
+
+_KEPT = 10
+"""To so many nearest others of each point the distances are kept."""
+
+
+@dataclass(frozen=True)
+class Others:
+    """Squared distances of each point to its nearest others, nearest first."""
+
+    squared: Float64[np.ndarray, "n k"]
 
 
 @dataclass(frozen=True)
@@ -36,10 +45,20 @@ def balls(points: Float[np.ndarray, "n d"], ks: tuple[int, ...]) -> Balls:
     return Balls(points, ks, nearest_others(points, max(ks))[:, [k - 1 for k in ks]])
 
 
-@remembered
+NEAREST_OTHERS = Statistic(
+    "nearest_others", Others, lambda images: Others(nearest_others(images.features, _most(images))), least_images=2
+)
+
+
+def _most(images: Evidence) -> int:
+    return min(_KEPT, len(images.features) - 1)
+
+
 def of_evidence(images: Evidence, ks: tuple[int, ...]) -> Balls:
-    """The balls around all images of a set."""
-    return balls(images.features, ks)
+    """The balls around all images of a set, from the distances that are kept of it where those go far enough."""
+    if max(ks) > _most(images):
+        return balls(images.features, ks)
+    return Balls(images.features, ks, NEAREST_OTHERS.of(images).squared[:, [k - 1 for k in ks]])
 
 
 def held(a: Balls, b: Balls) -> tuple[Held, Held]:

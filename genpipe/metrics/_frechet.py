@@ -6,8 +6,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Float64
 
-from genpipe.interfaces import Evidence
-from genpipe.metrics._remembered import remembered
+from genpipe.interfaces import Statistic
 
 _EPS = float(np.finfo(np.float64).eps)
 _SINGULAR = 1e-5
@@ -39,10 +38,7 @@ def statistics(features: Float[np.ndarray, "n d"]) -> Gaussian:
     return Gaussian(mean, _factor(centred) / np.sqrt(len(features) - 1))
 
 
-@remembered
-def of_evidence(images: Evidence) -> Gaussian:
-    """The Gaussian of all images of a set."""
-    return statistics(images.features)
+GAUSSIAN = Statistic("gaussian", Gaussian, lambda images: statistics(images.features), least_images=2)
 
 
 def distance(a: Gaussian, b: Gaussian) -> float:

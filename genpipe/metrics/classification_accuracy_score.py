@@ -29,6 +29,7 @@ class ClassificationAccuracyScore(Metric):
     )
     lower_is_better = False
     looks_at = "labels"
+    real_split = "test"
 
     def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
         # Held-out images are the exam. Where they stand in for samples, real training images do the teaching.
@@ -50,7 +51,7 @@ class ClassificationAccuracyScore(Metric):
         shares = [accuracy(real.teach(images, labels, s), real.held_out) for s in seeds]
         value = float(np.mean(shares))
         between = interval(value, shares) if len(shares) > 1 else wilson(value, len(real.held_out.images))
-        return Score(value, {"seed": seed, "classifiers": len(shares)}, between)
+        return Score(value, {"classifiers": len(shares)}, between)
 
 
 def accuracy(classifier: Extractor, exam: Evidence) -> float:

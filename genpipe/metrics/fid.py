@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from genpipe.interfaces import Evidence, Metric, Real, Score
-from genpipe.metrics._frechet import Gaussian, distance, of_evidence, statistics
+from genpipe.metrics._frechet import GAUSSIAN, Gaussian, distance, statistics
 from genpipe.metrics._subsets import SUBSETS, by_content, disjoint, interval, origin
 from genpipe.schema import Strict
 
@@ -26,11 +26,12 @@ class FID(Metric):
     )
     lower_is_better = True
     by_step = True
+    keeps = (GAUSSIAN,)
 
     def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
         if min(len(images.features), len(real.training.features)) < 2:
             return {}
-        features, known = images.features[by_content(images.images)], of_evidence(real.training)
+        features, known = images.features[by_content(images.images)], GAUSSIAN.of(real.training)
         value = distance(statistics(features), known)
         parts = [distance(statistics(features[s]), known) for s in disjoint(len(features), SUBSETS, seed)]
         bias = bias_estimate(features, known, value, seed)

@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from genpipe.interfaces import Evidence, Metric, Real, Score
 from genpipe.metrics._extrapolation import Sizes, at_infinity, fewest, sizes
-from genpipe.metrics._frechet import Gaussian, distance, of_evidence, statistics
+from genpipe.metrics._frechet import GAUSSIAN, Gaussian, distance, statistics
 from genpipe.metrics._subsets import SUBSETS, by_content, disjoint, interval, origin
 
 
@@ -23,16 +23,17 @@ class FIDInfinity(Metric):
         "else that the Fréchet distance misses it misses too."
     )
     lower_is_better = True
+    keeps = (GAUSSIAN,)
 
     def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
         features, known = images.features[by_content(images.images)], real.training
         least = fewest(features.shape[1])
         if len(features) < least or len(known.features) < 2:
             return {}
-        value = score(features, of_evidence(known), seed, self.config)
+        value = score(features, GAUSSIAN.of(known), seed, self.config)
         subsets = disjoint(len(features), SUBSETS, seed, least)
-        parts = [score(features[s], of_evidence(known), seed, self.config) for s in subsets]
-        how = {**self.config.model_dump(), "seed": seed, **origin(parts)}
+        parts = [score(features[s], GAUSSIAN.of(known), seed, self.config) for s in subsets]
+        how = {**self.config.model_dump(), **origin(parts)}
         return {f"fid_infinity_{extractor}": Score(value, how, interval(value, parts))}
 
 

@@ -32,6 +32,7 @@ class InceptionScore(Metric):
     )
     lower_is_better = False
     looks_at = "probabilities"
+    real_split = "none"
     by_step = True
 
     def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
@@ -42,7 +43,7 @@ class InceptionScore(Metric):
         values = of_splits(images.probabilities[by_content(images.images)], splits, seed)
         mean, deviation = float(np.mean(values)), float(np.std(values))
         parts = values if len(images.probabilities) >= 2 * splits else []
-        how = {"splits": splits, "seed": seed, **origin(parts)}
+        how = {"splits": splits, **origin(parts)}
         return {
             f"is_{extractor}": Score(mean, how, interval(mean, parts)),
             f"is_{extractor}_std": Score(deviation),

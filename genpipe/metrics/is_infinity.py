@@ -24,6 +24,7 @@ class ISInfinity(Metric):
     )
     lower_is_better = False
     looks_at = "probabilities"
+    real_split = "none"
 
     def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
         assert images.probabilities is not None, "a metric of probabilities is only given evidence that has them"
@@ -34,7 +35,7 @@ class ISInfinity(Metric):
         value = score(probabilities, seed, self.config)
         subsets = disjoint(len(probabilities), SUBSETS, seed, least)
         parts = [score(probabilities[s], seed, self.config) for s in subsets]
-        how = {**self.config.model_dump(), "seed": seed, **origin(parts)}
+        how = {**self.config.model_dump(), **origin(parts)}
         return {f"is_infinity_{extractor}": Score(value, how, interval(value, parts))}
 
 

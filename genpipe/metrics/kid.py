@@ -58,7 +58,6 @@ class KID(Metric):
             **chosen.model_dump(),
             "gamma": chosen.gamma_of(x.shape[1]),
             "subset_size": size,
-            "seed": seed,
             **origin(parts),
         }
         return {

@@ -20,6 +20,8 @@ class LabelAccuracy(Metric):
     )
     lower_is_better = False
     looks_at = "labels"
+    by_step = True
+    real_split = "none"
 
     def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
         if images.labels is None or images.probabilities is None:

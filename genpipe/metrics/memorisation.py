@@ -29,7 +29,7 @@ class Memorisation(Metric):
     )
     lower_is_better = None
     looks_at = "pixels"
-    needs_held_out = True
+    real_split = "train and test"
 
     def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
         points = flat(images.images), flat(real.held_out.images), flat(real.training.images)

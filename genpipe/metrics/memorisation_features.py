@@ -26,7 +26,7 @@ class MemorisationFeatures(Metric):
         "together, training images most of all, so typical samples are near without being copies."
     )
     lower_is_better = None
-    needs_held_out = True
+    real_split = "train and test"
 
     def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
         points = images.features, real.held_out.features, real.training.features

@@ -55,5 +55,5 @@ def pairs_within(groups: Int[np.ndarray, "n"], count: int, seed: int) -> Int[np.
 def _score(images: np.ndarray, pairs: Int[np.ndarray, "m 2"], seed: int) -> Score:
     similarity = ms_ssim(images[pairs[:, 0]], images[pairs[:, 1]])
     value = float(similarity.mean())
-    how = {"seed": seed, "pairs": len(pairs), "scales": scales(*images.shape[2:])}
+    how = {"pairs": len(pairs), "scales": scales(*images.shape[2:])}
     return Score(value, how, interval(value, similarity))

@@ -26,6 +26,7 @@ class PerceptualDistance(Metric):
     )
     lower_is_better = True
     looks_at = "feature pairs"
+    real_split = "test"
 
     def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
         features = matched(images.features, real.held_out.features)

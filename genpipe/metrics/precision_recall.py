@@ -10,7 +10,7 @@ from jaxtyping import Float
 from pydantic import Field
 
 from genpipe.interfaces import Evidence, Metric, Real, Score
-from genpipe.metrics._balls import Balls, balls, held, of_evidence
+from genpipe.metrics._balls import NEAREST_OTHERS, Balls, balls, held, of_evidence
 from genpipe.metrics._subsets import SUBSETS, by_content, disjoint_pairs, interval, origin
 from genpipe.schema import Strict
 
@@ -38,6 +38,7 @@ class PrecisionRecall(Metric):
         "nearby. A single outlier reaches far and makes precision and recall too high, and copies do well in all four."
     )
     lower_is_better = False
+    keeps = (NEAREST_OTHERS,)
 
     def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
         ks = (self.config.k_precision_recall, self.config.k_density_coverage)

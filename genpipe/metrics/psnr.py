@@ -23,6 +23,7 @@ class PSNR(Metric):
     )
     lower_is_better = False
     looks_at = "pixel pairs"
+    real_split = "test"
 
     def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
         errors = squared_errors(*matched(images.images, real.held_out.images))

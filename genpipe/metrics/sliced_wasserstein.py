@@ -49,7 +49,7 @@ class SlicedWasserstein(Metric):
         given, training = drawn(images.images, n, seed), drawn(real.training.images, n, seed)
         groups = disjoint(n, self.config.subsets, seed)
         rows = distances(given, training, groups, self.config.patches, self.config.projections, seed)
-        how = {"seed": seed, "drawn_images": n, "patches": self.config.patches, "projections": self.config.projections}
+        how = {"drawn_images": n, "patches": self.config.patches, "projections": self.config.projections}
         how["level_pixels"] = list(rows)
         named = {"swd_pixels": np.mean([*rows.values()], 0), **{f"swd_pixels_{s}": row for s, row in rows.items()}}
         return {name: Score(float(row[0]), how, interval(float(row[0]), row[1:])) for name, row in named.items()}

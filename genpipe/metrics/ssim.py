@@ -20,6 +20,7 @@ class SSIM(Metric):
     )
     lower_is_better = False
     looks_at = "pixel pairs"
+    real_split = "test"
     least_pixels = 11
 
     def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:

@@ -18,6 +18,8 @@ from genpipe.reporting.wording import decimals, fact, number, words
 
 REAL = "real-held-out"
 """The name of the row of real images; no experiment may be called real-something."""
+LOW, HIGH = "_low", "_high"
+"""After the name of a score: the ends of its 95 % interval."""
 MOST_BIAS = 0.1
 """The share of a score that may be bias without a word."""
 CSV = paths.REPORTS / "leaderboard.csv"
@@ -155,10 +157,13 @@ def _rows(board: Board) -> Iterable[dict[str, Any]]:
 
 
 def _cells(board: Board, result: Result | None) -> dict[str, int | float | None]:
-    """The scores in a row, each followed by its spread where any was noted; of real images without a result."""
+    """The scores in a row, each followed by interval and spread where any was noted; of real images if no result."""
     cells = {}
     for column in board.columns:
         cells[column.key] = column.value(result) if result else column.real
+        if any(column.interval(r) for r in board.results):
+            interval = (column.interval(result) if result else None) or (None, None)
+            cells |= dict(zip((f"{column.key}{LOW}", f"{column.key}{HIGH}"), interval, strict=True))
         if any(column.spread(r) is not None for r in board.results):
             cells[f"{column.key}_std"] = column.spread(result) if result else None
     return cells

@@ -10,13 +10,20 @@ import pytest
 import yaml
 
 from genpipe import registry
+from genpipe.cli import _screen
 from genpipe.composing import recipes
 from genpipe.config import Project
+from genpipe.reporting import leaderboard
 
 Run = Callable[..., Any]
+FID = ("fid_classifier", "fid_classifier_low", "fid_classifier_high")
 ROWS = [
-    {"experiment": "vae", "system": "vae", "data": "mnist5k", "fid_classifier": 12.345678, "note": None},
-    {"experiment": "pca", "system": "pca", "data": "mnist5k", "fid_classifier": 99.0, "note": "[x]"},
+    {"experiment": "vae", "system": "vae", "data": "mnist5k"}
+    | dict(zip(FID, (12.345678, 12.0, 12.75), strict=True))
+    | {"note": None},
+    {"experiment": "pca", "system": "pca", "data": "mnist5k"}
+    | dict(zip(FID, (99.0, None, None), strict=True))
+    | {"note": "[x]"},
 ]
 
 
@@ -30,7 +37,7 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         return ROWS
 
     reporting: Any = ModuleType("genpipe.reporting")
-    reporting.leaderboard = SimpleNamespace(rows=rows)
+    reporting.leaderboard = SimpleNamespace(rows=rows, LOW=leaderboard.LOW, HIGH=leaderboard.HIGH)
     monkeypatch.setitem(sys.modules, "genpipe.reporting", reporting)
     return asked
 
@@ -97,11 +104,25 @@ def test_show_knows_the_nearest_name(genpipe: Run, name: str) -> None:
 
 
 def test_compare_shows_all_figures(genpipe: Run, scored: list[Path], small_project: Path) -> None:
-    header, first, second = genpipe("compare").out.splitlines()
-    assert header.split() == ["experiment", "system", "data", "fid_classifier", "note"]
-    assert first.split() == ["vae", "vae", "mnist5k", "12.35", "–"]
-    assert second.split() == ["pca", "pca", "mnist5k", "99", "[x]"]
+    header, system, fid, note, _ = genpipe("compare").out.splitlines()
+    assert header.split() == ["mnist5k", "vae", "pca"]
+    assert system.split() == ["system", "vae", "pca"]
+    assert fid.split() == ["fid_classifier", "12.35", "[12,", "12.75]", "99"]
+    assert note.split() == ["note", "–", "[x]"]
     assert scored == [small_project]
+
+
+@pytest.mark.parametrize(
+    ("width", "together"), [(200, [["a", "b", "c"]]), (40, [["a", "b"], ["c"]]), (5, [["a"], ["b"], ["c"]])]
+)
+def test_what_the_screen_is_too_narrow_for_comes_below(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, width: int, together: list[list[str]]
+) -> None:
+    monkeypatch.setattr("rich.console.Console.is_terminal", True)
+    monkeypatch.setenv("COLUMNS", str(width))
+    _screen.side_by_side("data", {name: {"fid": f"{name} [1.0, 2.0]"} for name in "abc"})
+    headers = [line.split()[1:] for line in capsys.readouterr().out.splitlines() if line.startswith("data")]
+    assert headers == together
 
 
 def test_compare_takes_the_named_in_their_order(genpipe: Run, scored: list[Path]) -> None:

@@ -82,7 +82,7 @@ def test_farther_images_score_worse_and_the_interval_tells_them_apart(seen: Made
 
 
 @pytest.mark.parametrize(
-    ("name", "room", "maker"), [("fid", _frechet, "statistics"), ("precision_recall", _balls, "balls")]
+    ("name", "room", "maker"), [("fid", _frechet, "statistics"), ("precision_recall", _balls, "nearest_others")]
 )
 def test_the_real_side_is_made_once(
     seen: Made, monkeypatch: pytest.MonkeyPatch, name: str, room: Any, maker: str

@@ -127,3 +127,12 @@ def test_intervals_and_cautions_are_no_reason_for_another_column(two_scored: Any
     assert (column.key, len(column.holders)) == ("fid_classifier", 2)
     intervals = {result.name: column.interval(result) for result in board.results}
     assert intervals == {"first": (20.5, 30.5), "second": None, "third": None}
+
+
+def test_the_ends_of_an_interval_stand_behind_its_score(project: Any) -> None:
+    project.scored("first", {"fid_classifier": 25.5}, fid_classifier=project.fid(interval=[25, 26]))
+    project.scored("second", {"fid_classifier": 12.75}, fid_classifier=project.fid())
+    rows = leaderboard.rows(project.root)
+    ends = [(row["fid_classifier_low"], row["fid_classifier_high"]) for row in rows]
+    assert ends == [(None, None), (None, None), (25, 26), (None, None)]
+    assert list(rows[0])[6:9] == ["fid_classifier", "fid_classifier_low", "fid_classifier_high"]
