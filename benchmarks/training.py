@@ -34,6 +34,7 @@ from genpipe.training import loop, turns
 from genpipe.training.averaging import Average
 from genpipe.training.checkpoints import Checkpoints
 from genpipe.training.knobs import Optim, Train
+from genpipe.training.notes import Notes
 
 SYSTEMS: dict[str, tuple[int, dict[str, Any]]] = {
     "dcgan": (64, {"generator_channels": 64, "discriminator_channels": 64}),
@@ -93,7 +94,7 @@ def shares(task: Task) -> Found:
         ("backward", lightning_fabric.Fabric, "backward"),
         ("optimizer", lightning_fabric.wrappers._FabricOptimizer, "step"),
         ("averaging", Average, "update"),
-        ("logging", loop._Run, "row"),
+        ("logging", Notes, "row"),
         ("checkpoints", Checkpoints, "write"),
     ]
     with ExitStack() as stack:

@@ -1,6 +1,7 @@
 """What a finished model gives: samples and reconstructions as arrays, or a picture."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ from PIL import Image
 from genpipe import paths
 from genpipe.errors import DataError, UsageError
 from genpipe.files import whole_file, whole_folder
-from genpipe.interfaces import Generates, GeneratesClasses, Generative, Images, Reconstructs
+from genpipe.interfaces import Generates, GeneratesClasses, Generative, Reconstructs
 from genpipe.modelfiles import load_model
 from genpipe.nn.pictures import grid
 from genpipe.nn.pixels import to_model, to_pixels
+from genpipe.nn.spreading import spread
 
 _AT_ONCE = 500
 
@@ -31,32 +33,33 @@ class Samples:
     """The held-out images as the model reconstructs them, where it does."""
 
 
-def draw(model: Generative, n: int, *, seed: int, batch_size: int = 500) -> UInt8[np.ndarray, "n c h w"]:
+def draw(
+    model: Generative, n: int, *, seed: int, batch_size: int = 500, devices: int = 1
+) -> UInt8[np.ndarray, "n c h w"]:
     """uint8 samples, equally many of each class in turn where a model draws classes.
 
-    The same seed on the same device gives the same images. Raises UsageError if the model cannot draw any.
+    Every batch has random numbers of its own, so that the same seed and batch size on the same kind of device give the
+    same images, however many devices there are. Raises UsageError if the model cannot draw any.
     """
     if not isinstance(model, Generates):
         raise UsageError(f"{type(model).__name__} draws no samples; it is no generator.")
-    rng = torch.Generator(model.device).manual_seed(seed)
-    labels = asked(model, n)
-    with torch.inference_mode():
-        parts = [slice(done, min(done + batch_size, n)) for done in range(0, n, batch_size)]
-        return np.concatenate([to_pixels(_some(model, labels, part, rng)).cpu().numpy() for part in parts])
+    batches = [range(first, min(first + batch_size, n)) for first in range(0, n, batch_size)]
+    return np.concatenate(spread(partial(_drawn, model, seed), batches, devices))
 
 
 def asked(model: Generative, n: int) -> Int[np.ndarray, "n"] | None:
     """The classes of the samples that `draw` gives, or None of a model that draws no classes."""
-    return np.arange(n) % model.class_count if isinstance(model, GeneratesClasses) else None
+    return _classes(model, range(n)) if isinstance(model, GeneratesClasses) else None
 
 
-def rebuild(model: Generative, images: UInt8[np.ndarray, "n c h w"]) -> UInt8[np.ndarray, "n c h w"] | None:
+def rebuild(
+    model: Generative, images: UInt8[np.ndarray, "n c h w"], devices: int = 1
+) -> UInt8[np.ndarray, "n c h w"] | None:
     """uint8 reconstructions of images, or None of a model that reconstructs none."""
     if not isinstance(model, Reconstructs):
         return None
-    with torch.inference_mode():
-        parts = [torch.from_numpy(np.array(some)).to(model.device) for some in _parts(images)]
-        return np.concatenate([to_pixels(model.reconstruct(to_model(part))).cpu().numpy() for part in parts])
+    parts = [images[first : first + _AT_ONCE] for first in range(0, len(images), _AT_ONCE)]
+    return np.concatenate(spread(partial(_rebuilt, model), parts, devices))
 
 
 def save_samples(samples: Samples, folder: Path) -> None:
@@ -89,11 +92,23 @@ def save_picture(picture: UInt8[np.ndarray, "h w c"], path: Path) -> None:
         shown.save(temporary, format="PNG", optimize=True)
 
 
-def _some(model: Any, labels: np.ndarray | None, part: slice, rng: torch.Generator) -> Images:
-    if labels is None:
-        return model.sample(part.stop - part.start, rng)
-    return model.sample_of(torch.from_numpy(labels[part]).to(rng.device), rng)
+@torch.inference_mode()
+def _drawn(model: Any, seed: int, batch: range) -> np.ndarray:
+    """The samples with these numbers."""
+    own = int(np.random.SeedSequence((seed, batch.start)).generate_state(1)[0])
+    rng = torch.Generator(model.device).manual_seed(own)
+    if isinstance(model, GeneratesClasses):
+        x = model.sample_of(torch.from_numpy(_classes(model, batch)).to(rng.device), rng)
+    else:
+        x = model.sample(len(batch), rng)
+    return to_pixels(x).cpu().numpy()
 
 
-def _parts(images: np.ndarray) -> list[np.ndarray]:
-    return [images[first : first + _AT_ONCE] for first in range(0, len(images), _AT_ONCE)]
+def _classes(model: GeneratesClasses, numbers: range) -> np.ndarray:
+    return np.array(numbers) % model.class_count
+
+
+@torch.inference_mode()
+def _rebuilt(model: Any, pixels: np.ndarray) -> np.ndarray:
+    x = to_model(torch.from_numpy(np.array(pixels)).to(model.device))
+    return to_pixels(model.reconstruct(x)).cpu().numpy()

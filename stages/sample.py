@@ -3,6 +3,7 @@
 from genpipe import config, paths
 from genpipe.data._storage import Prepared
 from genpipe.modelfiles import load_model
+from genpipe.nn.spreading import wanted_devices
 from genpipe.running import Facts, stage
 from genpipe.sampling import Samples, asked, draw, rebuild, save_samples
 
@@ -12,9 +13,10 @@ def run(name: str) -> Facts:
     experiment = config.load().experiment(name)
     knobs, held_out = experiment.knobs, Prepared.open(paths.data(experiment.data.name)).images("test")
     model, _ = load_model(paths.model(name))
-    images = draw(model, knobs.sample.images, seed=knobs.seed, batch_size=knobs.sample.batch_size)
-    save_samples(Samples(images, asked(model, len(images)), rebuild(model, held_out)), paths.samples(name))
-    return {"images": len(images), "device": str(model.device)}
+    n, batch_size, devices = knobs.sample.images, knobs.sample.batch_size, wanted_devices()
+    images = draw(model, n, seed=knobs.seed, batch_size=batch_size, devices=devices)
+    save_samples(Samples(images, asked(model, n), rebuild(model, held_out, devices)), paths.samples(name))
+    return {"images": n, "device": str(model.device), "devices": devices}
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """What every system keeps, asked of each by the name of its file: a new one is tested without being mentioned."""
 
 import copy
+import io
 import random
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ from genpipe import registry
 from genpipe.data._batches import Batches
 from genpipe.errors import Unsuitable
 from genpipe.interfaces import Decodes, Encodes, Generates, GeneratesClasses, Generative, ImageSpec, Reconstructs
+from genpipe.sampling import draw
 from genpipe.training.devices import fabric
 from genpipe.training.knobs import Optim, Train
 from genpipe.training.loop import fit, seed
@@ -105,6 +107,16 @@ def test_sampling_leaves_the_other_random_generators_alone(name: str, spec: Imag
     assert torch.equal(torch.rand(3), expected), f"{name} draws from the global generator, not from the one it is given"
 
 
+def test_another_process_can_draw_what_this_one_does(name: str, spec: ImageSpec) -> None:
+    model = train(build(name, spec), spec).eval()
+    if not isinstance(model, Generates):
+        pytest.skip(f"{name} draws no samples")
+    packed = io.BytesIO()
+    torch.save(model, packed)
+    sent = torch.load(io.BytesIO(packed.getvalue()), weights_only=False)
+    assert (draw(sent, 3, seed=0) == draw(model, 3, seed=0)).all()
+
+
 def test_codes_and_images_fit_each_other(name: str, spec: ImageSpec) -> None:
     model = train(build(name, spec), spec).eval()
     x = torch.rand(4, *spec.shape) * 2 - 1
@@ -130,9 +142,11 @@ def test_losses_are_finite_scalars_with_gradients_where_they_belong(name: str, s
     model = build(name, spec)
     pixels, labels = images(spec, 8)
     batch = Batches(pixels, labels, size=8, seed=0, device=torch.device("cpu")).batch(0)
+    weights = {name: weight.detach().clone() for name, weight in model.named_parameters()}
     for phase in model.phases():
         model.zero_grad(set_to_none=True)
         loss, logs = phase.loss(batch)
+        assert all(torch.equal(weight, weights[key]) for key, weight in model.named_parameters()), "only optimizers may"
         assert loss.shape == ()
         assert torch.isfinite(loss)
         loss.backward()

@@ -5,12 +5,14 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 
 class Average:
     """Keeps `decay` of itself at each step and takes the rest from the model; the first step it takes over whole.
 
-    All tensors move in one call, which is what makes it cheap. The model must keep its tensors where they are.
+    All tensors move in one call, which is what makes it cheap. The model must keep its tensors where they are. Of
+    tensors that are cut into parts, each process follows its own.
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
@@ -18,7 +20,7 @@ class Average:
         live = model.state_dict()
         self._kept = {name: tensor.clone() for name, tensor in live.items()}
         moving = [name for name, tensor in live.items() if tensor.is_floating_point()]
-        self._live_moving, self._kept_moving = [live[n] for n in moving], [self._kept[n] for n in moving]
+        self._live_moving, self._kept_moving = [_mine(live[n]) for n in moving], [_mine(self._kept[n]) for n in moving]
         self._counts = [(self._kept[n], live[n]) for n in live if n not in moving]
 
     def update(self, step: int) -> None:
@@ -50,3 +52,9 @@ class Average:
         """Goes back to such tensors."""
         for name, tensor in self._kept.items():
             tensor.copy_(state[name])
+
+
+@torch.no_grad()
+def _mine(tensor: Tensor) -> Tensor:
+    """What this process has of a tensor, in the same memory."""
+    return tensor.to_local() if isinstance(tensor, DTensor) else tensor

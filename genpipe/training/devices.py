@@ -1,24 +1,25 @@
 """The device that a process trains on, and what it does together with the other processes of its training.
 
-Every process has a device and all the weights, takes its part of each batch, and averages its gradients with the
-others; alone, a process does nothing of that. The first process alone writes.
+Every process has a device, takes its part of each batch, and averages its gradients with the others; alone, a process
+does nothing of that. Each has all the weights, or keeps a part of them (see sharding.py). The first alone writes.
 """
 
 import os
 from collections.abc import Iterable
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.strategies import SingleDeviceStrategy
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 from genpipe.data._batches import Batches
 from genpipe.data._storage import Prepared
 from genpipe.errors import TrainingError
 from genpipe.training.checkpoints import fresh_random_states
-from genpipe.training.knobs import Train
+from genpipe.training.knobs import Strategy, Train
 
 _RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
 """Where torchrun, SLURM and Fabric tell a process its number."""
@@ -41,7 +42,7 @@ def devices(train: Train) -> Fabric:
     return device
 
 
-def fabric(precision: str, devices: int | str = 1, nodes: int = 1, strategy: Literal["auto", "ddp"] = "auto") -> Fabric:
+def fabric(precision: str, devices: int | str = 1, nodes: int = 1, strategy: Strategy = "auto") -> Fabric:
     """The device of this process, a GPU where there is one, with its precision; starts the other processes, if any.
 
     Under torchrun and SLURM they are there already. Raises TrainingError if the devices are not there.
@@ -50,7 +51,11 @@ def fabric(precision: str, devices: int | str = 1, nodes: int = 1, strategy: Lit
         precision = "bf16-mixed" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "32-true"
     try:
         device = Fabric(
-            accelerator="auto", devices=devices, num_nodes=nodes, strategy=strategy, precision=cast(Any, precision)
+            accelerator="auto",
+            devices=devices,
+            num_nodes=nodes,
+            strategy="auto" if strategy == "auto" else "ddp",
+            precision=cast(Any, precision),
         )
         if not isinstance(device.strategy, SingleDeviceStrategy):
             device.launch()
@@ -87,10 +92,15 @@ def in_step(device: Fabric, model: nn.Module) -> None:
 
 
 def average_gradients(device: Fabric, weights: Iterable[nn.Parameter]) -> None:
-    """Replaces each gradient by its mean over all processes; they travel as one vector."""
+    """Replaces each gradient by its mean over all processes; they travel as one vector.
+
+    Those of weights that are cut into parts are means already.
+    """
     if device.world_size == 1:
         return
-    gradients = [weight.grad for weight in weights if weight.grad is not None]
+    found = (weight.grad for weight in weights)
+    if not (gradients := [grad for grad in found if grad is not None and not isinstance(grad, DTensor)]):
+        return
     together = mean(device, torch.cat([g.flatten() for g in gradients]))
     parts = together.split([g.numel() for g in gradients])
     torch._foreach_copy_(gradients, [part.view_as(g) for part, g in zip(parts, gradients, strict=True)])
@@ -99,6 +109,11 @@ def average_gradients(device: Fabric, weights: Iterable[nn.Parameter]) -> None:
 def mean(device: Fabric, values: Tensor) -> Tensor:
     """The mean over all processes, in place."""
     return values if device.world_size == 1 else cast(Tensor, device.all_reduce(values, reduce_op="mean"))
+
+
+def whole(tensor: Tensor) -> Tensor:
+    """The tensor itself, or all of one of which each process has a part; then all processes must ask."""
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
 def agreed(device: Fabric, signal: int) -> int:

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from genpipe.schema import Strict
 
+Strategy = Literal["auto", "ddp", "fsdp"]
 Count = Annotated[int, Field(ge=1)]
 LEFT_OUT = frozenset(
     ("accumulate_steps", "tf32", "deterministic", "compile", "devices", "nodes", "strategy", "sync_batchnorm")
@@ -77,16 +78,21 @@ class Train(Strict):
     """GPUs of each machine (processes, where there is no GPU), among which every batch is divided; auto: all."""
     nodes: Count = 1
     """Machines."""
-    strategy: Literal["auto", "ddp"] = "auto"
-    """ddp: every device holds all weights, and gradients are averaged; auto: so where there are several devices."""
+    strategy: Strategy = "auto"
+    """ddp: every device holds all weights, and gradients are averaged; auto: so where there are several devices.
+
+    fsdp: every device keeps a part of the weights, averages and optimizers, and has whole weights only during a turn.
+    """
     sync_batchnorm: bool = True
     """Whether batch normalisation looks at the batches of all devices together."""
 
     @model_validator(mode="after")
-    def _divides(self) -> "Train":
+    def _agrees(self) -> "Train":
         if self.batch_size % self.accumulate_steps:
             raise ValueError(
                 f"batch_size must be a multiple of accumulate_steps, but {self.batch_size} is none of "
                 f"{self.accumulate_steps}"
             )
+        if self.strategy == "fsdp" and self.precision == "16-mixed":
+            raise ValueError("`strategy: fsdp` does not go with `precision: 16-mixed`; use bf16-mixed or 32-true")
         return self

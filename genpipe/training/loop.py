@@ -1,10 +1,8 @@
 """One loop that trains every system: each phase gets its turn, the rest of the weights frozen."""
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
-from math import isfinite
+from dataclasses import replace
 from typing import Any, cast
 
 import torch
@@ -18,29 +16,20 @@ from genpipe.interfaces import Phase, Trainable
 from genpipe.training.averaging import Average
 from genpipe.training.batchnorm import synchronise
 from genpipe.training.checkpoints import Checkpoints, fresh_random_states, random_states, restore_random_states
-from genpipe.training.devices import agreed, gathered, in_step, mean
+from genpipe.training.devices import agreed, gathered, in_step, mean, whole
 from genpipe.training.knobs import Optim, Train
-from genpipe.training.moments import Look, Moment, Row
+from genpipe.training.moments import Clock, Look, Moment, Outcome, Row
+from genpipe.training.notes import Notes
 from genpipe.training.numerics import numerics
 from genpipe.training.optimizers import optimizer, skipping, step_if_finite
 from genpipe.training.schedules import changes, learning_rate
-from genpipe.training.turns import Turn, compile_turns, steps_taken
+from genpipe.training.sharding import Sharded, cut_as, cut_optimizer
+from genpipe.training.turns import Turn, compile_turns
 
 REWINDS = 3
 """So often a training goes back to a checkpoint before it gives up."""
 Stopping = AbstractContextManager[Callable[[], int]]
 """While it is entered, what it gave says which signal asked the training to stop; 0 is none."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """A finished training: the curves, and how it went."""
-
-    curves: list[Row]
-    resumed_from_step: int
-    images_per_sec: float
-    data_wait_share: float
-    """The share of the time in which steps waited for their images."""
 
 
 def seed(number: int) -> None:
@@ -73,7 +62,7 @@ def fit(
 def _fitted(run: "_Run", watchers: Sequence[Callable[[Moment], None]], asked: Callable[[], int]) -> Outcome:
     run.begin()
     first, steps = run.step, run.train.steps
-    clock = _Clock(run.train.batch_size * run.batches_per_step, run.batches.waited_sec)
+    clock = Clock(run.train.batch_size * run.batches_per_step, run.batches.waited_sec)
     while run.step < steps:
         run.advance()
         signal = agreed(run.device, asked())
@@ -89,23 +78,7 @@ def _fitted(run: "_Run", watchers: Sequence[Callable[[Moment], None]], asked: Ca
             raise Stopped(run.step, steps, signal, kept=bool(run.checkpoints))
     speed, waited = clock.images_per_sec(run.step - first), clock.share(run.batches.waited_sec)
     run.finish()
-    return Outcome(run.curves, first, speed, waited)
-
-
-@dataclass
-class _Clock:
-    images_per_step: int
-    waited_before_sec: float
-    start: float = field(default_factory=time.perf_counter)
-
-    def images_per_sec(self, steps: int) -> float:
-        return steps * self.images_per_step / self._passed_sec()
-
-    def share(self, waited_sec: float) -> float:
-        return (waited_sec - self.waited_before_sec) / self._passed_sec()
-
-    def _passed_sec(self) -> float:
-        return max(time.perf_counter() - self.start, 1e-9)
+    return Outcome(run.notes.curves, first, speed, waited)
 
 
 class _Run:
@@ -125,19 +98,16 @@ class _Run:
         in_step(device, model)
         if device.world_size > 1 and train.sync_batchnorm:
             synchronise(model)
+        self.sharded = Sharded(model, device) if device.world_size > 1 and train.strategy == "fsdp" else None
         self.model, self.batches, self.train, self.optim, self.device = model, batches, train, optim, device
         self.checkpoints, self.look = checkpoints, look
         self.step = self.position = self.rewinds = 0
-        self.curves: list[Row] = []
-        self.pending: dict[str, list[Tensor]] = {}
         self.phases = model.phases()
         self.batches_per_step = max((p.repeats for p in self.phases), default=1)
-        self.skips, self.scaled = train.on_nan == "skip", hasattr(device._precision, "scaler")
-        self.must_be_finite = {} if self.skips else {"loss": "the loss"}
-        if not (self.skips or self.scaled):  # gradients of scaled losses overflow now and then
-            self.must_be_finite["grad_norm"] = "the norm of the gradient"
+        self.skips = train.on_nan == "skip"
+        self.notes = Notes(self.phases, train, device, checkpoints)
         self.optimizers = [self._optimizer(p) for p in self.phases]
-        self.turns = [Turn(p, model, device, train.accumulate_steps) for p in self.phases]
+        self.turns = [self._turn_of(p) for p in self.phases]
         self.average = None
         if train.average_halflife_images:
             decay = 0.5 ** (train.batch_size * self.batches_per_step / train.average_halflife_images)
@@ -146,6 +116,11 @@ class _Run:
     def _optimizer(self, phase: Phase) -> Any:
         made = optimizer(phase.module, self.optim[phase.name])
         return self.device.setup_optimizers(skipping(made) if self.skips else made)
+
+    def _turn_of(self, phase: Phase) -> Turn:
+        if self.sharded:
+            phase = replace(phase, loss=self.sharded.loss(phase.loss))
+        return Turn(phase, self.model, self.device, self.train.accumulate_steps, in_place=not self.sharded)
 
     def begin(self) -> None:
         """What is done once before the first step: the training goes on where it was stopped, if it was."""
@@ -176,14 +151,13 @@ class _Run:
         noted = turn.gradient(batch)
         if clip := self.optim[phase.name].clip_norm:
             norm = self.device.clip_gradients(phase.module, moving, max_norm=clip, error_if_nonfinite=False)
-            noted["grad_norm"] = cast(Tensor, norm)
+            noted["grad_norm"] = whole(cast(Tensor, norm))
         if self.skips:
             noted["loss"] = mean(self.device, noted["loss"])  # all processes leave out the same turns
             noted = step_if_finite(moving, phase.module, noted, zip(self.model.buffers(), before, strict=True))
         else:
             moving.step()
-        for name, value in noted.items():
-            self.pending.setdefault(f"{phase.name}/{name}", []).append(value)
+        self.notes.add(phase.name, noted)
 
     def _set_learning_rate(self, phase: Phase, moving: Any) -> None:
         knobs = self.optim[phase.name]
@@ -193,56 +167,27 @@ class _Run:
                 group["lr"] = learning_rate(knobs, self.step - 1 - begin, end - begin)
 
     def row(self) -> Row:
-        """The means since the last row, of the turns that were taken. Raises NonFiniteLoss."""
-        row: Row = {"step": float(self.step)}
-        for name, values in self._fetched().items():
-            if counted := [v for v in values if isfinite(v)] if self.skips or self.scaled else values:
-                row[name] = sum(counted) / len(counted)
-        if self.rewinds:
-            row["rewinds"] = float(self.rewinds)
-        self.pending.clear()
-        self.curves.append(row)
-        return row
-
-    def _fetched(self) -> dict[str, list[float]]:
-        """What losses said since the last row, brought from the device. Raises NonFiniteLoss."""
-        together = {name: torch.stack([t.float() for t in tensors]) for name, tensors in self.pending.items()}
-        fetched = {name: mean(self.device, values).tolist() for name, values in together.items()}
-        if found := list(self._nonfinite(fetched)):
-            step, phase, what, value = min(found, key=lambda one: one[0])
-            kept = self.checkpoints.files() if self.checkpoints else []
-            raise NonFiniteLoss(phase, step, what, value, str(kept[0]) if kept else None)
-        return fetched
-
-    def _nonfinite(self, fetched: Mapping[str, list[float]]) -> Iterator[tuple[int, str, str, float]]:
-        """Step, phase, description and value of whatever should be finite and is not."""
-        for phase in self.phases:
-            for key, what in self.must_be_finite.items():
-                values = fetched.get(f"{phase.name}/{key}", [])
-                if (bad := next((i for i, v in enumerate(values) if not isfinite(v)), None)) is not None:
-                    since = int(self.curves[-1]["step"]) if self.curves else 0
-                    mine = [other for other in self.phases if other.name == phase.name]
-                    taken = steps_taken(mine, range(since + 1, self.step + 1), self.train.steps)
-                    yield taken[bad], phase.name, what, values[bad]
-            if not isfinite(norm := float(torch.nn.utils.get_total_norm(phase.module.parameters()))):
-                yield self.step, phase.name, "the norm of the weights", norm
+        """The next row of the curves. Raises NonFiniteLoss."""
+        return self.notes.row(self.step, **({"rewinds": float(self.rewinds)} if self.rewinds else {}))
 
     def finish(self) -> None:
         """Takes over the averaged weights and lets the model fit what has a closed form."""
         self.model.requires_grad_(True)
         if self.average and self.step:
             self.model.load_state_dict(self.average.state_dict())
+        if self.sharded:
+            self.sharded.join()
         self.model.eval()
         with torch.no_grad():
             self.model.finish(self.batches.in_order())
 
     def state(self) -> dict[str, Any]:
         """All that decides how the training goes on. Raises NonFiniteLoss rather than keep a poisoned state."""
-        return {
-            "pending": self._fetched(),
+        state = {
+            "pending": self.notes.fetched(self.step),
             "step": self.step,
             "position": self.position,
-            "curves": self.curves,
+            "curves": self.notes.curves,
             "model": self.model.state_dict(),
             "average": self.average.state_dict() if self.average else {},
             "optimizers": [o.state_dict() for o in self.optimizers],
@@ -250,15 +195,20 @@ class _Run:
             "rewinds": self.rewinds,
             "scaler": self.device._precision.state_dict(),
         }
+        return self.sharded.whole(state) if self.sharded else state
 
     def keep(self, signal: int) -> None:
         """Shows the model and writes a checkpoint where that is due; of several processes the first does.
 
         Raises NonFiniteLoss.
         """
-        if self.look and self.step % self.look.every_steps == 0 and self.device.is_global_zero:
-            with self.average.lent() if self.average else nullcontext():
-                self.look.at(self.step, self.model)
+        if self.look and self.step % self.look.every_steps == 0:
+            with (
+                self.average.lent() if self.average else nullcontext(),
+                self.sharded.gathered() if self.sharded else nullcontext(),
+            ):
+                if self.device.is_global_zero:
+                    self.look.at(self.step, self.model)
         if self.checkpoints and (signal or self.step % self.train.checkpoint_every_steps == 0):
             state = self.state()
             if self.device.is_global_zero:
@@ -266,16 +216,14 @@ class _Run:
 
     def load(self, state: dict[str, Any]) -> None:
         """Goes back to a state."""
-        self.step, self.position, self.curves = state["step"], state["position"], state["curves"]
-        self.rewinds = state["rewinds"]
+        self.step, self.position, self.rewinds = state["step"], state["position"], state["rewinds"]
         self.device._precision.load_state_dict(state["scaler"])
-        device = self.model.device
-        self.pending = {name: list(torch.tensor(values, device=device)) for name, values in state["pending"].items()}
-        self.model.load_state_dict(state["model"])
+        self.notes.restore(state["curves"], state["pending"], self.model.device)
+        self.model.load_state_dict(cut_as(self.model.state_dict(), state["model"]))
         if self.average:
-            self.average.load_state_dict(state["average"])
-        for moving, saved in zip(self.optimizers, state["optimizers"], strict=True):
-            moving.optimizer.load_state_dict(saved)
+            self.average.load_state_dict(cut_as(self.average.state_dict(), state["average"]))
+        for made, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            made.optimizer.load_state_dict(cut_optimizer(made.optimizer, saved))
         rank = self.device.global_rank
         if rank < len(state["random"]):  # or else the training has more processes now, and this one is new
             restore_random_states(state["random"][rank])

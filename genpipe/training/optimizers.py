@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from genpipe.training.devices import whole
 from genpipe.training.knobs import Optim
 
 _MAKE: Mapping[str, Callable[[list[nn.Parameter], Optim], Optimizer]] = {
@@ -46,7 +47,8 @@ def step_if_finite(
     given along. Gives what was noted (a loss, perhaps the norm of the gradient), NaN if the turn was skipped, and
     whether it was. RMSprop has no fused form that could be told on the device, so it waits.
     """
-    norm = noted["grad_norm"] if "grad_norm" in noted else _gradient_norm(module)
+    gradients = [w.grad for w in module.parameters() if w.grad is not None]
+    norm = noted["grad_norm"] if "grad_norm" in noted else total_norm(gradients)
     bad = ~torch.isfinite(norm + noted["loss"])
     if hasattr(moving._strategy.precision, "scaler"):
         moving.step()  # who scales losses looks for himself
@@ -61,5 +63,6 @@ def step_if_finite(
     return {**told, "skipped_share": bad.float()}
 
 
-def _gradient_norm(module: nn.Module) -> Tensor:
-    return torch.nn.utils.get_total_norm([w.grad for w in module.parameters() if w.grad is not None])
+def total_norm(tensors: Iterable[Tensor]) -> Tensor:
+    """The norm of all their values together, also of tensors of which each process has a part."""
+    return whole(torch.nn.utils.get_total_norm(tensors))

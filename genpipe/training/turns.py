@@ -1,7 +1,7 @@
 """The turn of one phase up to its gradient: the rest frozen, the batch in parts, the loss compiled where it can be."""
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from typing import Any
@@ -20,10 +20,13 @@ Loss = Callable[[Batch], tuple[Scalar, Logs]]
 
 
 class Turn:
-    """Makes the gradient of one phase."""
+    """Makes the gradient of one phase; `in_place` says that weights stay where they are, as CUDA graphs need."""
 
-    def __init__(self, phase: Phase, model: nn.Module, device: Fabric, accumulate_steps: int = 1) -> None:
+    def __init__(
+        self, phase: Phase, model: nn.Module, device: Fabric, accumulate_steps: int = 1, in_place: bool = True
+    ) -> None:
         self.name, self.loss, self.device, self.accumulate_steps = phase.name, phase.loss, device, accumulate_steps
+        self.in_place = in_place
         self.moved = list(phase.module.parameters())
         mine = set(self.moved)
         self.frozen = [weight for weight in model.parameters() if weight not in mine]
@@ -51,7 +54,7 @@ class Turn:
 
     def compile(self, model: nn.Module, batch: Batch) -> None:
         """Compiles the loss, and tries it, after which everything is as it was. Raises whatever PyTorch raises."""
-        graphs = self.device.device.type == "cuda" and self.accumulate_steps == 1
+        graphs = self.device.device.type == "cuda" and self.accumulate_steps == 1 and self.in_place
         loss = _replayed(self.loss) if graphs else torch.compile(self.loss, dynamic=False, options=_OPTIONS)
         self.freeze()
         with _untouched(model):
@@ -66,11 +69,6 @@ def parts(batch: Batch, count: int) -> Sequence[Batch]:
     columns = [getattr(batch, field.name) for field in fields(batch)]
     cut = [column.chunk(count) if column is not None else [None] * count for column in columns]
     return [type(batch)(*row) for row in zip(*cut, strict=True)]
-
-
-def steps_taken(phases: Iterable[Phase], of: range, steps: int) -> list[int]:
-    """The step of every turn that phases take in some of so many steps, in the order in which they take them."""
-    return [step for step in of for phase in phases if phase.due(step, steps) for _ in range(phase.repeats)]
 
 
 def compile_turns(turns: Sequence[Turn], model: nn.Module, batch: Batch) -> None:

@@ -1,21 +1,48 @@
-"""Trains in two processes and prints what came of it; tests/training/test_devices.py runs it."""
+"""Trains in two processes and writes down what came of it; tests/training/test_devices.py runs it."""
 
 import json
 import sys
 from pathlib import Path
 
 import numpy as np
+import torch
+from torch import nn
+from torch.distributed.tensor import DTensor
 
 from genpipe import registry
 from genpipe.data._batches import Batches
-from genpipe.interfaces import ImageSpec
+from genpipe.interfaces import ImageSpec, Phase, Trainable
 from genpipe.training.checkpoints import Checkpoints
 from genpipe.training.devices import devices
 from genpipe.training.knobs import Optim, Train
 from genpipe.training.loop import fit, seed
+from genpipe.training.moments import Look
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (50, 1, 8, 8), dtype=np.uint8)
 TRAIN = Train(steps=8, batch_size=8, log_every_steps=2, checkpoint_every_steps=3, average_halflife_images=40)
+AUTOENCODER = {"widths": [4, 8], "latent_dim": 2}
+SYSTEMS = {
+    "ae mlp": ("ae", {"body": "mlp", **AUTOENCODER}),
+    "ae conv": ("ae", {"body": "conv", **AUTOENCODER}),
+    "vae": ("vae", {"body": "mlp", **AUTOENCODER}),
+    "gan": ("gan", {"widths": [6], "latent_dim": 3}),
+}
+
+
+class Spoiled(Trainable):
+    """One weight that is a single number and some that are not; the third loss of the last process is not finite."""
+
+    def __init__(self, last: bool) -> None:
+        super().__init__()
+        self.scale, self.line, self.last, self.calls = nn.Parameter(torch.tensor(1.0)), nn.Linear(64, 3), last, 0
+
+    def phases(self) -> list[Phase]:
+        return [Phase("spoiled", self, self.loss)]
+
+    def loss(self, batch):
+        self.calls += 1
+        loss = (self.scale * self.line(batch.x.flatten(1))).square().mean()
+        return loss / (0 if self.last and self.calls == 3 else 1), {}
 
 
 class Stop(Exception):
@@ -27,28 +54,54 @@ def stop(moment) -> None:
         raise Stop
 
 
-def trained(name: str, body: str, device, **how) -> dict:
-    """The curves, and the sum of all weights."""
-    kind = registry.load("models", name)
+def built(name: str, device) -> Trainable:
     seed(0)
-    model = kind(kind.Config(body=body, widths=[4, 8], latent_dim=2), ImageSpec(1, 8, 8))
+    if name == "spoiled":
+        return Spoiled(device.global_rank == device.world_size - 1)
+    system, knobs = SYSTEMS[name]
+    kind = registry.load("models", system)
+    return kind(kind.Config(**knobs), ImageSpec(1, 8, 8))
+
+
+def trained(name: str, device, train: Train = TRAIN, **how) -> dict:
+    """The losses, what the weights are, and the share of them that this process held between two turns."""
+    model, held = built(name, device), []
+    how["watchers"] = [lambda moment: held.append(share_held(model)), *how.get("watchers", ())]
     batches = Batches(IMAGES, None, size=8, seed=0, device=device.device, part=(device.global_rank, device.world_size))
-    optim = {"autoencoder": Optim(lr=0.01, schedule="cosine", clip_norm=10.0)}
-    outcome = fit(model, batches, TRAIN, optim, device=device, **how)
-    weights = sum(float(tensor.double().sum()) for tensor in model.state_dict().values())
-    return {"losses": [row["autoencoder/loss"] for row in outcome.curves], "weights": weights}
+    optim = {phase.name: Optim(lr=0.01, schedule="cosine", clip_norm=10.0) for phase in model.phases()}
+    curves = fit(model, batches, train, optim, device=device, **how).curves
+    weights = [float(tensor.double().square().sum()) for tensor in model.state_dict().values()]
+    losses = [[v for k, v in row.items() if k.endswith("/loss")] for row in curves]
+    return {"losses": losses, "weights": weights, "held": held[0]}
 
 
-def main(folder: Path) -> None:
-    device = devices(TRAIN.model_copy(update={"devices": 2}))
-    found = {name: trained(*name.split("-"), device) for name in ("ae-mlp", "ae-conv", "vae-mlp")}
+def share_held(model: Trainable) -> float:
+    mine = [w.to_local() if isinstance(w, DTensor) else w for w in model.parameters()]
+    return sum(w.numel() for w in mine) / sum(w.numel() for w in model.parameters())
+
+
+def everything(device, train: Train, folder: Path) -> dict:
+    """What all systems come to, with and without a stop on the way, and what was seen of one meanwhile."""
+    found = {name: trained(name, device, train) for name in SYSTEMS}
+    found["spoiled"] = trained("spoiled", device, train.model_copy(update={"on_nan": "skip"}))
+    found["in parts"] = trained("ae mlp", device, train.model_copy(update={"accumulate_steps": 2}))
     checkpoints = Checkpoints(folder / "checkpoints")
     try:
-        trained("vae", "mlp", device, checkpoints=checkpoints, watchers=[stop])
+        trained("vae", device, train, checkpoints=checkpoints, watchers=[stop])
     except Stop:
-        found["resumed"] = trained("vae", "mlp", device, checkpoints=checkpoints)
+        found["resumed"] = trained("vae", device, train, checkpoints=checkpoints)
+    seen: list[list[float]] = []
+    look = Look(4, lambda step, model: seen.append(model.decode(torch.ones(1, 2)).flatten().tolist()))
+    trained("ae mlp", device, train, look=look)
+    return {**found, "seen": seen}
+
+
+def main(folder: Path, strategy: str) -> None:
+    train = TRAIN.model_copy(update={"devices": 2, "strategy": strategy})
+    device = devices(train)
+    found = everything(device, train, folder)
     (folder / f"{device.global_rank}.json").write_text(json.dumps(found))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2])

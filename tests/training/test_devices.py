@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
+import numpy as np
 import pytest
 
 from genpipe.errors import TrainingError
@@ -23,31 +24,69 @@ def script() -> ModuleType:
     return module
 
 
-@pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict]:
+def started(folder: Path, strategy: str) -> list[dict]:
     """What each of two processes found."""
-    folder = tmp_path_factory.mktemp("two")
     environment = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[2]), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        [sys.executable, str(SCRIPT), str(folder)], env=environment, capture_output=True, text=True, check=False
-    )
+        [sys.executable, str(SCRIPT), str(folder), strategy],
+        env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(2)]
 
 
-@pytest.mark.parametrize("name", ["ae-mlp", "ae-conv"])
+@pytest.fixture(scope="module")
+def ddp(tmp_path_factory: pytest.TempPathFactory) -> list[dict]:
+    return started(tmp_path_factory.mktemp("ddp"), "ddp")
+
+
+@pytest.fixture(scope="module")
+def fsdp(tmp_path_factory: pytest.TempPathFactory) -> list[dict]:
+    return started(tmp_path_factory.mktemp("fsdp"), "fsdp")
+
+
+@pytest.fixture(params=["ddp", "fsdp"])
+def found(request: pytest.FixtureRequest) -> list[dict]:
+    return request.getfixturevalue(request.param)
+
+
+@pytest.mark.parametrize("name", ["ae mlp", "ae conv"])
 def test_two_processes_train_as_one_does_on_the_same_batches(found: list[dict], script: ModuleType, name: str) -> None:
-    alone = script.trained(*name.split("-"), fabric("32-true"))
-    assert found[0][name]["losses"] == pytest.approx(alone["losses"], rel=1e-5)
-    assert found[0][name]["weights"] == pytest.approx(alone["weights"], rel=1e-4)
+    alone = script.trained(name, fabric("32-true"))
+    assert np.array(found[0][name]["losses"]) == pytest.approx(np.array(alone["losses"]), rel=1e-5)
+    assert found[0][name]["weights"] == pytest.approx(alone["weights"], rel=1e-5)
+
+
+def test_a_turn_is_skipped_by_all_when_one_process_has_no_finite_loss(found: list[dict], script: ModuleType) -> None:
+    skipping = script.TRAIN.model_copy(update={"on_nan": "skip"})
+    assert found[0]["spoiled"]["weights"] == pytest.approx(
+        script.trained("spoiled", fabric("32-true"), skipping)["weights"], rel=1e-5
+    )
 
 
 def test_all_processes_end_with_the_same_weights_and_curves(found: list[dict]) -> None:
-    assert found[0] == found[1]
+    first, second = ({name: came for name, came in one.items() if name != "seen"} for one in found)
+    assert {name: {**came, "held": 0} for name, came in first.items()} == {
+        name: {**came, "held": 0} for name, came in second.items()
+    }
 
 
 def test_a_stopped_training_of_two_goes_on_to_the_same_weights(found: list[dict]) -> None:
-    assert found[0]["resumed"] == found[0]["vae-mlp"]
+    assert found[0]["resumed"] == found[0]["vae"]
+
+
+def test_weights_in_parts_train_as_whole_ones_do(ddp: list[dict], fsdp: list[dict]) -> None:
+    for name in ("ae mlp", "ae conv", "vae", "gan", "spoiled", "in parts"):
+        for what in ("losses", "weights"):
+            assert np.array(fsdp[0][name][what]) == pytest.approx(np.array(ddp[0][name][what]), rel=1e-5)
+    assert np.array(fsdp[0]["seen"]) == pytest.approx(np.array(ddp[0]["seen"]), rel=1e-5), "whole when looked at"
+
+
+def test_each_process_holds_its_part_of_the_weights(ddp: list[dict], fsdp: list[dict]) -> None:
+    assert [one["gan"]["held"] for one in ddp] == [1, 1]
+    held = [one["gan"]["held"] for one in fsdp]
+    assert sum(held) == pytest.approx(1)
+    assert max(held) < 0.6
 
 
 def test_who_writes_is_known_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,7 +49,8 @@ def test_only_a_constant_rate_without_warm_up_never_changes() -> None:
         (Optim, "decay_at_steps: [3]", "need each other"),
         (Train, "{steps: 1, batch_size: 10, accumulate_steps: 3}", "10 is none of 3"),
         (Train, "{steps: 1, devices: 0}", "should be 'auto' or a whole number from 1, but 0 is given"),
-        (Train, "{steps: 1, strategy: fsdp}", "should be 'auto' or 'ddp'"),
+        (Train, "{steps: 1, strategy: fsdp, precision: 16-mixed}", "does not go with `precision: 16-mixed`"),
+        (Train, "{steps: 1, strategy: tpu}", "should be 'auto', 'ddp' or 'fsdp'"),
     ],
 )
 def test_knobs_that_contradict_each_other_are_refused_in_words(schema: type, text: str, message: str) -> None:
