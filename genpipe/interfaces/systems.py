@@ -10,7 +10,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, ClassVar
+from math import log
+from typing import Any, ClassVar, Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -24,6 +25,8 @@ Labels = Int[Tensor, "b"]
 Scalar = Float[Tensor, ""]
 Logs = Mapping[str, Tensor]
 """Further scalars of a loss, by name, left on the device."""
+Measure = Literal["density", "256 levels", "2 levels"]
+"""Whose likelihood it is: a density on the numbers of an image in [-1, 1], or a probability of its levels."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,8 @@ class ImageSpec:
     height: int
     width: int
     classes: tuple[str, ...] = ()
+    levels: int = 256
+    """Of brightness; 2 where images are binarised: 0 and 255 alone."""
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "ImageSpec":
@@ -163,3 +168,36 @@ class Reconstructs(ABC):
     @abstractmethod
     def reconstruct(self, x: Images) -> Images:
         """The approximation of each image, in [-1, 1]."""
+
+
+class Infers(Encodes):
+    """Gives every image a distribution of codes."""
+
+    @abstractmethod
+    def posterior(self, x: Images) -> tuple[Codes, Codes]:
+        """μ and log σ² of q(z|x) = N(μ, diag σ²)."""
+
+    def encode(self, x: Images) -> Codes:
+        return self.posterior(x)[0]
+
+
+class HasLikelihood(ABC):
+    """Says how probable an image is."""
+
+    likelihood_of: Measure
+
+    @abstractmethod
+    def log_likelihood(self, x: Images, draws: int, rng: torch.Generator) -> Float[Tensor, " b"]:
+        """log p(x) in nats; where it is estimated, a lower bound on average that rises with the draws of rng."""
+
+
+class HasImportanceWeights(HasLikelihood):
+    """Bounds how probable an image is by codes that are drawn for it."""
+
+    @abstractmethod
+    def log_weights(self, x: Images, draws: int, rng: torch.Generator) -> Float[Tensor, "draws b"]:
+        """log p(x, z) − log q(z|x) of codes z drawn from q(z|x), in nats; on average the evidence lower bound."""
+
+    def log_likelihood(self, x: Images, draws: int, rng: torch.Generator) -> Float[Tensor, " b"]:
+        """The log of the mean weight (Burda et al. 2016, arXiv:1509.00519, eq. 8), summed in float64."""
+        return self.log_weights(x, draws, rng).double().logsumexp(0) - log(draws)

@@ -35,10 +35,10 @@ def halving(channels: Sequence[int]) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-def doubling(channels: Sequence[int]) -> nn.Sequential:
-    """Features [b channels[0] s s], not yet normalised, to images [b channels[-1] 2ᵏs 2ᵏs] in [-1, 1]."""
+def doubling(channels: Sequence[int], last: type[nn.Module] = nn.Tanh) -> nn.Sequential:
+    """Features [b channels[0] s s], not yet normalised, to images [b channels[-1] 2ᵏs 2ᵏs] in the range of the last."""
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(channels[:-1]):
         layers += [nn.BatchNorm2d(inputs), nn.ReLU(), nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=False)]
     layers += [nn.BatchNorm2d(channels[-2]), nn.ReLU(), nn.ConvTranspose2d(channels[-2], channels[-1], 4, 2, 1)]
-    return nn.Sequential(*layers, nn.Tanh())
+    return nn.Sequential(*layers, last())
