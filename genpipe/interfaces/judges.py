@@ -159,9 +159,9 @@ class Subject:
 
 @dataclass(frozen=True)
 class Findings:
-    """What an analysis found: pictures with a caption, and figures, by name."""
+    """What an analysis found: pictures with a caption, and figures, by name; frames [f h w c] are a moving picture."""
 
-    pictures: Mapping[str, tuple[UInt8[np.ndarray, "h w c"], str]] = field(default_factory=dict)
+    pictures: Mapping[str, tuple[UInt8[np.ndarray, "*f h w c"], str]] = field(default_factory=dict)
     numbers: Mapping[str, float] = field(default_factory=dict)
 
 
