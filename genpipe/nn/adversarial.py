@@ -6,7 +6,7 @@ from typing import Annotated
 
 import torch
 from jaxtyping import Float
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
@@ -22,7 +22,7 @@ from genpipe.interfaces import (
     Phase,
     Scalar,
 )
-from genpipe.nn import objectives, penalties
+from genpipe.nn import augmentation, objectives, penalties
 from genpipe.nn.labels import known
 from genpipe.nn.priors import StandardNormalPrior
 from genpipe.schema import Strict
@@ -42,6 +42,16 @@ class Game(Strict):
     penalty_every_turns: Annotated[int, Field(ge=1)] = 1
     """Of D; at each of these turns it is so many times as heavy."""
     discriminator_steps: Annotated[int, Field(ge=1)] = 1
+    augment: augmentation.Kind = "none"
+    """How images change at random before D sees them."""
+    ada_ramp_images: Annotated[int, Field(ge=1)] = 500_000
+    """Real images seen by D until the probability of `augment: ada` has gone from 0 to 1 at most."""
+
+    @model_validator(mode="after")
+    def _hears_a_sign(self) -> "Game":
+        if self.augment == "ada" and not objectives.OBJECTIVES[self.loss].signed:
+            raise ValueError(f"`augment: ada` follows the sign of D's logits, which says nothing under {self.loss}")
+        return self
 
 
 class Adversarial(StandardNormalPrior, Generative):
@@ -52,6 +62,7 @@ class Adversarial(StandardNormalPrior, Generative):
         self.game, self.latent_dim = game, game.latent_dim
         self.generator, self.discriminator = generator, discriminator
         self.penalty = penalties.Penalty(game.penalty, game.penalty_weight, game.penalty_every_turns)
+        self.augment = augmentation.augmentation(game.augment, game.ada_ramp_images)
         if game.penalty != "none":
             penalties.refuse_batch_norm(discriminator)
 
@@ -74,19 +85,21 @@ class Adversarial(StandardNormalPrior, Generative):
         """D's part of the objective, and the terms besides."""
         with torch.no_grad():
             fake = self.generated(self._codes_like(batch), batch)
-        of_real, of_fake = self.judged(batch.x, batch), self.judged(fake, batch)
+        of_real, of_fake = self._seen(batch.x, batch), self._seen(fake, batch)
         real, generated = _logit(of_real), _logit(of_fake)
+        self.augment.hear(real.detach())
         terms = {
-            **self.penalty(lambda x: _logit(self.judged(x, batch)), batch.x, fake),
+            **self.penalty(lambda x: _logit(self._seen(x, batch)), batch.x, fake),
             **self.discriminator_terms(of_real, of_fake, batch),
         }
         loss = self._objective.discriminator(real, generated)
-        return _sum(loss, terms), {**objectives.said(self._objective, real, generated), **_detached(terms)}
+        logs = objectives.said(self._objective, real, generated) | self.augment.told()
+        return _sum(loss, terms), {**logs, **_detached(terms)}
 
     def generator_loss(self, batch: Batch) -> tuple[Scalar, Logs]:
         """G's part of the objective, and the terms besides."""
-        of_fake = self.judged(self.generated(self._codes_like(batch), batch), batch)
-        compared = [_logit(self.judged(batch.x, batch))] if self._objective.compares else []
+        of_fake = self._seen(self.generated(self._codes_like(batch), batch), batch)
+        compared = [_logit(self._seen(batch.x, batch))] if self._objective.compares else []
         terms = self.generator_terms(of_fake, batch)
         return _sum(self._objective.generator(_logit(of_fake), *compared), terms), _detached(terms)
 
@@ -97,6 +110,10 @@ class Adversarial(StandardNormalPrior, Generative):
     def generator_terms(self, of_fake: Said, batch: Batch) -> Mapping[str, Scalar]:
         """What G minimises besides, by the name that it has in the curves."""
         return {}
+
+    def _seen(self, x: Images, batch: Batch) -> Said:
+        """What D says of images that were augmented."""
+        return self.judged(self.augment(x), batch)
 
     @property
     def _objective(self) -> objectives.Objective:

@@ -73,6 +73,8 @@ class Penalty(nn.Module):
     Turns are counted in a buffer, so that a training that goes on counts on.
     """
 
+    turns: Tensor
+
     def __init__(self, kind: str, weight: float, every_turns: int) -> None:
         super().__init__()
         self.kind, self.weight, self.every_turns = kind, weight, every_turns
