@@ -11,6 +11,7 @@ from torch.nn.functional import relu
 from genpipe.errors import Unsuitable
 from genpipe.interfaces import Images, Scalar
 from genpipe.nn.objectives import Logits
+from genpipe.nn.precision import full_precision
 
 Critic = Callable[[Images], Logits]
 Kind = Literal["none", "wgan-gp", "wgan-gp-one-sided", "r1", "r2", "dragan"]
@@ -18,7 +19,7 @@ Kind = Literal["none", "wgan-gp", "wgan-gp-one-sided", "r1", "r2", "dragan"]
 
 def gradient_norm(critic: Critic, x: Images) -> Float[Tensor, " b"]:
     """‖∇D(x)‖ of each image, in full precision, differentiable with respect to the weights of D."""
-    with torch.autocast(x.device.type, enabled=False):
+    with full_precision(x):
         at = x.detach().float().requires_grad_(True)
         (gradient,) = torch.autograd.grad(critic(at).sum(), at, create_graph=True)
     return torch.linalg.vector_norm(gradient.flatten(1), dim=1)
