@@ -12,7 +12,17 @@ import torch
 from genpipe import registry
 from genpipe.data._batches import Batches
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Decodes, Encodes, Generates, GeneratesClasses, Generative, ImageSpec, Reconstructs
+from genpipe.interfaces import (
+    Decodes,
+    Encodes,
+    Generates,
+    GeneratesClasses,
+    Generative,
+    HasImportanceWeights,
+    HasLikelihood,
+    ImageSpec,
+    Reconstructs,
+)
 from genpipe.sampling import draw
 from genpipe.training.devices import fabric
 from genpipe.training.knobs import Optim, Train
@@ -128,6 +138,24 @@ def test_codes_and_images_fit_each_other(name: str, spec: ImageSpec) -> None:
                 assert model.encode(x).shape == z.shape
         if isinstance(model, Reconstructs):
             assert model.reconstruct(x).shape == x.shape
+
+
+def test_likelihoods_are_one_an_image_and_of_the_draws_alone(name: str, spec: ImageSpec) -> None:
+    model = train(build(name, spec), spec).eval()
+    if not isinstance(model, HasLikelihood):
+        pytest.skip(f"{name} has no likelihood")
+    x = torch.rand(4, *spec.shape) * 2 - 1
+    torch.manual_seed(1)
+    expected = torch.rand(3)
+    torch.manual_seed(1)
+    with torch.inference_mode():
+        first, again = (model.log_likelihood(x, 7, torch.Generator().manual_seed(3)) for _ in range(2))
+        if isinstance(model, HasImportanceWeights):
+            assert model.log_weights(x, 7, torch.Generator().manual_seed(3)).shape == (7, 4)
+    assert torch.equal(torch.rand(3), expected), f"{name} draws from the global generator"
+    assert first.shape == (4,)
+    assert torch.isfinite(first).all()
+    assert torch.equal(first, again)
 
 
 def test_the_same_seed_trains_the_same_weights(name: str, spec: ImageSpec) -> None:
