@@ -75,6 +75,8 @@ class Dataset(Strict):
     """Which extractors look at it, instead of `reference.extractors`; others than those have their default knobs."""
     skip_broken: bool = False
     """Whether pictures that cannot be read are left out, instead of ending the preparation."""
+    leave_out: list[str | int] = []
+    """The names of classes of which no image is trained on; their test images stay."""
 
 
 class Reference(Strict):
