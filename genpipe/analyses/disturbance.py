@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 
 from genpipe.analyses import _plots
 from genpipe.analyses._disturbing import KINDS, Disturb
-from genpipe.analyses._scoring import chosen, named
+from genpipe.analyses._scoring import named
 from genpipe.interfaces import Analysis, Evidence, Findings, Subject
 from genpipe.nn.pictures import grid
 from genpipe.schema import Strict
@@ -54,7 +54,7 @@ class Disturbance(Analysis):
 
     def run(self, subject: Subject) -> Findings:
         held_out, rng = subject.real.held_out, np.random.default_rng(subject.seed)
-        seen = chosen(held_out, rng.permutation(len(held_out.images))[: self.config.images])
+        seen = held_out.part(rng.permutation(len(held_out.images))[: self.config.images])
         found = {kind: self._disturbed(subject, seen, KINDS[kind][1]) for kind in self.config.kinds}
         numbers = {
             f"disturbance_{kind}_{prefix}rank_correlation": rank_correlation(np.array(self.config.levels), values)

@@ -8,7 +8,7 @@ Images are float32 in [-1, 1], [batch channels height width], inside models; uin
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, ClassVar
 
@@ -57,6 +57,8 @@ class Batch:
 
     x: Images
     y: Labels | None = None
+    extras: Mapping[str, Tensor] = field(default_factory=dict)
+    """What else the system asked for, by name, a row an image."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,11 @@ class Phase:
 
 class Trainable(nn.Module, ABC):
     """Anything that `fit` can train."""
+
+    extras: ClassVar[tuple[str, ...]] = ()
+    """What it has to be told of each image besides the label, by the names that the source gives."""
+    groups: ClassVar[str | None] = None
+    """The extra in whose groups images are shuffled: those with equal values stay in a row."""
 
     @abstractmethod
     def phases(self) -> list[Phase]:

@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
 from typing import Any
 
 import torch
@@ -63,9 +62,10 @@ def parts(batch: Batch, count: int) -> Sequence[Batch]:
     """A batch cut into so many equal ones."""
     if count == 1:
         return [batch]
-    columns = [getattr(batch, field.name) for field in fields(batch)]
-    cut = [column.chunk(count) if column is not None else [None] * count for column in columns]
-    return [type(batch)(*row) for row in zip(*cut, strict=True)]
+    y = [None] * count if batch.y is None else batch.y.chunk(count)
+    extras = {name: values.chunk(count) for name, values in batch.extras.items()}
+    each = ({name: values[k] for name, values in extras.items()} for k in range(count))
+    return [Batch(*row) for row in zip(batch.x.chunk(count), y, each, strict=True)]
 
 
 def steps_taken(phases: Iterable[Phase], of: range, steps: int) -> list[int]:
