@@ -1,10 +1,8 @@
 """Training of one experiment: from its YAML to a finished model and its curves."""
 
-import csv
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,13 +11,13 @@ from genpipe import paths, registry
 from genpipe.config import Experiment, Project
 from genpipe.data._storage import Prepared
 from genpipe.errors import OutOfMemory
-from genpipe.files import whole_file
 from genpipe.modelfiles import save_model
 from genpipe.provenance import result_key
 from genpipe.training.checkpoints import Checkpoints
+from genpipe.training.curves import write_curves
 from genpipe.training.devices import devices, first_process, shared_batches
 from genpipe.training.loop import Stopping, fit, seed
-from genpipe.training.moments import Moment, Row
+from genpipe.training.moments import Moment
 from genpipe.training.snapshots import Snapshots
 
 
@@ -94,18 +92,3 @@ def _capacity(device: torch.device) -> tuple[str, int]:
     import psutil
 
     return "this computer", psutil.virtual_memory().total
-
-
-def write_curves(curves: Sequence[Row], path: Path) -> None:
-    """Writes a table with a row a logging step; steps are whole numbers."""
-    columns = list(dict.fromkeys(["step", *(name for row in curves for name in row)]))
-    with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, columns)
-        table.writeheader()
-        table.writerows({**row, "step": int(row["step"])} for row in curves)
-
-
-def read_curves(path: Path) -> list[Row]:
-    """The rows of such a table."""
-    with path.open(encoding="utf-8") as file:
-        return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
