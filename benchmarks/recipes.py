@@ -1,6 +1,6 @@
 """What training costs, by recipe and profile.
 
-    python benchmarks/recipes.py [--profile smoke] [--machine "two cores of an AMD EPYC"] [RECIPE ...]
+    python benchmarks/recipes.py [--profile smoke] [--machine "two cores of an AMD EPYC"] [--set KEY=VALUE] [RECIPE ...]
 
 Run it alone on a machine, in the project's root. It prints the line that goes under `recipe.cost` of each recipe: the
 seconds of the stage `train`, on the wall, in a project of its own with the data sets of this one.
@@ -31,10 +31,10 @@ def project(root: Path) -> None:
         subprocess.run(words, cwd=root, check=True)
 
 
-def train_sec(root: Path, recipe: str, profile: str) -> float:
-    """Seconds of the stage `train` of one recipe, with the profile's knobs."""
+def train_sec(root: Path, recipe: str, profile: str, changes: list[str]) -> float:
+    """Seconds of the stage `train` of one recipe, with the profile's knobs and some others."""
     name = recipe.replace("/", "-")
-    plan(Project(root), Wish(name, recipe, profile=profile)).write()
+    plan(Project(root), Wish(name, recipe, profile=profile, sets=changes)).write()
     subprocess.run(["dvc", "repro", "-q", f"train@{name}"], cwd=root, check=True)
     return float(json.loads((root / paths.timing("train", name)).read_text())["wall_sec"])
 
@@ -43,10 +43,11 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("recipes", nargs="*", default=recipes.names())
     parser.add_argument("--profile", choices=recipes.PROFILES, default="smoke")
+    parser.add_argument("--set", action="append", default=[], dest="changes", metavar="KEY=VALUE")
     parser.add_argument("--machine", default="this machine")
     given = parser.parse_args()
     with TemporaryDirectory(prefix="genpipe-") as folder:
         project(Path(folder))
         for recipe in given.recipes:
-            sec = train_sec(Path(folder), recipe, given.profile)
+            sec = train_sec(Path(folder), recipe, given.profile, given.changes)
             print(f"{recipe}: {given.profile}: {{sec: {sec:.2g}, machine: {given.machine}}}", flush=True)

@@ -75,6 +75,8 @@ class Dataset(Strict):
     """Which extractors look at it, instead of `reference.extractors`; others than those have their default knobs."""
     skip_broken: bool = False
     """Whether pictures that cannot be read are left out, instead of ending the preparation."""
+    binarise: Literal["threshold", "sampled"] | None = None
+    """Whether levels become 0 or 255: the nearer one, or 255 with the probability level / 255, drawn once."""
 
 
 class Reference(Strict):
@@ -125,7 +127,8 @@ class Data:
         from genpipe.interfaces import ImageSpec
 
         channels = self.common.channels or self.opened.channels
-        return ImageSpec(channels, self.common.size, self.common.size, self.opened.classes)
+        size, levels = self.common.size, 2 if self.common.binarise else 256
+        return ImageSpec(channels, size, size, self.opened.classes, levels)
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,8 @@ class Reference:
         return Real(replace(training, kept=self._kept), held_out)
 
     def _split(self, split: str) -> Evidence:
-        return evidence.load(self.prepared.images(split), self.prepared.labels(split), self.folder / split)
+        found = evidence.load(self.prepared.images(split), self.prepared.labels(split), self.folder / split)
+        return replace(found, factors=self.prepared.factors(split))
 
     def _kept(self, name: str) -> Mapping[str, np.ndarray] | None:
         file = self.folder / STATISTICS / f"{name}.npz"

@@ -20,6 +20,7 @@ from genpipe.nn.pixels import to_model, to_pixels
 from genpipe.nn.spreading import spread
 
 _AT_ONCE = 500
+_FRAME_MS = 80
 
 
 @dataclass(frozen=True)
@@ -85,11 +86,13 @@ def draw_grid(experiment: str, n: int, seed: int, path: Path) -> None:
     save_picture(grid(draw(model, n, seed=seed), int(np.ceil(np.sqrt(n)))), path)
 
 
-def save_picture(picture: UInt8[np.ndarray, "h w c"], path: Path) -> None:
-    """Writes a grey or colour picture as PNG."""
-    shown = Image.fromarray(picture[..., 0] if picture.shape[2] == 1 else picture)
+def save_picture(picture: UInt8[np.ndarray, "*f h w c"], path: Path) -> None:
+    """Writes a grey or colour picture as PNG; frames [f h w c] as one that moves, over and over."""
+    frames = picture[..., 0] if picture.shape[-1] == 1 else picture
+    first, *rest = [Image.fromarray(frame) for frame in (frames if picture.ndim == 4 else [frames])]
+    moving: dict[str, Any] = {"save_all": True, "append_images": rest, "duration": _FRAME_MS, "loop": 0} if rest else {}
     with whole_file(path) as temporary:
-        shown.save(temporary, format="PNG", optimize=True)
+        first.save(temporary, format="PNG", optimize=True, **moving)
 
 
 @torch.inference_mode()

@@ -20,7 +20,8 @@ def test_an_experiment_is_complete_with_its_defaults(project: Path) -> None:
     resolved = experiment.resolved()
     assert resolved["system"] == "vae"
     assert resolved["model"] == {
-        "body": "mlp", "widths": [32], "latent_dim": 4, "decoder_variance": 0.1, "kl_weight": 1.0
+        "body": "mlp", "widths": [32], "latent_dim": 4,
+        "likelihood": "gaussian", "decoder_variance": 0.1, "kl_weight": 1.0
     }  # fmt: skip
     assert resolved["optim"]["autoencoder"]["betas"] == [0.9, 0.999]
     assert resolved["evaluate"]["metrics"] == {"inception_score": {"splits": 2}, "fid": {}}
@@ -159,3 +160,11 @@ def test_the_key_depends_on_the_sections_that_it_is_asked_for(project: Path) -> 
     assert before.key("model", "train") == after.key("model", "train")
     assert before.key() != after.key()
     assert before.key("model", also=1) != before.key("model", also=2)
+
+
+def test_a_likelihood_of_two_levels_asks_for_binarised_data(project: Path) -> None:
+    change(project / "pipelines" / "first.yaml", "latent_dim: 4", "latent_dim: 4\n  likelihood: bernoulli")
+    with pytest.raises(ConfigError, match=r"model: a Bernoulli likelihood is one of images of two levels"):
+        config.load().experiment("first")
+    change(project / "params.yaml", "test_images: 360", "test_images: 360, binarise: threshold")
+    assert config.load().experiment("first").model.likelihood == "bernoulli"

@@ -57,7 +57,7 @@ def test_a_phase_moves_its_own_weights_and_no_others(name: str, spec: ImageSpec)
         before = {key: value.clone() for key, value in model.named_parameters()}
         own = {id(p) for p in phase.module.parameters()}
         only = copy.copy(model)
-        only.phases = lambda phase=phase: [phase]
+        only.phases = lambda phase=phase: [replace(phase, during=(0.0, 1.0))]
         batches = Batches(*images(spec), size=8, seed=0, device=device.device)
         fit(only, batches, Train(steps=phase.every, batch_size=8), {phase.name: Optim(lr=1e-2)}, device=device)
         moved = {key for key, value in model.named_parameters() if not torch.equal(value, before[key])}

@@ -9,6 +9,7 @@ import pytest
 from genpipe import config, teaching
 from genpipe.config import Project
 from genpipe.data._preparing import prepare
+from genpipe.data._storage import extra_file
 from genpipe.errors import DataError
 from genpipe.interfaces import Evidence
 from genpipe.metrics._balls import balls, of_evidence
@@ -81,3 +82,13 @@ def test_a_damaged_statistic_is_named(made: Project) -> None:
     (reference(made).folder / "statistics/gaussian.npz").write_bytes(b"nothing of the kind")
     with pytest.raises(DataError, match=r"gaussian\.npz cannot be read"):
         GAUSSIAN.of(reference(made).real.training)
+
+
+def test_what_the_source_knows_of_an_image_comes_with_it(made: Project, tmp_path: Path) -> None:
+    assert reference(made).real.training.factors == {}, "digits know of nothing but their class"
+    for split, count in (("train", 1437), ("test", 360)):
+        np.save(extra_file(tmp_path / "data" / "tiny", split, "slant"), np.linspace(0, 1, count))
+        np.save(extra_file(tmp_path / "data" / "tiny", split, "word"), np.full(count, "text"))
+    held_out = reference(made).real.held_out
+    assert list(held_out.factors) == ["slant"]
+    assert held_out.part(slice(350, 360)).factors["slant"].tolist() == np.linspace(0, 1, 360)[350:].tolist()

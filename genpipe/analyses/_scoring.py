@@ -2,11 +2,7 @@
 
 from collections.abc import Mapping
 
-import numpy as np
-from jaxtyping import Int
-
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Evidence
 
 
 def named(scores: Mapping[str, float], prefix: str) -> tuple[str, float]:
@@ -19,9 +15,3 @@ def named(scores: Mapping[str, float], prefix: str) -> tuple[str, float]:
         )
     name = min(names, key=len)
     return name, scores[name]
-
-
-def chosen(images: Evidence, which: Int[np.ndarray, "k"]) -> Evidence:
-    """The evidence of some of the images."""
-    parts = (images.images, images.features, images.probabilities, images.labels)
-    return Evidence(*(None if part is None else part[which] for part in parts))  # type: ignore[arg-type]

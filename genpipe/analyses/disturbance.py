@@ -10,7 +10,8 @@ from pydantic import AfterValidator, Field
 
 from genpipe.analyses import _plots
 from genpipe.analyses._disturbing import KINDS, Disturb
-from genpipe.analyses._scoring import chosen, named
+from genpipe.analyses._ranks import rank_correlation
+from genpipe.analyses._scoring import named
 from genpipe.interfaces import Analysis, Evidence, Findings, Subject
 from genpipe.nn.pictures import grid
 from genpipe.schema import Strict
@@ -54,7 +55,7 @@ class Disturbance(Analysis):
 
     def run(self, subject: Subject) -> Findings:
         held_out, rng = subject.real.held_out, np.random.default_rng(subject.seed)
-        seen = chosen(held_out, rng.permutation(len(held_out.images))[: self.config.images])
+        seen = held_out.part(rng.permutation(len(held_out.images))[: self.config.images])
         found = {kind: self._disturbed(subject, seen, KINDS[kind][1]) for kind in self.config.kinds}
         numbers = {
             f"disturbance_{kind}_{prefix}rank_correlation": rank_correlation(np.array(self.config.levels), values)
@@ -85,20 +86,6 @@ class Disturbance(Analysis):
         names = [named(scores[0], prefix)[0] for prefix in SCORES.values()]
         rows = np.stack(shown, axis=1).reshape(-1, *seen.images.shape[1:])
         return rows, {name: np.array([s[name] for s in scores]) for name in names}
-
-
-def rank_correlation(x: Float[np.ndarray, "n"], y: Float[np.ndarray, "n"]) -> float:
-    """Spearman's: 1 where y rises with x throughout, −1 where it falls, 0 where either is constant."""
-    a, b = _ranks(x), _ranks(y)
-    spread = np.sqrt(np.square(a).sum() * np.square(b).sum())
-    return float((a * b).sum() / spread) if spread else 0.0
-
-
-def _ranks(values: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
-    """Ranks about their mean; equal values share one."""
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]
-    return np.asarray(ranks - ranks.mean())
 
 
 def _draw(figure: Any, levels: Sequence[float], found: Mapping[str, Curves]) -> None:

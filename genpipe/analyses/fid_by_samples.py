@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from pydantic import Field
 
 from genpipe.analyses import _plots
-from genpipe.analyses._scoring import chosen, named
+from genpipe.analyses._scoring import named
 from genpipe.interfaces import Analysis, Findings, Subject
 from genpipe.schema import Strict
 
@@ -37,7 +37,7 @@ class FIDBySamples(Analysis):
         values = []
         for size in sizes.tolist():
             groups = cut(order, size) if self.config.subsets == "disjoint" else [order[:size]]
-            scores = [named(subject.scorer(chosen(subject.samples, g), self.metrics), "fid_") for g in groups]
+            scores = [named(subject.scorer(subject.samples.part(g), self.metrics), "fid_") for g in groups]
             values.append([value for _, value in scores])
         name = scores[0][0]
         limit, slope = extrapolated(sizes, np.array([np.mean(v) for v in values]))

@@ -30,6 +30,13 @@ class Crop(StrEnum):
 FIT = {Crop.CENTER: "crop", Crop.RANDOM: "random_crop", Crop.NONE: "pad"}
 
 
+class Binarise(StrEnum):
+    """How 256 levels become two."""
+
+    THRESHOLD = "threshold"
+    SAMPLED = "sampled"
+
+
 class Channels(StrEnum):
     """Grey or colour."""
 
@@ -51,6 +58,7 @@ def add(
     limit: Annotated[int | None, typer.Option(min=1, help="Take at most so many images of each split.")] = None,
     crop: Annotated[Crop, typer.Option(help="What to cut a square from; none: pad with black.")] = Crop.CENTER,
     flip: Annotated[bool, typer.Option("--flip", help="Mirror half of the images of a training batch.")] = False,
+    binarise: Annotated[Binarise | None, typer.Option(help="Make levels 0 or 255: the nearer, or a draw.")] = None,
     split: Annotated[
         int | None, typer.Option(min=1, metavar="IMAGES", help="Hold out so many, where the source leaves that open.")
     ] = None,
@@ -72,6 +80,7 @@ def add(
         "channels": channels and int(channels),
         "limit": limit,
         "flip": flip or None,
+        "binarise": binarise and binarise.value,
         "test_images": split,
     }
     wish = {key: value for key, value in given.items() if value is not None} | composing.settings(sets or [])
@@ -157,7 +166,7 @@ def _looked(data: "Data", images: int) -> "Look":
     from genpipe.running.counting import counting
 
     common, spec = data.common, data.spec()
-    target = Target(common.size, spec.channels, common.fit, data.seed)
+    target = Target(common.size, spec.channels, common.fit, data.seed, common.binarise)
     with counting(data.name, "images") as shown:
         return look(data.opened, target, limit=common.limit, images=images, shown=shown)
 

@@ -1,6 +1,7 @@
 """Batches of training images in an order that depends on (seed, epoch) alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from time import perf_counter
 
@@ -17,16 +18,17 @@ _SHARE_OF_DEVICE = 0.5
 """Images live on the device if they take at most this share of its free memory."""
 _AHEAD = 4
 """So many batches are read from the disk before they are needed, unless more are asked for."""
-_Raw = tuple[Tensor, Tensor | None]
-"""uint8 images [b c h w] and their labels."""
+_Raw = tuple[Tensor, Tensor | None, dict[str, Tensor]]
+"""uint8 images [b c h w], their labels, and what else was asked for."""
 
 
 class Batches:
     """A training set, cut into batches; moved to the device once if it fits there, else read ahead on threads.
 
     The order of images is one shuffle after the other, and a batch may span two of them; batch number k of a seed is
-    the same whoever asks for it, so a position in the data is a single number. Several processes share each batch:
-    with `part` = (i, n), this one gets the i-th of n equal parts of it.
+    the same whoever asks for it, so a position in the data is a single number. Images with equal rows in `groups` stay
+    together, and groups are shuffled. Several processes share each batch: with `part` = (i, n), this one gets the i-th
+    of n equal parts of it.
     """
 
     def __init__(
@@ -39,6 +41,8 @@ class Batches:
         device: torch.device,
         flip: bool = False,
         part: tuple[int, int] = (0, 1),
+        extras: Mapping[str, np.ndarray] | None = None,
+        groups: np.ndarray | None = None,
     ) -> None:
         self.size, self.seed, self.device, self.count, self.flip = size, seed, device, len(images), flip
         self._mine = slice(part[0] * size // part[1], (part[0] + 1) * size // part[1])
@@ -46,6 +50,8 @@ class Batches:
         self._home = device if self._resident else torch.device("cpu")
         self._images = torch.from_numpy(np.array(images)).to(device) if self._resident else images
         self._labels = None if labels is None else torch.from_numpy(np.array(labels)).to(self._home)
+        self._extras = {name: torch.from_numpy(np.array(rows)).to(self._home) for name, rows in (extras or {}).items()}
+        self._groups = None if groups is None else np.unique(groups, axis=0, return_inverse=True)[1].ravel()
         self._order = lru_cache(maxsize=2)(self._shuffled)
         self._read_ahead = Ahead(lambda number: self._raw(self._rows(number)))
         self.waited_sec = 0.0
@@ -53,11 +59,27 @@ class Batches:
 
     @classmethod
     def of(
-        cls, prepared: Prepared, *, size: int, seed: int, device: torch.device, part: tuple[int, int] = (0, 1)
+        cls,
+        prepared: Prepared,
+        *,
+        size: int,
+        seed: int,
+        device: torch.device,
+        part: tuple[int, int] = (0, 1),
+        extras: Sequence[str] = (),
+        groups: str | None = None,
     ) -> "Batches":
-        """The training images of a prepared data set."""
+        """The training images of a prepared data set, with the extras of these names, in the groups of one of them.
+
+        Raises DataError if the data set does not know them.
+        """
         images, labels = prepared.images("train"), prepared.labels("train")
-        return cls(images, labels, size=size, seed=seed, device=device, flip=prepared.flip, part=part)
+        asked = {name: prepared.extra("train", name) for name in extras}
+        together = prepared.extra("train", groups) if groups else None
+        return cls(
+            images, labels, size=size, seed=seed, device=device, flip=prepared.flip, part=part,
+            extras=asked, groups=together,
+        )  # fmt: skip
 
     def batch(self, number: int, ahead: int = _AHEAD) -> Batch:
         """The number-th batch, from 0; which of its images are mirrored depends on (seed, number) alone.
@@ -68,7 +90,7 @@ class Batches:
         raw = self._raw(self._rows(number)) if self._resident else self._read_ahead.get(number, ahead)
         batch = self._sent(raw)
         if self.flip:
-            batch = Batch(torch.where(self._mirrored(number), batch.x.flip(3), batch.x), batch.y)
+            batch = replace(batch, x=torch.where(self._mirrored(number), batch.x.flip(3), batch.x))
         self.waited_sec += perf_counter() - begun
         return batch
 
@@ -89,21 +111,31 @@ class Batches:
 
     def _shuffled(self, epoch: int) -> Tensor:
         """The order of an epoch, where the images are, so that no step has to send it."""
-        return torch.from_numpy(np.random.default_rng((self.seed, epoch)).permutation(self.count)).to(self._home)
+        rng = np.random.default_rng((self.seed, epoch))
+        if self._groups is None:
+            order = rng.permutation(self.count)
+        else:
+            order = np.argsort(rng.permutation(self._groups.max() + 1)[self._groups], kind="stable")
+        return torch.from_numpy(order).to(self._home)
 
     def _raw(self, rows: Tensor) -> _Raw:
         labels = None if self._labels is None else self._labels[rows]
+        extras = {name: values[rows] for name, values in self._extras.items()}
         if isinstance(self._images, Tensor):
-            return self._images[rows], labels
+            return self._images[rows], labels, extras
         pinned = self.device.type == "cuda"
         pixels = torch.empty((len(rows), *self._images.shape[1:]), dtype=torch.uint8, pin_memory=pinned)
         np.take(self._images, rows.numpy(), axis=0, out=pixels.numpy(), mode="clip")  # the one mode without a copy
-        return pixels, labels.pin_memory() if pinned and labels is not None else labels
+        if pinned:
+            labels = None if labels is None else labels.pin_memory()
+            extras = {name: values.pin_memory() for name, values in extras.items()}
+        return pixels, labels, extras
 
     def _sent(self, raw: _Raw) -> Batch:
-        pixels, labels = raw
+        pixels, labels, extras = raw
         y = None if labels is None else labels.to(self.device, non_blocking=True)
-        return Batch(to_model(pixels.to(self.device, non_blocking=True)), y)
+        sent = {name: values.to(self.device, non_blocking=True) for name, values in extras.items()}
+        return Batch(to_model(pixels.to(self.device, non_blocking=True)), y, sent)
 
     def _mirrored(self, number: int) -> Tensor:
         """Which images are mirrored [b 1 1 1]."""

@@ -29,6 +29,7 @@ def prepare(
     limit: int | None = None,
     flip: bool = False,
     skip_broken: bool = False,
+    binarise: str | None = None,
     workers: int | None = None,
     shown: Shown = lambda images, of: None,
 ) -> Prepared:
@@ -39,12 +40,12 @@ def prepare(
     announced.
     """
     collection = source.collection(seed)
-    spec = ImageSpec(channels or source.channels, size, size, source.classes)
+    spec = ImageSpec(channels or source.channels, size, size, source.classes, 2 if binarise else 256)
     rows = chosen(collection.parts, limit, seed)
     with whole_folder(folder) as temporary:
         broken: list[str] = []
         with Writer(temporary, collection) as writer:
-            target = Target(size, spec.channels, fit, seed)
+            target = Target(size, spec.channels, fit, seed, binarise)
             for piece in finished(collection, rows, target, cores() if workers is None else workers):
                 if piece.broken and not skip_broken:
                     raise DataError(_complaint(piece.broken))

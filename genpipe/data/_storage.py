@@ -14,6 +14,8 @@ from genpipe.interfaces import SPLITS, ImageSpec
 
 __all__ = ["SPLITS", "ArrayFile", "Prepared", "extra_file", "images_file", "labels_file", "write_meta"]
 
+_NUMBERS = "biufc"
+"""The kinds of numpy's types that are numbers."""
 _NAMED = 1000
 """So many broken pictures are noted by name."""
 
@@ -119,6 +121,14 @@ class Prepared:
         """The labels of a split, int64 [n], or None if it has none."""
         file = labels_file(self.folder, split)
         return _array(file) if file.exists() else None
+
+    def factors(self, split: str) -> dict[str, np.ndarray]:
+        """What decided each image, by name, memory-mapped: every extra that is a number an image."""
+        start = extra_file(self.folder, split, "")
+        found = {file.stem.removeprefix(start.stem): _array(file) for file in self.folder.glob(f"{start.stem}*.npy")}
+        return {
+            name: found[name] for name in sorted(found) if found[name].ndim == 1 and found[name].dtype.kind in _NUMBERS
+        }
 
     def extra(self, split: str, name: str) -> np.ndarray:
         """What else is known of each image, memory-mapped. Raises DataError if the source does not give it."""

@@ -31,6 +31,7 @@ class Target(NamedTuple):
     channels: int
     fit: str = "crop"
     seed: int = 0
+    binarise: str | None = None
 
 
 class Work(NamedTuple):
@@ -58,10 +59,11 @@ def done(work: Work) -> Done:
     if isinstance(work.images, np.ndarray):
         images = _fitted(_in_channels(work.images, work.target.channels), work.rows, work.target)
         sizes = np.tile(work.images.shape[1:3], (len(images), 1))
-        return Done(_channels_first(images), work.rows, work.extras, sizes, [])
+        return Done(_finished_pixels(images, work.rows, work.target), work.rows, work.extras, sizes, [])
     images, kept, sizes, broken = _decoded(work.images, work.rows, work.target)
     extras = work.extras if len(kept) == len(work.rows) else {k: v[kept] for k, v in work.extras.items()}
-    return Done(_channels_first(images), work.rows[kept], extras, sizes, broken)
+    rows = work.rows[kept]
+    return Done(_finished_pixels(images, rows, work.target), rows, extras, sizes, broken)
 
 
 def _decoded(
@@ -105,8 +107,22 @@ def _in_channels(images: np.ndarray, channels: int) -> np.ndarray:
     return ((luma + 0x8000) >> 16).astype(np.uint8)[..., None]
 
 
-def _channels_first(images: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(images.transpose(0, 3, 1, 2))
+def _finished_pixels(images: np.ndarray, rows: np.ndarray, target: Target) -> np.ndarray:
+    """Fitted images with the channels first, of two levels if that is wanted."""
+    first = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
+    return binarised(first, target.binarise, target.seed, rows) if target.binarise else first
+
+
+def binarised(images: np.ndarray, how: str, seed: int, rows: np.ndarray) -> np.ndarray:
+    """Each level as 0 or 255: by the nearer of both ("threshold"), or 255 with the probability level / 255 ("sampled").
+
+    The latter once and for all, by the seed and the number of the image (Salakhutdinov & Murray 2008,
+    doi:10.1145/1390156.1390266).
+    """
+    if how == "threshold":
+        return (images > 127).astype(np.uint8) * np.uint8(255)
+    drawn = [np.random.default_rng((seed, int(row), 1)).random(images.shape[1:]) for row in rows]
+    return (np.reshape(drawn, images.shape) * 255 < images).astype(np.uint8) * np.uint8(255)
 
 
 def cores() -> int:

@@ -23,13 +23,15 @@ class CelebA(Torchvision):
     def part(self, dataset: Any) -> Part:
         folder = Path(dataset.root) / dataset.base_folder / "img_align_celeba"
         read, labels, count = picture_files([folder / name for name in dataset.filename], None)
-        attributes = dataset.attr.numpy().astype(np.uint8)
+        columns = dataset.attr.numpy().astype(np.uint8).T
+        names = [name.lower() for name in dataset.attr_names if name]  # the header ends with a space
+        attributes = dict(zip(names, columns, strict=True))
 
         def with_attributes(rows: np.ndarray) -> Iterator[Chunk]:
             first = 0
             for chunk in read(rows):
                 end = first + len(chunk.images)
-                yield Chunk(chunk.images, {"attributes": attributes[rows[first:end]]})
+                yield Chunk(chunk.images, {name: values[rows[first:end]] for name, values in attributes.items()})
                 first = end
 
         return with_attributes, labels, count

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from genpipe.data._splitting import parts_of, pieces
 from genpipe.interfaces import Chunk, Collection, Source
@@ -22,6 +22,10 @@ BACKGROUND = 245
 RADII = (9.0, 20.0)
 STROKE = 3.0
 """Width of an outline, in pixels."""
+
+
+SWEPT = ("row", "column", "radius", "angle", "look")
+"""What differs between the images of a sweep; the look is kind, colour and style."""
 
 
 class Factors(NamedTuple):
@@ -41,14 +45,28 @@ class Factors(NamedTuple):
 
 _TURNS = np.array([1.0, 90.0, 120.0, 72.0])
 """After so many degrees a kind looks the same; a disc always does, and its angle is 0."""
+_OWN = np.array([[number in own for number in range(6)] for own in ((1,), (2,), (0,), (3,), (4, 5))])
+"""Which of its six random numbers an image has for itself in each kind of sweep."""
 
 
 class Shapes(Source):
-    """One shape on light grey: its kind is the class; a caption, a label map and an edge map go with it."""
+    """One shape on light grey: its kind is the class; a caption, a label map and an edge map go with it.
+
+    In sweeps (Kulkarni et al. 2015, arXiv:1503.03167, section 3) one thing varies and all others stay. The extra
+    `sweep` then tells of each image the number of its sweep and what varies in it, a number of `SWEPT`.
+    """
 
     class Config(Strict):
         images: Annotated[int, Field(ge=20, le=10_000_000)] = 10_000
         test_images: Annotated[int, Field(ge=1)] = 1000
+        sweep_images: Annotated[int, Field(ge=1)] = 1
+        """So many images in a row make a sweep; 1: each is drawn on its own."""
+
+        @model_validator(mode="after")
+        def _whole_sweeps(self) -> Any:
+            if self.images % self.sweep_images or self.test_images % self.sweep_images:
+                raise ValueError(f"sweep_images is {self.sweep_images}; make images and test_images multiples of it")
+            return self
 
     classes = KINDS
     channels = 3
@@ -57,25 +75,51 @@ class Shapes(Source):
         self.config = config
 
     def collection(self, seed: int) -> Collection:
-        count = self.config.images
-        kinds = np.arange(count) % len(KINDS)
-        parts = parts_of(kinds, count, self.config.test_images, seed)
-        return Collection(lambda rows: _drawn(rows, seed), parts, kinds)
+        count, together = self.config.images, self.config.sweep_images
+        sweeps, varied = _sweeps(np.arange(count), together)
+        kinds = np.where(varied == SWEPT.index("look"), np.arange(count), sweeps) % len(KINDS)
+        known = kinds if together == 1 else None
+        parts = parts_of(known, count // together, self.config.test_images // together, seed).repeat(together)
+        return Collection(lambda rows: _drawn(rows, kinds[rows], seed, together), parts, kinds)
 
 
-def _drawn(rows: np.ndarray, seed: int) -> Iterator[Chunk]:
-    for some in pieces(rows):
-        factors = _factors(some, seed)
+def _sweeps(rows: np.ndarray, sweep_images: int) -> tuple[np.ndarray, np.ndarray]:
+    """The number of each image's sweep, and what varies in it."""
+    return rows // sweep_images, rows // sweep_images % len(SWEPT)
+
+
+def _drawn(rows: np.ndarray, kinds: np.ndarray, seed: int, sweep_images: int) -> Iterator[Chunk]:
+    for some, kind in zip(pieces(rows), pieces(kinds), strict=True):
+        factors = _factors(some, kind, seed) if sweep_images == 1 else _swept(some, kind, seed, sweep_images)
         images, inside, edges = draw(factors)
-        maps = {"label_map": inside * (factors.kind[:, None, None] + 1).astype(np.uint8), "edge_map": edges}
-        yield Chunk(images, {**factors._asdict(), "caption": captions(factors), **maps})
+        maps = {"label_map": inside * (kind[:, None, None] + 1).astype(np.uint8), "edge_map": edges}
+        known = {**factors._asdict(), "angle": np.exp(2j * np.pi * factors.angle / _TURNS[kind])}
+        if sweep_images > 1:
+            known["sweep"] = np.stack(_sweeps(some, sweep_images), axis=1)
+        yield Chunk(images, {**known, "caption": captions(factors), **maps})
 
 
-def _factors(rows: np.ndarray, seed: int) -> Factors:
+def _factors(rows: np.ndarray, kind: np.ndarray, seed: int) -> Factors:
     """The factors of the images with these numbers; each is decided by the seed and its number alone."""
-    u = np.stack([np.random.default_rng((seed, int(row))).random(6) for row in rows])
-    kind = rows % len(KINDS)
-    radius = RADII[0] + (RADII[1] - RADII[0]) * u[:, 0]
+    u = _chances(rows, seed)
+    return _decided(u, kind, RADII[0] + (RADII[1] - RADII[0]) * u[:, 0])
+
+
+def _swept(rows: np.ndarray, kind: np.ndarray, seed: int, sweep_images: int) -> Factors:
+    """The same in sweeps; the place of a shape leaves room for the largest radius."""
+    sweep, varied = _sweeps(rows, sweep_images)
+    u = np.where(_OWN[varied], _chances(rows, seed), _chances(sweep, seed, 1))
+    factors = _decided(u, kind, np.full(len(rows), RADII[1]))
+    return factors._replace(radius=RADII[0] + (RADII[1] - RADII[0]) * u[:, 0])
+
+
+def _chances(rows: np.ndarray, *seed: int) -> np.ndarray:
+    """Six numbers from 0 to 1 for each row [n 6]."""
+    return np.stack([np.random.default_rng((seed[0], int(row), *seed[1:])).random(6) for row in rows])
+
+
+def _decided(u: np.ndarray, kind: np.ndarray, radius: np.ndarray) -> Factors:
+    """What random numbers decide of shapes of these kinds and radii, each wholly inside the image."""
     free = SIDE - 2 * (radius + 1)
     place = radius[:, None] + 1 + free[:, None] * u[:, 1:3]
     angle = np.where(kind == 0, 0.0, u[:, 3] * _TURNS[kind])

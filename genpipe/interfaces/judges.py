@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -29,13 +29,16 @@ class Evidence:
     """Of classes, where the extractor gives them."""
     labels: Int[np.ndarray, "n"] | None = None
     """The class that each image shows, or was asked to show, where there are classes."""
+    factors: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """What decided each image, by name, where the source knows; the type says of what kind it is: see `Chunk`."""
     kept: Callable[[str], Mapping[str, np.ndarray] | None] = _nothing
     """The arrays of a `Statistic` of these images that is stored with them, by its name."""
 
     def part(self, which: slice | Int[np.ndarray, "k"]) -> "Evidence":
         """The evidence of some of the images."""
         columns = (self.images, self.features, self.probabilities, self.labels)
-        return Evidence(*(None if column is None else column[which] for column in columns))  # type: ignore[arg-type]
+        some = Evidence(*(None if column is None else column[which] for column in columns))  # type: ignore[arg-type]
+        return replace(some, factors={name: values[which] for name, values in self.factors.items()})
 
 
 class Statistic(Generic[T]):
@@ -163,9 +166,9 @@ class Subject:
 
 @dataclass(frozen=True)
 class Findings:
-    """What an analysis found: pictures with a caption, and figures, by name."""
+    """What an analysis found: pictures with a caption, and figures, by name; frames [f h w c] are a moving picture."""
 
-    pictures: Mapping[str, tuple[UInt8[np.ndarray, "h w c"], str]] = field(default_factory=dict)
+    pictures: Mapping[str, tuple[UInt8[np.ndarray, "*f h w c"], str]] = field(default_factory=dict)
     numbers: Mapping[str, float] = field(default_factory=dict)
 
 

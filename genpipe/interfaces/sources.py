@@ -24,7 +24,11 @@ class Chunk:
 
     images: Pixels | Sequence[Encoded]
     extras: Mapping[str, np.ndarray] = field(default_factory=dict)
-    """What else is known of each image, by name: an array with a row an image."""
+    """What else is known of each image, by name: an array with a row an image.
+
+    A number an image is a factor of it: whole numbers are categories, real ones are continuous, and complex ones of
+    length 1 are places on a circle, for what comes round again. What is no factor has rows, or is text.
+    """
 
 
 @dataclass(frozen=True)

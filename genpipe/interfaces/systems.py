@@ -8,9 +8,10 @@ Images are float32 in [-1, 1], [batch channels height width], inside models; uin
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any, ClassVar
+from math import log
+from typing import Any, ClassVar, Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -24,6 +25,8 @@ Labels = Int[Tensor, "b"]
 Scalar = Float[Tensor, ""]
 Logs = Mapping[str, Tensor]
 """Further scalars of a loss, by name, left on the device."""
+Measure = Literal["density", "256 levels", "2 levels"]
+"""Whose likelihood it is: a density on the numbers of an image in [-1, 1], or a probability of its levels."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,8 @@ class ImageSpec:
     height: int
     width: int
     classes: tuple[str, ...] = ()
+    levels: int = 256
+    """Of brightness; 2 where images are binarised: 0 and 255 alone."""
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "ImageSpec":
@@ -57,6 +62,8 @@ class Batch:
 
     x: Images
     y: Labels | None = None
+    extras: Mapping[str, Tensor] = field(default_factory=dict)
+    """What else the system asked for, by name, a row an image."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +71,9 @@ class Phase:
     """One optimizer's turn: the weights that it moves and the loss that moves them.
 
     `name` is the key under `optim:` in the YAML. The weights of everything outside `module` are frozen during the turn.
-    The turn comes at every `every`-th step, `repeats` times, each time with a batch of its own.
+    The turn comes at every `every`-th step, `repeats` times, each time with a batch of its own, and only in the part of
+    the training that `during` gives, (0, 1) for the whole: so a model is trained in stages. Several phases may share a
+    name, and with it their knobs and curves; each has an optimizer of its own.
     """
 
     name: str
@@ -72,10 +81,26 @@ class Phase:
     loss: Callable[[Batch], tuple[Scalar, Logs]]
     every: int = 1
     repeats: int = 1
+    during: tuple[float, float] = (0.0, 1.0)
+
+    def window(self, steps: int) -> tuple[int, int]:
+        """After how many of so many steps its part of the training begins, and after how many it is over."""
+        begin, end = self.during
+        return round(begin * steps), round(end * steps)
+
+    def due(self, step: int, steps: int) -> bool:
+        """Whether it has a turn in this step, counted from 1, of so many."""
+        begin, end = self.window(steps)
+        return begin < step <= end and step % self.every == 0
 
 
 class Trainable(nn.Module, ABC):
     """Anything that `fit` can train."""
+
+    extras: ClassVar[tuple[str, ...]] = ()
+    """What it has to be told of each image besides the label, by the names that the source gives."""
+    groups: ClassVar[str | None] = None
+    """The extra in whose groups images are shuffled: those with equal values stay in a row."""
 
     @abstractmethod
     def phases(self) -> list[Phase]:
@@ -150,3 +175,36 @@ class Reconstructs(ABC):
     @abstractmethod
     def reconstruct(self, x: Images) -> Images:
         """The approximation of each image, in [-1, 1]."""
+
+
+class Infers(Encodes):
+    """Gives every image a distribution of codes."""
+
+    @abstractmethod
+    def posterior(self, x: Images) -> tuple[Codes, Codes]:
+        """μ and log σ² of q(z|x) = N(μ, diag σ²)."""
+
+    def encode(self, x: Images) -> Codes:
+        return self.posterior(x)[0]
+
+
+class HasLikelihood(ABC):
+    """Says how probable an image is."""
+
+    likelihood_of: Measure
+
+    @abstractmethod
+    def log_likelihood(self, x: Images, draws: int, rng: torch.Generator) -> Float[Tensor, " b"]:
+        """log p(x) in nats; where it is estimated, a lower bound on average that rises with the draws of rng."""
+
+
+class HasImportanceWeights(HasLikelihood):
+    """Bounds how probable an image is by codes that are drawn for it."""
+
+    @abstractmethod
+    def log_weights(self, x: Images, draws: int, rng: torch.Generator) -> Float[Tensor, "draws b"]:
+        """log p(x, z) − log q(z|x) of codes z drawn from q(z|x), in nats; on average the evidence lower bound."""
+
+    def log_likelihood(self, x: Images, draws: int, rng: torch.Generator) -> Float[Tensor, " b"]:
+        """The log of the mean weight (Burda et al. 2016, arXiv:1509.00519, eq. 8), summed in float64."""
+        return self.log_weights(x, draws, rng).double().logsumexp(0) - log(draws)

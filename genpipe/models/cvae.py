@@ -17,14 +17,15 @@ from genpipe.interfaces import (
     Phase,
     Scalar,
 )
-from genpipe.nn.bodies import decoder, encoder
+from genpipe.nn.bodies import encoder
 from genpipe.nn.labels import WithLabels, class_count, known
+from genpipe.nn.likelihoods import likelihood
 from genpipe.nn.priors import StandardNormalPrior
-from genpipe.nn.variational import Variational, negative_bound
+from genpipe.nn.variational import Variational, likelihood_decoder, negative_bound
 
 
 class CVAE(StandardNormalPrior, Generative, GeneratesClasses):
-    """q(z|x, y) = N(μ(x, y), diag σ²(x, y)), p(x|z, y) = N(x̂(z, y), decoder_variance · I), p(z|y) = N(0, I).
+    """q(z|x, y) = N(μ(x, y), diag σ²(x, y)), p(z|y) = N(0, I), and p(x|z, y) of the likelihood.
 
     The label is known to both, so that the code need not carry it. Encoding asks for y as well as x, which is why this
     is no `Encodes`.
@@ -35,10 +36,11 @@ class CVAE(StandardNormalPrior, Generative, GeneratesClasses):
     def __init__(self, config: Config, spec: ImageSpec) -> None:
         super().__init__(config, spec)
         self.config, self.latent_dim, self.class_count = config, config.latent_dim, class_count(spec)
+        self.likelihood = likelihood(config.likelihood, config.decoder_variance, spec)
         k = self.class_count
         labelled = replace(spec, channels=spec.channels + k)
         self.encoder = WithLabels(encoder(config, labelled, 2 * config.latent_dim), k)
-        self.decoder = WithLabels(decoder(config, config.latent_dim + k, spec), k)
+        self.decoder = WithLabels(likelihood_decoder(config, config.latent_dim + k, spec, self.likelihood), k)
 
     def phases(self) -> list[Phase]:
         return [Phase("autoencoder", self, self.loss)]
@@ -46,7 +48,8 @@ class CVAE(StandardNormalPrior, Generative, GeneratesClasses):
     def loss(self, batch: Batch) -> tuple[Scalar, Logs]:
         """Negative lower bound on log p(x|y) in nats per image."""
         y = known(batch)
-        return negative_bound(batch.x, self.posterior(batch.x, y), partial(self.decode, y=y), self.config)
+        decode, weight = partial(self.decoder, y=y), self.config.kl_weight
+        return negative_bound(batch.x, self.posterior(batch.x, y), decode, self.likelihood, weight)
 
     def posterior(self, x: Images, y: Labels) -> tuple[Codes, Codes]:
         """μ and log σ² of q(z|x, y)."""
@@ -54,8 +57,8 @@ class CVAE(StandardNormalPrior, Generative, GeneratesClasses):
         return mu, logvar
 
     def decode(self, z: Codes, y: Labels) -> Images:
-        """x̂(z, y), in [-1, 1]."""
-        return self.decoder(z, y)
+        """E[x|z, y], in [-1, 1]."""
+        return self.likelihood.mean(self.decoder(z, y))
 
     def sample_of(self, y: Labels, rng: torch.Generator) -> Images:
         return self.decode(self.prior(len(y), rng), y)

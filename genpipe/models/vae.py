@@ -1,51 +1,19 @@
 """Variational autoencoder (Kingma & Welling 2014, arXiv:1312.6114)."""
 
-from genpipe.interfaces import (
-    Batch,
-    Codes,
-    Decodes,
-    Encodes,
-    Generative,
-    Images,
-    ImageSpec,
-    Logs,
-    Phase,
-    Reconstructs,
-    Scalar,
-)
-from genpipe.nn.bodies import decoder, encoder
-from genpipe.nn.priors import StandardNormalPrior
-from genpipe.nn.variational import Variational, negative_bound
+from genpipe.interfaces import Batch, ImageSpec, Logs, Scalar
+from genpipe.nn.variational import LatentVariableModel, Variational, negative_bound
 
 
-class VAE(StandardNormalPrior, Generative, Encodes, Decodes, Reconstructs):
-    """q(z|x) = N(μ(x), diag σ²(x)), p(z) = N(0, I), p(x|z) = N(x̂(z), decoder_variance · I)."""
+class VAE(LatentVariableModel):
+    """Trained on the evidence lower bound; with a `kl_weight` above 1 it is the β-VAE (Higgins et al. 2017)."""
 
     class Config(Variational): ...
 
     def __init__(self, config: Config, spec: ImageSpec) -> None:
         super().__init__(config, spec)
-        self.config, self.latent_dim = config, config.latent_dim
-        self.encoder = encoder(config, spec, 2 * config.latent_dim)
-        self.decoder = decoder(config, config.latent_dim, spec)
-
-    def phases(self) -> list[Phase]:
-        return [Phase("autoencoder", self, self.loss)]
+        self.kl_weight = config.kl_weight
 
     def loss(self, batch: Batch) -> tuple[Scalar, Logs]:
         """Negative evidence lower bound in nats per image."""
-        return negative_bound(batch.x, self.posterior(batch.x), self.decode, self.config)
-
-    def posterior(self, x: Images) -> tuple[Codes, Codes]:
-        """μ and log σ² of q(z|x)."""
-        mu, logvar = self.encoder(x).chunk(2, dim=1)
-        return mu, logvar
-
-    def encode(self, x: Images) -> Codes:
-        return self.posterior(x)[0]
-
-    def decode(self, z: Codes) -> Images:
-        return self.decoder(z)
-
-    def reconstruct(self, x: Images) -> Images:
-        return self.decode(self.encode(x))
+        x = batch.x
+        return negative_bound(x, self.posterior(x), self.decoder, self.likelihood, self.kl_weight)

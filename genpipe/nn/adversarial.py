@@ -1,13 +1,14 @@
 """The game of a generator and a discriminator (Goodfellow et al. 2014, arXiv:1406.2661)."""
 
 from abc import abstractmethod
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated
 
 import torch
 from jaxtyping import Float
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
-from torch.nn.functional import softplus
+from torch.nn.functional import cross_entropy
 
 from genpipe.interfaces import (
     Batch,
@@ -21,39 +22,57 @@ from genpipe.interfaces import (
     Phase,
     Scalar,
 )
+from genpipe.nn import augmentation, objectives, penalties
 from genpipe.nn.labels import known
 from genpipe.nn.priors import StandardNormalPrior
 from genpipe.schema import Strict
 
-Logits = Float[Tensor, "b 1"]
+Said = Float[Tensor, "b k"]
+"""What D says of images: the logit first, and further columns where it has more to say."""
 
 
 class Game(Strict):
     """How the two play."""
 
     latent_dim: Annotated[int, Field(ge=1)] = 100
-    generator_loss: Literal["non-saturating", "minimax"] = "non-saturating"
+    loss: objectives.Loss = "non-saturating"
+    penalty: penalties.Kind = "none"
+    """On the gradient of D with respect to images."""
+    penalty_weight: Annotated[float, Field(gt=0)] = 10.0
+    penalty_every_turns: Annotated[int, Field(ge=1)] = 1
+    """Of D; at each of these turns it is so many times as heavy."""
     discriminator_steps: Annotated[int, Field(ge=1)] = 1
+    augment: augmentation.Kind = "none"
+    """How images change at random before D sees them."""
+    ada_ramp_images: Annotated[int, Field(ge=1)] = 500_000
+    """Real images seen by D until the probability of `augment: ada` has gone from 0 to 1 at most."""
+
+    @model_validator(mode="after")
+    def _hears_a_sign(self) -> "Game":
+        if self.augment == "ada" and not objectives.OBJECTIVES[self.loss].signed:
+            raise ValueError(f"`augment: ada` follows the sign of D's logits, which says nothing under {self.loss}")
+        return self
 
 
 class Adversarial(StandardNormalPrior, Generative):
-    """A generator and a discriminator, trained in turns; what they are given besides codes and images is left open.
-
-    The discriminator's output is the logit of D(x), so log D = −softplus(−logit) and log(1 − D) = −softplus(logit).
-    """
+    """A generator and a discriminator, trained in turns; what they are given besides codes and images is left open."""
 
     def __init__(self, game: Game, generator: nn.Module, discriminator: nn.Module) -> None:
         nn.Module.__init__(self)
         self.game, self.latent_dim = game, game.latent_dim
         self.generator, self.discriminator = generator, discriminator
+        self.penalty = penalties.Penalty(game.penalty, game.penalty_weight, game.penalty_every_turns)
+        self.augment = augmentation.augmentation(game.augment, game.ada_ramp_images)
+        if game.penalty != "none":
+            penalties.refuse_batch_norm(discriminator)
 
     @abstractmethod
     def generated(self, z: Codes, batch: Batch) -> Images:
         """G's images of codes, of what it may know of the batch."""
 
     @abstractmethod
-    def logit(self, x: Images, batch: Batch) -> Logits:
-        """The logit of D of images, of what it may know of the batch."""
+    def judged(self, x: Images, batch: Batch) -> Said:
+        """What D says of images, of what it may know of the batch."""
 
     def phases(self) -> list[Phase]:
         turns = self.game.discriminator_steps
@@ -63,19 +82,42 @@ class Adversarial(StandardNormalPrior, Generative):
         ]
 
     def discriminator_loss(self, batch: Batch) -> tuple[Scalar, Logs]:
-        """−E log D(x) − E log(1 − D(G(z))) in nats: the negative value of the game, eq. 1."""
+        """D's part of the objective, and the terms besides."""
         with torch.no_grad():
             fake = self.generated(self._codes_like(batch), batch)
-        real_logit, fake_logit = self.logit(batch.x, batch), self.logit(fake, batch)
-        logs = {"d_real": real_logit.detach().sigmoid().mean(), "d_fake": fake_logit.detach().sigmoid().mean()}
-        return softplus(-real_logit).mean() + softplus(fake_logit).mean(), logs
+        of_real, of_fake = self._seen(batch.x, batch), self._seen(fake, batch)
+        real, generated = _logit(of_real), _logit(of_fake)
+        self.augment.hear(real.detach())
+        terms = {
+            **self.penalty(lambda x: _logit(self._seen(x, batch)), batch.x, fake),
+            **self.discriminator_terms(of_real, of_fake, batch),
+        }
+        loss = self._objective.discriminator(real, generated)
+        logs = objectives.said(self._objective, real, generated) | self.augment.told()
+        return _sum(loss, terms), {**logs, **_detached(terms)}
 
     def generator_loss(self, batch: Batch) -> tuple[Scalar, Logs]:
-        """−E log D(G(z)), or E log(1 − D(G(z))) for the minimax game, in nats; section 3 of the paper."""
-        logit = self.logit(self.generated(self._codes_like(batch), batch), batch)
-        if self.game.generator_loss == "minimax":
-            return -softplus(logit).mean(), {}
-        return softplus(-logit).mean(), {}
+        """G's part of the objective, and the terms besides."""
+        of_fake = self._seen(self.generated(self._codes_like(batch), batch), batch)
+        compared = [_logit(self._seen(batch.x, batch))] if self._objective.compares else []
+        terms = self.generator_terms(of_fake, batch)
+        return _sum(self._objective.generator(_logit(of_fake), *compared), terms), _detached(terms)
+
+    def discriminator_terms(self, of_real: Said, of_fake: Said, batch: Batch) -> Mapping[str, Scalar]:
+        """What D minimises besides, by the name that it has in the curves."""
+        return {}
+
+    def generator_terms(self, of_fake: Said, batch: Batch) -> Mapping[str, Scalar]:
+        """What G minimises besides, by the name that it has in the curves."""
+        return {}
+
+    def _seen(self, x: Images, batch: Batch) -> Said:
+        """What D says of images that were augmented."""
+        return self.judged(self.augment(x), batch)
+
+    @property
+    def _objective(self) -> objectives.Objective:
+        return objectives.OBJECTIVES[self.game.loss]
 
     def _codes_like(self, batch: Batch) -> Codes:
         return torch.randn(len(batch.x), self.latent_dim, device=batch.x.device)
@@ -90,14 +132,16 @@ class Unconditional(Adversarial, Decodes):
     def generated(self, z: Codes, batch: Batch) -> Images:
         return self.generator(z)
 
-    def logit(self, x: Images, batch: Batch) -> Logits:
+    def judged(self, x: Images, batch: Batch) -> Said:
         return self.discriminator(x)
 
 
 class ClassConditional(Adversarial, GeneratesClasses):
     """G(z, y) and D(x, y) are given labels too: eq. 2 of Mirza & Osindero 2014 (arXiv:1411.1784).
 
-    A generated image has the label of a real one, so that both come as often with each label.
+    A generated image has the label of a real one, so that both come as often with each label. What D says after the
+    logit are logits of classes: both players then also want every image to be taken for one of its class, as do those
+    of Odena et al. 2017 (arXiv:1610.09585, eq. 3).
     """
 
     def __init__(self, game: Game, generator: nn.Module, discriminator: nn.Module, class_count: int) -> None:
@@ -110,5 +154,29 @@ class ClassConditional(Adversarial, GeneratesClasses):
     def generated(self, z: Codes, batch: Batch) -> Images:
         return self.generator(z, known(batch))
 
-    def logit(self, x: Images, batch: Batch) -> Logits:
+    def judged(self, x: Images, batch: Batch) -> Said:
         return self.discriminator(x, known(batch))
+
+    def discriminator_terms(self, of_real: Said, of_fake: Said, batch: Batch) -> Mapping[str, Scalar]:
+        return self._of_classes((of_real, of_fake), batch)
+
+    def generator_terms(self, of_fake: Said, batch: Batch) -> Mapping[str, Scalar]:
+        return self._of_classes((of_fake,), batch)
+
+    @staticmethod
+    def _of_classes(said: tuple[Said, ...], batch: Batch) -> dict[str, Scalar]:
+        if said[0].shape[1] == 1:
+            return {}
+        return {"classes": torch.stack([cross_entropy(columns[:, 1:], known(batch)) for columns in said]).sum()}
+
+
+def _logit(said: Said) -> objectives.Logits:
+    return said[:, :1]
+
+
+def _sum(loss: Scalar, terms: Mapping[str, Scalar]) -> Scalar:
+    return loss + sum(terms.values())
+
+
+def _detached(terms: Mapping[str, Scalar]) -> dict[str, Tensor]:
+    return {name: term.detach() for name, term in terms.items()}

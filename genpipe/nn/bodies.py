@@ -32,16 +32,16 @@ def encoder(config: Body, spec: ImageSpec, outputs: int) -> nn.Sequential:
     return nn.Sequential(convolutions, nn.Flatten(), nn.Linear(config.widths[-1] * side**2, outputs))
 
 
-def decoder(config: Body, inputs: int, spec: ImageSpec) -> nn.Sequential:
-    """Codes [b inputs] to images [b c h w] in [-1, 1]."""
+def decoder(config: Body, inputs: int, spec: ImageSpec, last: type[nn.Module] = nn.Tanh) -> nn.Sequential:
+    """Codes [b inputs] to images [b c h w] in the range of the last: [-1, 1]; all numbers with `nn.Identity`."""
     outwards = config.widths[::-1]
     if config.body == "mlp":
-        last = [nn.Linear(outwards[-1], spec.values), nn.Tanh(), nn.Unflatten(1, spec.shape)]
-        return nn.Sequential(*_hidden([inputs, *outwards]), *last)
+        drawing = [nn.Linear(outwards[-1], spec.values), last(), nn.Unflatten(1, spec.shape)]
+        return nn.Sequential(*_hidden([inputs, *outwards]), *drawing)
     side = seed_size(spec, len(outwards))
     seed = (outwards[0], side, side)
     first = nn.Linear(inputs, prod(seed))
-    return nn.Sequential(first, nn.Unflatten(1, seed), doubling([*outwards, spec.channels]))
+    return nn.Sequential(first, nn.Unflatten(1, seed), doubling([*outwards, spec.channels], last))
 
 
 def _hidden(sizes: list[int]) -> list[nn.Module]:

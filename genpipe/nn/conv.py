@@ -1,10 +1,10 @@
-"""Stacks of strided and transposed convolutions: a factor of two a layer, kernels of 4×4, batch norm.
+"""Stacks of strided and transposed convolutions: a factor of two a layer, kernels of 4×4, batch norm or another.
 
-They follow Radford et al. 2016 (arXiv:1511.06434, section 3): no batch norm next to the image; LeakyReLU 0.2 inwards,
-ReLU outwards. A convolution before a batch norm has no bias.
+They follow Radford et al. 2016 (arXiv:1511.06434, section 3): no norm next to the image; LeakyReLU 0.2 inwards,
+ReLU outwards. A convolution before a norm has no bias.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
 from torch import nn
@@ -26,19 +26,28 @@ def seed_size(spec: ImageSpec, layers: int) -> int:
     return spec.height // 2**layers
 
 
-def halving(channels: Sequence[int]) -> nn.Sequential:
+NORMS: Mapping[str, Callable[[int], list[nn.Module]]] = {
+    "batch": lambda channels: [nn.BatchNorm2d(channels)],
+    "layer": lambda channels: [nn.GroupNorm(1, channels)],
+    "instance": lambda channels: [nn.InstanceNorm2d(channels, affine=True)],
+    "none": lambda channels: [],
+}
+"""What may follow a convolution with so many output channels. Layer norm is over channels and places."""
+
+
+def halving(channels: Sequence[int], norm: str = "batch") -> nn.Sequential:
     """Images [b channels[0] s s] to features [b channels[-1] s/2ᵏ s/2ᵏ]."""
     layers: list[nn.Module] = []
     for k, (inputs, outputs) in enumerate(pairwise(channels)):
-        norm = [nn.BatchNorm2d(outputs)] if k else []
-        layers += [nn.Conv2d(inputs, outputs, 4, 2, 1, bias=not norm), *norm, nn.LeakyReLU(0.2)]
+        after = NORMS[norm](outputs) if k else []
+        layers += [nn.Conv2d(inputs, outputs, 4, 2, 1, bias=not after), *after, nn.LeakyReLU(0.2)]
     return nn.Sequential(*layers)
 
 
-def doubling(channels: Sequence[int]) -> nn.Sequential:
-    """Features [b channels[0] s s], not yet normalised, to images [b channels[-1] 2ᵏs 2ᵏs] in [-1, 1]."""
+def doubling(channels: Sequence[int], last: type[nn.Module] = nn.Tanh) -> nn.Sequential:
+    """Features [b channels[0] s s], not yet normalised, to images [b channels[-1] 2ᵏs 2ᵏs] in the range of the last."""
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(channels[:-1]):
         layers += [nn.BatchNorm2d(inputs), nn.ReLU(), nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=False)]
     layers += [nn.BatchNorm2d(channels[-2]), nn.ReLU(), nn.ConvTranspose2d(channels[-2], channels[-1], 4, 2, 1)]
-    return nn.Sequential(*layers, nn.Tanh())
+    return nn.Sequential(*layers, last())

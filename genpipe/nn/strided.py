@@ -1,9 +1,10 @@
 """Generator and discriminator of strided convolutions (Radford et al. 2016, arXiv:1511.06434).
 
-Batch norm everywhere but at G's output and D's input; ReLU and tanh in G, LeakyReLU 0.2 in D; weights from N(0, 0.02²).
+Batch norm everywhere but at G's output and D's input, another in D if so wished; ReLU and tanh in G, LeakyReLU 0.2 in
+D; weights from N(0, 0.02²).
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 from torch import nn
@@ -23,6 +24,8 @@ class Strided(Game):
     generator_channels: Annotated[int, Field(ge=1)] = 64
     """Of the layer next to the image; they double with each halving."""
     discriminator_channels: Annotated[int, Field(ge=1)] = 64
+    discriminator_norm: Literal["batch", "layer", "instance", "none"] = "batch"
+    """A penalty on gradients needs another than batch (Gulrajani et al. 2017, arXiv:1704.00028, section 4)."""
 
 
 def generator(config: Strided, inputs: int, spec: ImageSpec) -> nn.Sequential:
@@ -35,7 +38,8 @@ def generator(config: Strided, inputs: int, spec: ImageSpec) -> nn.Sequential:
 def discriminator(config: Strided, channels: int, spec: ImageSpec) -> nn.Sequential:
     """Images [b channels h w] to logits [b 1]. Raises Unsuitable."""
     widths = [config.discriminator_channels * 2**k for k in range(_doublings(spec))]
-    return nn.Sequential(halving([channels, *widths]), nn.Conv2d(widths[-1], 1, SEED_SIZE), nn.Flatten())
+    halvings = halving([channels, *widths], config.discriminator_norm)
+    return nn.Sequential(halvings, nn.Conv2d(widths[-1], 1, SEED_SIZE), nn.Flatten())
 
 
 def initialise(module: nn.Module) -> None:

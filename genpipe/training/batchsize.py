@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Callable
 from dataclasses import replace
+from math import ceil
 
 import torch
 
@@ -11,6 +12,7 @@ from genpipe.config import Experiment, Project
 from genpipe.data._batches import Batches
 from genpipe.data._storage import Prepared
 from genpipe.errors import OutOfMemory
+from genpipe.interfaces import Phase
 from genpipe.training.devices import fabric
 from genpipe.training.experiment import memory_in_words
 from genpipe.training.loop import fit, seed
@@ -59,8 +61,14 @@ def _tried(project: Project, experiment: Experiment) -> None:
     seed(knobs.seed)
     model = registry.load("models", experiment.model_name)(experiment.model, prepared.spec)
     device = fabric(knobs.train.precision)
-    steps = max(phase.every for phase in model.phases())
+    steps = max(_until_a_turn(phase) for phase in model.phases())
     train = knobs.train.model_copy(update={"steps": steps, "on_nan": "skip"})
     with memory_in_words(experiment, device.device):
         batches = Batches.of(prepared, size=train.batch_size, seed=knobs.seed, device=device.device)
         fit(model, batches, train, knobs.optim, device=device)
+
+
+def _until_a_turn(phase: Phase) -> int:
+    """So many steps of a training that the phase surely has a turn in them; 0 if it never has one."""
+    begin, end = phase.during
+    return ceil((phase.every + (end - begin < 1)) / (end - begin)) if end > begin else 0

@@ -18,6 +18,7 @@ from torch.distributed.tensor import DTensor
 from genpipe.data._batches import Batches
 from genpipe.data._storage import Prepared
 from genpipe.errors import TrainingError
+from genpipe.interfaces import Trainable
 from genpipe.training.checkpoints import fresh_random_states
 from genpipe.training.knobs import Strategy, Train
 
@@ -75,10 +76,12 @@ def _as_many_as_started(device: Fabric) -> None:
         )
 
 
-def shared_batches(prepared: Prepared, train: Train, seed: int, device: Fabric) -> Batches:
-    """The training images in batches, of each of which this process has its part."""
-    part = device.global_rank, device.world_size
-    return Batches.of(prepared, size=train.batch_size, seed=seed, device=device.device, part=part)
+def shared_batches(prepared: Prepared, model: Trainable, train: Train, seed: int, device: Fabric) -> Batches:
+    """The training images in batches, as the model asks for them; this process has its part of each."""
+    return Batches.of(
+        prepared, size=train.batch_size, seed=seed, device=device.device, part=(device.global_rank, device.world_size),
+        extras=model.extras, groups=model.groups,
+    )  # fmt: skip
 
 
 def in_step(device: Fabric, model: nn.Module) -> None:

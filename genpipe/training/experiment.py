@@ -37,7 +37,7 @@ def train(
     seed(knobs.seed)
     model = registry.load("models", experiment.model_name)(experiment.model, prepared.spec)
     device = devices(knobs.train)
-    batches, kept = shared_batches(prepared, knobs.train, knobs.seed, device), checkpoints(project, experiment)
+    batches, kept = shared_batches(prepared, model, knobs.train, knobs.seed, device), checkpoints(project, experiment)
     snapshots = Snapshots(kept.folder / "snapshots", knobs.train, knobs.seed)
     with memory_in_words(experiment, device.device):
         outcome = fit(

@@ -104,8 +104,8 @@ class _Run:
         self.batches_per_step = max((p.repeats for p in self.phases), default=1)
         self.skips = train.on_nan == "skip"
         self.notes = Notes(self.phases, train, device, checkpoints)
-        self.optimizers: dict[str, Any] = {p.name: self._optimizer(p) for p in self.phases}
-        self.turns = {p.name: self._turn_of(p) for p in self.phases}
+        self.optimizers = [self._optimizer(p) for p in self.phases]
+        self.turns = [self._turn_of(p) for p in self.phases]
         self.average = None
         if train.average_halflife_images:
             decay = 0.5 ** (train.batch_size * self.batches_per_step / train.average_halflife_images)
@@ -135,19 +135,18 @@ class _Run:
         n = self.batches_per_step
         shared = [self.batches.batch(self.position + k, ahead=2 * n) for k in range(n)]
         self.position += self.batches_per_step
-        for phase in self.phases:
-            if self.step % phase.every == 0:
-                self.turns[phase.name].freeze()
-                self._set_learning_rate(phase)
+        for phase, turn, moving in zip(self.phases, self.turns, self.optimizers, strict=True):
+            if phase.due(self.step, self.train.steps):
+                turn.freeze()
+                self._set_learning_rate(phase, moving)
                 for batch in shared[: phase.repeats]:
-                    self._turn(phase, batch)
+                    self._turn(phase, turn, moving, batch)
         if self.average:
             self.average.update(self.step)
 
-    def _turn(self, phase: Phase, batch: Any) -> None:
-        moving = self.optimizers[phase.name]
+    def _turn(self, phase: Phase, turn: Turn, moving: Any, batch: Any) -> None:
         before = [buffer.clone() for buffer in self.model.buffers()] if self.skips else []
-        noted = self.turns[phase.name].gradient(batch)
+        noted = turn.gradient(batch)
         if clip := self.optim[phase.name].clip_norm:
             norm = self.device.clip_gradients(phase.module, moving, max_norm=clip, error_if_nonfinite=False)
             noted["grad_norm"] = whole(cast(Tensor, norm))
@@ -158,11 +157,12 @@ class _Run:
             moving.step()
         self.notes.add(phase.name, noted)
 
-    def _set_learning_rate(self, phase: Phase) -> None:
+    def _set_learning_rate(self, phase: Phase, moving: Any) -> None:
         knobs = self.optim[phase.name]
         if changes(knobs):
-            for group in self.optimizers[phase.name].param_groups:
-                group["lr"] = learning_rate(knobs, self.step - 1, self.train.steps)
+            begin, end = phase.window(self.train.steps)
+            for group in moving.param_groups:
+                group["lr"] = learning_rate(knobs, self.step - 1 - begin, end - begin)
 
     def row(self) -> Row:
         """The next row of the curves. Raises NonFiniteLoss."""
@@ -188,7 +188,7 @@ class _Run:
             "curves": self.notes.curves,
             "model": self.model.state_dict(),
             "average": self.average.state_dict() if self.average else {},
-            "optimizers": {name: o.state_dict() for name, o in self.optimizers.items()},
+            "optimizers": [o.state_dict() for o in self.optimizers],
             "random": gathered(self.device, random_states()),
             "rewinds": self.rewinds,
             "scaler": self.device._precision.state_dict(),
@@ -220,9 +220,8 @@ class _Run:
         self.model.load_state_dict(cut_as(self.model.state_dict(), state["model"]))
         if self.average:
             self.average.load_state_dict(cut_as(self.average.state_dict(), state["average"]))
-        for name, saved in state["optimizers"].items():
-            moving = self.optimizers[name].optimizer
-            moving.load_state_dict(cut_optimizer(moving, saved))
+        for made, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            made.optimizer.load_state_dict(cut_optimizer(made.optimizer, saved))
         rank = self.device.global_rank
         if rank < len(state["random"]):  # or else the training has more processes now, and this one is new
             restore_random_states(state["random"][rank])

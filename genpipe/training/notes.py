@@ -1,6 +1,6 @@
 """What losses and gradients were, kept on the device until a row of the curves is due."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
@@ -25,6 +25,7 @@ class Notes:
     ) -> None:
         self.phases, self.device, self.checkpoints = phases, device, checkpoints
         self.curves: list[Row] = []
+        self._steps = train.steps
         self._pending: dict[str, list[Tensor]] = {}
         skips, scaled = train.on_nan == "skip", hasattr(device._precision, "scaler")
         self._some_skipped = skips or scaled
@@ -69,7 +70,14 @@ class Notes:
             for key, what in self._must_be_finite.items():
                 values = fetched.get(f"{phase.name}/{key}", [])
                 if (bad := next((i for i, v in enumerate(values) if not isfinite(v)), None)) is not None:
-                    steps_ago = step % phase.every + (len(values) - 1 - bad) // phase.repeats * phase.every
-                    yield step - steps_ago, phase.name, what, values[bad]
+                    since = int(self.curves[-1]["step"]) if self.curves else 0
+                    mine = [other for other in self.phases if other.name == phase.name]
+                    taken = steps_taken(mine, range(since + 1, step + 1), self._steps)
+                    yield taken[bad], phase.name, what, values[bad]
             if not isfinite(norm := float(total_norm(phase.module.parameters()))):
                 yield step, phase.name, "the norm of the weights", norm
+
+
+def steps_taken(phases: Iterable[Phase], of: range, steps: int) -> list[int]:
+    """The step of every turn that phases take in some of so many steps, in the order in which they take them."""
+    return [step for step in of for phase in phases if phase.due(step, steps) for _ in range(phase.repeats)]

@@ -1,9 +1,8 @@
 """The turn of one phase up to its gradient: the rest frozen, the batch in parts, the loss compiled where it can be."""
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
 from typing import Any
 
 import torch
@@ -66,15 +65,16 @@ def parts(batch: Batch, count: int) -> Sequence[Batch]:
     """A batch cut into so many equal ones."""
     if count == 1:
         return [batch]
-    columns = [getattr(batch, field.name) for field in fields(batch)]
-    cut = [column.chunk(count) if column is not None else [None] * count for column in columns]
-    return [type(batch)(*row) for row in zip(*cut, strict=True)]
+    y = [None] * count if batch.y is None else batch.y.chunk(count)
+    extras = {name: values.chunk(count) for name, values in batch.extras.items()}
+    each = ({name: values[k] for name, values in extras.items()} for k in range(count))
+    return [Batch(*row) for row in zip(batch.x.chunk(count), y, each, strict=True)]
 
 
-def compile_turns(turns: Mapping[str, Turn], model: nn.Module, batch: Batch) -> None:
+def compile_turns(turns: Sequence[Turn], model: nn.Module, batch: Batch) -> None:
     """Compiles the losses of all phases; says in one warning which had to stay as they are."""
     failed = []
-    for turn in turns.values():
+    for turn in turns:
         try:
             turn.compile(model, batch)
         except Exception as error:  # of any part of the compiler; an error of the loss itself comes again without it

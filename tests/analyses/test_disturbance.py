@@ -7,7 +7,8 @@ from pydantic import ValidationError
 from scipy import ndimage, stats
 
 from genpipe.analyses import _disturbing
-from genpipe.analyses.disturbance import Disturbance, rank_correlation
+from genpipe.analyses._ranks import rank_correlation
+from genpipe.analyses.disturbance import Disturbance
 from genpipe.errors import Unsuitable
 from genpipe.interfaces import Evidence
 from genpipe.metrics import fid, inception_score

@@ -3,7 +3,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from genpipe.analyses.feature_embedding import FeatureEmbedding, plane
+from genpipe.analyses._embedding import plane
+from genpipe.analyses.feature_embedding import FeatureEmbedding
 from genpipe.errors import Unsuitable
 
 

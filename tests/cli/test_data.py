@@ -52,6 +52,15 @@ def test_add_writes_one_line_of_each_file(genpipe: Run, small_project: Path, fac
     assert genpipe("check").out == "1 experiment is fine\n"
 
 
+def test_data_can_be_made_of_two_levels_and_is_shown_so(genpipe: Run, small_project: Path) -> None:
+    done = genpipe("data", "add", "two", "--source", "digits", "--size", "8", "--binarise", "sampled", "--limit", "30")
+    assert (done.status, done.err) == (0, "")
+    assert "binarise: sampled}" in (small_project / "params.yaml").read_text()
+    assert Project(small_project).data("two").spec().levels == 2
+    genpipe("data", "look", "two", "-o", "sheet.png")
+    assert set(np.unique(Image.open(small_project / "sheet.png"))) == {0, 128, 255}, "128 is the gap of the sheet"
+
+
 def test_data_without_labels_is_looked_at_by_its_pixels(genpipe: Run, small_project: Path, faces: Path) -> None:
     options = ("--source", "folder", "--path", "faces", "--size", "32", "--set", "labels=false")
     done = genpipe("data", "add", "faces", *options)

@@ -38,22 +38,39 @@ def test_labels_stay_with_their_images() -> None:
     assert (to_pixels(batch.x).flatten().long() * 2 == batch.y).all()
 
 
+def test_extras_stay_with_their_images() -> None:
+    knobs = {"size": 6, "seed": 0, "device": CPU, "flip": True}
+    batches = Batches(IMAGES, None, **knobs, extras={"double": np.arange(10) * 2})
+    for batch in (batches.batch(3), next(batches.in_order())):
+        assert (to_pixels(batch.x).flatten().long() * 2 == batch.extras["double"]).all()
+
+
+def test_groups_are_shuffled_and_stay_in_a_row() -> None:
+    groups = np.repeat([[3, 0], [1, 1], [0, 1], [1, 0], [2, 2]], 2, axis=0)
+    one, two = (Batches(IMAGES, None, size=4, seed=0, device=CPU, groups=groups) for _ in range(2))
+    order = seen(one, range(5))
+    assert sorted(order[:10]) == sorted(order[10:]) == list(range(10))
+    assert all(second == first + 1 and first % 2 == 0 for first, second in zip(order[::2], order[1::2], strict=True))
+    assert order[:10] != order[10:]
+    assert seen(two, range(3, 5)) == order[12:], "a batch depends on its number alone"
+
+
 @pytest.fixture
 def _too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     """No images fit into memory."""
     monkeypatch.setattr(_batches, "_fits", lambda *_: False)
 
 
-def everything(batches: Batches) -> list[tuple[list[int], list[int]]]:
-    """Pixels and labels of some batches, the last one asked for twice, and of a pass in order."""
+def everything(batches: Batches) -> list[tuple[list[int], ...]]:
+    """Pixels, labels and an extra of some batches, the last one asked for twice, and of a pass in order."""
     taken = [batches.batch(k) for k in (0, 1, 2, 7, 3, 3)] + list(batches.in_order())
-    return [(to_pixels(batch.x).flatten().tolist(), batch.y.tolist()) for batch in taken]
+    return [(to_pixels(one.x).flatten().tolist(), one.y.tolist(), one.extras["number"].tolist()) for one in taken]
 
 
 def test_images_that_do_not_fit_stay_on_disk_and_come_as_the_others_do(tmp_path, request) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (10, 1, 2, 2), dtype=np.uint8)
     np.save(tmp_path / "images.npy", pixels)
-    knobs = {"size": 4, "seed": 0, "device": CPU, "flip": True}
+    knobs = {"size": 4, "seed": 0, "device": CPU, "flip": True, "extras": {"number": np.arange(10)}}
     expected = everything(Batches(pixels, np.arange(10), **knobs))
     request.getfixturevalue("_too_large")
     streamed = Batches(np.load(tmp_path / "images.npy", mmap_mode="r"), np.arange(10), **knobs)

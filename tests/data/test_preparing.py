@@ -248,3 +248,26 @@ def test_arrays_that_would_run_code_are_not_loaded(prepared: Prepared) -> None:
     np.save(prepared.folder / "train_images.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(DataError, match="damaged"):
         prepared.images("train")
+
+
+def test_binarised_images_have_two_levels_which_the_numbers_of_the_images_decide() -> None:
+    grey = np.tile(np.linspace(0, 255, 64).astype(np.uint8), (600, 1)).reshape(-1, 8, 8, 1)
+    target = Target(8, 1, seed=3)
+    by_nearest = done(Work(grey, np.arange(600), {}, target._replace(binarise="threshold"))).images
+    assert (by_nearest == np.where(grey.transpose(0, 3, 1, 2) > 127, 255, 0)).all()
+    drawn = done(Work(grey, np.arange(600), {}, target._replace(binarise="sampled"))).images
+    assert set(np.unique(drawn)) == {0, 255}
+    np.testing.assert_allclose(drawn.mean(0).ravel(), grey[0].ravel(), atol=4 * 255 / 2 / 600**0.5)
+    some = done(Work(grey[:5], np.arange(40, 45), {}, target._replace(binarise="sampled"))).images
+    assert (some == drawn[40:45]).all(), "whatever chunk an image is in"
+    other = done(Work(grey[:5], np.arange(40, 45), {}, target._replace(binarise="sampled", seed=4))).images
+    assert (some != other).any()
+
+
+def test_a_binarised_data_set_knows_that_it_has_two_levels(tmp_path: Path, source: Callable[..., Source]) -> None:
+    found = source("digits")
+    two = prepare(found, size=8, fit="crop", seed=0, folder=tmp_path / "a", limit=50, binarise="sampled")
+    grey = prepare(found, size=8, fit="crop", seed=0, folder=tmp_path / "b", limit=50)
+    assert (two.spec.levels, grey.spec.levels) == (2, 256)
+    assert set(np.unique(two.images("test"))) == {0, 255}
+    assert two.sha256 != grey.sha256

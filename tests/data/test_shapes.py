@@ -75,10 +75,11 @@ def test_the_angle_points_to_a_corner(drawn: Chunk) -> None:
         down, right = np.nonzero(mask)
         down, right = down + 0.5 - drawn.extras["row"][i], right + 0.5 - drawn.extras["column"][i]
         away = np.hypot(down, right)
-        corner = np.rad2deg(np.arctan2(-down, right))[away.argmax()] - 90 - drawn.extras["angle"][i]
         turn = 360 / (0, 4, 3, 5)[drawn.extras["kind"][i]]
+        angle = np.angle(drawn.extras["angle"][i]) / (2 * np.pi) * turn
+        corner = np.rad2deg(np.arctan2(-down, right))[away.argmax()] - 90 - angle
         assert abs((corner + turn / 2) % turn - turn / 2) < 9
-        assert 0 <= drawn.extras["angle"][i] < turn
+        assert abs(drawn.extras["angle"][i]) == pytest.approx(1)
 
 
 def test_maps_and_captions_say_what_is_drawn(drawn: Chunk) -> None:
@@ -112,6 +113,34 @@ def test_all_that_is_known_is_stored_beside_the_images(tmp_path: Path) -> None:
     assert prepared.extra("test", "label_map").shape == (8, 64, 64)
     assert prepared.extra("train", "caption")[0].startswith("a ")
     assert (prepared.extra("train", "kind") == prepared.labels("train")).all()
+    assert set(prepared.factors("test")) == set(shapes.Factors._fields), "neither maps nor captions are factors"
+    assert [prepared.factors("test")[name].dtype.kind for name in ("kind", "radius", "angle")] == ["i", "f", "c"]
     assert set(shapes.Factors._fields) <= {
         f.stem.removeprefix("train_extra_") for f in (tmp_path / "o").glob("train_*")
     }
+
+
+def test_in_a_sweep_one_thing_varies_and_sweeps_are_not_torn_apart(tmp_path: Path) -> None:
+    source = Shapes(Shapes.Config(images=160, test_images=40, sweep_images=8), Path())
+    (chunk,) = source.collection(0).read(np.arange(160))
+    sweeps, varied = chunk.extras["sweep"].T
+    names = {name: [name] for name in shapes.SWEPT} | {"look": ["kind", "colour", "style"]}
+    for sweep in range(20):
+        mine = np.flatnonzero(sweeps == sweep)
+        assert np.ptp(mine) == 7
+        (kind,) = set(varied[mine])
+        differing = {name for name in shapes.Factors._fields if len(set(chunk.extras[name][mine])) > 1}
+        # another kind may be a disc, which has no angle
+        assert differing - {"angle"} <= set(names[shapes.SWEPT[kind]])
+        assert differing >= set(names[shapes.SWEPT[kind]]) - {"angle", "style"}
+    parts = source.collection(0).parts
+    assert all(len(set(parts[sweeps == sweep])) == 1 for sweep in range(20))
+    assert parts.sum() == 40
+    assert (source.collection(0).labels == chunk.extras["kind"]).all()
+    prepared = prepare(source, size=16, fit="crop", seed=0, folder=tmp_path / "o")
+    assert "sweep" not in prepared.factors("train")
+
+
+def test_sweeps_have_to_be_whole() -> None:
+    with pytest.raises(ValueError, match="sweep_images is 7; make images and test_images multiples"):
+        Shapes.Config(images=160, test_images=40, sweep_images=7)

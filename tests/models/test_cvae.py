@@ -5,7 +5,7 @@ import torch
 
 from genpipe.interfaces import Batch, Generative, ImageSpec
 from genpipe.models.cvae import CVAE
-from genpipe.nn.variational import kl_to_standard_normal, negative_log_likelihood
+from genpipe.nn.variational import kl_to_standard_normal
 from genpipe.training.knobs import Optim
 
 SPEC = ImageSpec(1, 8, 8, ("a", "b", "c"))
@@ -37,6 +37,6 @@ def test_the_loss_is_the_bound_given_the_labels() -> None:
     mu, logvar = model.posterior(x, y)[0].detach(), torch.full((3, 2), -60.0)
     model.posterior = lambda given, labels: (mu, logvar)
     loss, logs = model.loss(Batch(x, y))
-    reconstruction = negative_log_likelihood(x, model.decode(mu, y), 0.3).mean()
+    reconstruction = model.likelihood.nll(x, model.decoder(mu, y)).mean()
     torch.testing.assert_close(logs["reconstruction_nats"], reconstruction.detach())
     torch.testing.assert_close(loss, reconstruction + 7.0 * kl_to_standard_normal(mu, logvar).mean())

@@ -50,15 +50,18 @@ def test_the_losses_are_those_of_the_game() -> None:
     """Against the definition, with D(x) = sigmoid(logit)."""
     real, fake = torch.randn(64, 1), torch.randn(64, 1)
     model = DCGAN(DCGAN.Config(generator_channels=2, discriminator_channels=3, latent_dim=5), ImageSpec(1, 8, 8))
-    answers = iter([real, fake])
-    model.discriminator.forward = lambda _: next(answers)
     batch = Batch(torch.zeros(64, 1, 8, 8))
     value = real.sigmoid().log().mean() + (1 - fake.sigmoid()).log().mean()
-    torch.testing.assert_close(model.discriminator_loss(batch)[0], -value)
-    for kind, expected in (
-        ("non-saturating", -fake.sigmoid().log().mean()),
-        ("minimax", (1 - fake.sigmoid()).log().mean()),
+    of_both = -(real - fake.mean()).sigmoid().log().mean() - (1 - (fake - real.mean()).sigmoid()).log().mean()
+    for kind, of_d, of_g in (
+        ("non-saturating", -value, -fake.sigmoid().log().mean()),
+        ("minimax", -value, (1 - fake.sigmoid()).log().mean()),
+        ("relativistic-average", of_both, None),
     ):
-        model.game = model.game.model_copy(update={"generator_loss": kind})
-        model.discriminator.forward = lambda _: fake
-        torch.testing.assert_close(model.generator_loss(batch)[0], expected)
+        model.game = model.game.model_copy(update={"loss": kind})
+        answers = iter([real, fake])
+        model.discriminator.forward = lambda _, answers=answers: next(answers)
+        torch.testing.assert_close(model.discriminator_loss(batch)[0], of_d)
+        if of_g is not None:
+            model.discriminator.forward = lambda _: fake
+            torch.testing.assert_close(model.generator_loss(batch)[0], of_g)

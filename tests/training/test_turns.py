@@ -64,9 +64,9 @@ def test_a_batch_in_parts_gives_the_gradient_of_the_whole() -> None:
 
 
 def test_parts_keep_labels_with_their_images() -> None:
-    batch = Batch(torch.arange(6.0).reshape(6, 1, 1, 1), torch.arange(6))
+    batch = Batch(torch.arange(6.0).reshape(6, 1, 1, 1), torch.arange(6), {"number": torch.arange(6)})
     for part in parts(batch, 3):
-        assert part.x.flatten().tolist() == part.y.tolist()
+        assert part.x.flatten().tolist() == part.y.tolist() == part.extras["number"].tolist()
     assert all(part.y is None for part in parts(Batch(batch.x), 2))
 
 

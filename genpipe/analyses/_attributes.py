@@ -1,0 +1,69 @@
+"""Codes of which it is known what their images show: the class, or a factor."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from genpipe.analyses._codes import decoded, encoded, of_prior
+from genpipe.analyses._factors import Reader, known, reader, restored
+from genpipe.errors import Unsuitable
+from genpipe.interfaces import Encodes, Evidence, Subject
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """What an image shows in one respect, and how it is read off."""
+
+    subject: Subject
+    name: str
+    """A factor, or "class"."""
+    true: np.ndarray
+    """Its values in the training images."""
+    reading: Reader | None
+    """None where the extractor reads classes."""
+
+    @property
+    def categories(self) -> np.ndarray:
+        """Its values, rising. Raises Unsuitable if it is no category, or has only one."""
+        found = np.unique(self.true)
+        if self.true.dtype.kind not in "biu" or len(found) < 2:
+            raise Unsuitable(f"{self.name} has no two categories in these images; name another `factor`.")
+        return found
+
+    def read(self, images: UInt8[np.ndarray, "m c h w"]) -> Float[np.ndarray, "m k"]:
+        """It as seen in images: a column a category, or a number, or cosine and sine."""
+        if self.reading is not None:
+            return self.reading.read(images, self.name)
+        probabilities = self.subject.see(images).probabilities
+        assert probabilities is not None, "an extractor gives probabilities of all images or of none"
+        return probabilities[:, self.categories]
+
+    def value(self, images: UInt8[np.ndarray, "m c h w"]) -> np.ndarray:
+        """It as seen in images, as the value of each."""
+        return restored(self.read(images), self.true)
+
+
+def attribute(subject: Subject, factor: str | None) -> Attribute:
+    """A factor, or the class if none is named. Raises Unsuitable if it is not known, or cannot be seen."""
+    training = subject.real.training
+    if factor is not None:
+        return Attribute(subject, factor, known(training, [factor])[factor], reader(subject))
+    if training.labels is None or training.probabilities is None:
+        raise Unsuitable("classes are not known, or the first extractor does not see them; name a `factor`.")
+    return Attribute(subject, "class", np.asarray(training.labels), None)
+
+
+def examples(of: Attribute, images: int) -> tuple[Float[np.ndarray, "n d"], np.ndarray, str]:
+    """Codes, the attribute's value of each, and where they are from.
+
+    They are codes of training images, of which the value is known; of a system that does not encode, codes of the
+    prior, whose images show it.
+    """
+    subject = of.subject
+    if isinstance(subject.model, Encodes):
+        rows = np.sort(np.random.default_rng(subject.seed).permutation(len(of.true))[:images])
+        some: Evidence = subject.real.training.part(rows)
+        return encoded(subject.model, some.images).astype(np.float64), of.true[rows], "training images"
+    z = of_prior(subject.model, images, subject.seed).astype(np.float64)
+    return z, of.value(decoded(subject.model, z)), f"samples, the {of.name} as read off them"

@@ -1,0 +1,57 @@
+"""Disentanglement: whether each number of a code stands for one known factor of the images."""
+
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from genpipe.analyses._codes import encoded
+from genpipe.analyses._disentangling import dci, importances, mig, sap
+from genpipe.analyses._factors import known
+from genpipe.analyses._matrices import drawn
+from genpipe.interfaces import Analysis, Encodes, Findings, Subject
+from genpipe.schema import Strict
+
+
+class Disentanglement(Analysis):
+    """MIG, SAP and DCI of the codes of real images, for a source that knows the factors of its images.
+
+    MIG: Chen et al. 2018 (arXiv:1802.04942); SAP: Kumar et al. 2018 (arXiv:1711.00848); DCI: Eastwood & Williams 2018,
+    by random forests. A factor that never varies takes no part.
+    """
+
+    class Config(Strict):
+        images: Annotated[int, Field(ge=20)] = 2000
+        """At most so many training images."""
+        bins: Annotated[int, Field(ge=2)] = 20
+        """Of codes and continuous factors, for the information that they share."""
+        trees: Annotated[int, Field(ge=1)] = 10
+        factors: Annotated[list[str], Field(min_length=1)] | None = None
+        """Those that count; all that are known, if none is named."""
+
+    requires = (Encodes,)
+
+    def run(self, subject: Subject) -> Findings:
+        rng = np.random.default_rng(subject.seed)
+        training = subject.real.training
+        some = training.part(np.sort(rng.permutation(len(training.images))[: self.config.images]))
+        found = known(some, self.config.factors)
+        mixed = rng.permutation(len(some.images))  # forests are taught by the first half
+        z = encoded(subject.model, some.images).astype(np.float64)[mixed]
+        factors = {name: values[mixed] for name, values in found.items() if len(np.unique(values)) > 1}
+        gaps, alone = mig(z, factors, self.config.bins), sap(z, factors, subject.seed)
+        weights, informed = importances(z, factors, self.config.trees, subject.seed)
+        pure, complete = dci(weights)
+        numbers = {
+            "mig": float(np.mean(list(gaps.values()))),
+            "sap": float(np.mean(list(alone.values()))),
+            "dci_disentanglement": pure,
+            "dci_completeness": complete,
+            "dci_informativeness": float(np.mean(list(informed.values()))),
+        }
+        told = (
+            f"How much each number of a code counts in telling each factor of {len(z):,} images (a row sums to 1). "
+            f"MIG {numbers['mig']:.3f}, SAP {numbers['sap']:.3f}; DCI: disentanglement {pure:.3f}, completeness "
+            f"{complete:.3f}, informativeness (R²) {numbers['dci_informativeness']:.3f}."
+        )
+        return Findings({"disentanglement": (drawn(weights.T, list(factors), "number of the code"), told)}, numbers)

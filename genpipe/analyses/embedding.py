@@ -1,0 +1,75 @@
+"""Embedding: the codes of images as points of a plane, coloured by class."""
+
+from typing import Annotated, Literal
+
+import numpy as np
+from jaxtyping import Float
+from pydantic import Field
+
+from genpipe.analyses import _plots
+from genpipe.analyses._codes import encoded
+from genpipe.analyses._embedding import neighbourly, plane, scattered
+from genpipe.errors import Unsuitable
+from genpipe.interfaces import Analysis, Encodes, Findings, Subject
+from genpipe.schema import Strict
+
+_COLOURS = (
+    "#1b5e86", "#c0562a", "#4d8f4f", "#8a5ba6", "#c99a2e", "#3fa3a8", "#b0436e", "#6b6f2f", "#7f97c9", "#7a5240",
+)  # fmt: skip
+"""Of the first classes; the others share one."""
+
+
+class Embedding(Analysis):
+    """The codes of held-out images in two dimensions: as they are, if they have two numbers, else projected.
+
+    `principal_components` are those of the codes; `tsne` (van der Maaten & Hinton 2008) and `umap` (McInnes et al.
+    2018, arXiv:1802.03426; package umap-learn) keep neighbours together, and distances across mean nothing.
+    """
+
+    class Config(Strict):
+        method: Literal["principal_components", "tsne", "umap"] = "principal_components"
+        images: Annotated[int, Field(ge=3)] = 2000
+        """At most so many."""
+        neighbours: Annotated[float, Field(gt=1)] = 30.0
+        """About how many count: the perplexity of tsne."""
+
+    requires = (Encodes,)
+
+    def run(self, subject: Subject) -> Findings:
+        held_out = subject.real.held_out
+        some = held_out.part(slice(0, self.config.images))
+        z = encoded(subject.model, some.images).astype(np.float64)
+        points, told, numbers = self._placed(z, subject.seed)
+        groups = _by_class(points, some.labels)
+        colours = {name: (*_COLOURS, *[_plots.SOFT] * len(groups))[k] for k, name in enumerate(groups)}
+        caption = f"Codes of {len(z):,} held-out images, {told}{'; a colour a class' * (len(groups) > 1)}."
+        return Findings({"embedding": (scattered(groups, colours), caption)}, numbers)
+
+    def _placed(self, z: Float[np.ndarray, "n d"], seed: int) -> tuple[Float[np.ndarray, "n 2"], str, dict[str, float]]:
+        """Points, how they were made in words, and the share of the codes' variance that a plane shows."""
+        if z.shape[1] < 3:
+            return np.pad(z, ((0, 0), (0, 2 - z.shape[1]))), "as they are", {}
+        x, _, share = plane(z, z[:1], seed)
+        if self.config.method == "principal_components":
+            told = f"in the plane of their two main components, with {share:.0%} of their variance"
+            return x, told, {"code_variance_share": share}
+        counts = f"(about {self.config.neighbours:g} neighbours), in which only neighbourhood counts"
+        if self.config.method == "tsne":
+            return neighbourly(z, x, self.config.neighbours, seed), f"by t-SNE {counts}", {}
+        return _umap(z, round(self.config.neighbours), seed), f"by UMAP {counts}", {}
+
+
+def _by_class(points: np.ndarray, labels: np.ndarray | None) -> dict[str, np.ndarray]:
+    if labels is None:
+        return {"images": points}
+    return {str(k): points[np.asarray(labels) == k] for k in np.unique(labels)}
+
+
+def _umap(z: np.ndarray, neighbours: int, seed: int) -> np.ndarray:
+    try:
+        from umap import UMAP
+    except ImportError:
+        raise Unsuitable(
+            "embedding: `umap` needs the package umap-learn; install it, or take `method: tsne`."
+        ) from None
+    return np.asarray(UMAP(2, n_neighbors=neighbours, random_state=seed).fit_transform(z), np.float64)

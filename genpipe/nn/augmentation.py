@@ -1,0 +1,178 @@
+"""Differentiable augmentation: D sees real and generated images through the same random changes, in both turns."""
+
+from math import pi
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from genpipe.interfaces import Images
+from genpipe.nn.objectives import Logits
+from genpipe.nn.warping import lines, sampling, transposed, warped
+
+Kind = Literal["none", "diffaugment", "ada"]
+PerImage = Float[Tensor, "b 1 1 1"]
+
+
+class Augmentation(nn.Module):
+    """Leaves images as they are."""
+
+    def forward(self, x: Images) -> Images:
+        return x
+
+    def hear(self, real: Logits) -> None:
+        """Is told what D said of real images."""
+
+    def told(self) -> dict[str, Tensor]:
+        """What the curves are told."""
+        return {}
+
+
+class DiffAugment(Augmentation):
+    """Colour, translation and cutout of every image (Zhao et al. 2020, arXiv:2006.10738, section 4)."""
+
+    MOVED, CUT = 1 / 8, 1 / 2
+    """Shares of the side: by how much an image moves at most, and how large a square is cut out of it."""
+
+    def forward(self, x: Images) -> Images:
+        x = x + _uniform(x, -0.5, 0.5)
+        x = _from_mean(x, _uniform(x, 0.0, 2.0), dims=(1,))
+        x = _from_mean(x, _uniform(x, 0.5, 1.5), dims=(1, 2, 3))
+        return self._cut(self._moved(x))
+
+    def _moved(self, x: Images) -> Images:
+        matrices = [sampling(lines(x, side) - _whole(x, self._most(x, side)), False) for side in (2, 3)]
+        return warped(x, *matrices)
+
+    def _most(self, x: Images, side: int) -> int:
+        return int(x.shape[side] * self.MOVED + 0.5)
+
+    def _cut(self, x: Images) -> Images:
+        rows, columns = (self._within_cut(x, side) for side in (2, 3))
+        return x * ~(rows[:, None, :, None] & columns[:, None, None, :])
+
+    def _within_cut(self, x: Images, side: int) -> Bool[Tensor, "b n"]:
+        """Which lines lie in the square, whose middle is anywhere in the image."""
+        size = int(x.shape[side] * self.CUT + 0.5)
+        first = torch.randint(x.shape[side] + 1 - size % 2, (len(x), 1), device=x.device) - size // 2
+        place = torch.arange(x.shape[side], device=x.device)
+        return (place >= first) & (place < first + size)
+
+
+class Adaptive(Augmentation):
+    """Each change of an image is made with probability p, which follows D (Karras et al. 2020, arXiv:2006.06676).
+
+    p rises while the mean sign of D's logits of real images is above `TARGET`, which is how it looks when D knows the
+    training images by heart. The changes are those of the paper's appendix B that keep lines and columns what they are:
+    mirroring, quarter turns, whole moves, scale; brightness, contrast, luma, hue, saturation.
+    """
+
+    TARGET = 0.6
+    EVERY_TURNS = 4
+    """Of D, after which p moves."""
+    MOVED, SCALED, BRIGHTER, CONTRAST, SATURATED = 1 / 8, 0.2, 0.2, 0.5, 1.0
+
+    p: Float[Tensor, ""]
+    signs: Float[Tensor, ""]
+    images: Tensor
+    turns: Tensor
+
+    def __init__(self, ramp_images: int) -> None:
+        """`ramp_images`: so many real images until p has gone from 0 to 1."""
+        super().__init__()
+        self.ramp_images = ramp_images
+        for name in ("p", "signs", "images"):
+            self.register_buffer(name, torch.zeros(()))
+        self.register_buffer("turns", torch.zeros((), dtype=torch.long))
+
+    def forward(self, x: Images) -> Images:
+        return self._coloured(self._placed(x))
+
+    @torch.no_grad()
+    def hear(self, real: Logits) -> None:
+        """Moves p at every fourth turn, all on the device."""
+        self.signs += _over_processes(real.float().sign().sum())
+        self.images += _over_processes(torch.full_like(self.images, len(real)))
+        self.turns += 1
+        due = self.turns % self.EVERY_TURNS == 0
+        step = (self.signs / self.images - self.TARGET).sign() * self.images / self.ramp_images
+        self.p.copy_(torch.where(due, (self.p + step).clamp(0, 1), self.p))
+        for noted in (self.signs, self.images):
+            noted.masked_fill_(due, 0)
+
+    def told(self) -> dict[str, Tensor]:
+        return {"augment_probability": self.p.clone()}
+
+    def _chosen(self, x: Images) -> Bool[Tensor, "b 1"]:
+        """Which images a change is made of."""
+        return torch.rand(len(x), 1, device=x.device) < self.p
+
+    def _or(self, x: Images, changed: Float[Tensor, "b 1"], unchanged: float) -> Float[Tensor, "b 1"]:
+        return torch.where(self._chosen(x), changed, torch.full_like(changed, unchanged))
+
+    def _placed(self, x: Images) -> Images:
+        b, device = len(x), x.device
+        mirrored = self._chosen(x) & (torch.rand(b, 1, device=device) < 0.5)
+        quarters = torch.where(self._chosen(x), torch.randint(4, (b, 1), device=device), 0)
+        scale = self._or(x, torch.exp2(self.SCALED * torch.randn(b, 1, device=device)), 1.0)
+        moved = self._chosen(x)
+        # a quarter turn mirrors an image at its diagonal, and then its rows or its columns
+        flipped = {2: (quarters == 1) | (quarters == 2), 3: ((quarters == 2) | (quarters == 3)) ^ mirrored}
+        sides = []
+        for side, flip in flipped.items():
+            middle = (x.shape[side] - 1) / 2
+            shift = (_uniform(x, -self.MOVED, self.MOVED).view(-1, 1) * x.shape[side]).round()
+            place = (lines(x, side) - torch.where(moved, shift, 0) - middle) / scale
+            sides.append(sampling(torch.where(flip, -place, place) + middle, True))
+        return warped(transposed(x, (quarters % 2 == 1)[:, 0]), *sides)
+
+    def _coloured(self, x: Images) -> Images:
+        b, c, device = len(x), x.shape[1], x.device
+        brighter = self._or(x, self.BRIGHTER * torch.randn(b, 1, device=device), 0.0)
+        contrast = self._or(x, torch.exp2(self.CONTRAST * torch.randn(b, 1, device=device)), 1.0)
+        luma = self._or(x, torch.where(torch.rand(b, 1, device=device) < 0.5, -1.0, 1.0), 1.0)
+        mixing = luma[:, :, None] * torch.full((c, c), 1 / c, device=device)
+        if c == 3:
+            saturation = self._or(x, torch.exp2(self.SATURATED * torch.randn(b, 1, device=device)), 1.0)
+            mixing = mixing + saturation[:, :, None] * self._hue(x)
+        else:
+            mixing = mixing + torch.eye(c, device=device) - 1 / c
+        flat = (x.float() + brighter[:, :, None, None]).flatten(2)
+        return (contrast[:, :, None] * mixing @ flat).view(x.shape).to(x.dtype)
+
+    def _hue(self, x: Images) -> Float[Tensor, "b 3 3"]:
+        """Turns what is not grey about the axis of grey (Rodrigues' formula)."""
+        angle = self._or(x, _uniform(x, -pi, pi).view(-1, 1), 0.0)[:, :, None]
+        apart = torch.eye(3, device=x.device) - 1 / 3
+        across = torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]], device=x.device) / 3**0.5
+        return angle.cos() * apart + angle.sin() * across
+
+
+def augmentation(kind: Kind, ramp_images: int) -> Augmentation:
+    """The augmentation of a game."""
+    if kind == "ada":
+        return Adaptive(ramp_images)
+    return DiffAugment() if kind == "diffaugment" else Augmentation()
+
+
+def _uniform(x: Images, low: float, high: float) -> PerImage:
+    return torch.rand(len(x), 1, 1, 1, device=x.device) * (high - low) + low
+
+
+def _whole(x: Images, most: int) -> Float[Tensor, "b 1"]:
+    """A whole number from −most to most for each image."""
+    return torch.randint(-most, most + 1, (len(x), 1), device=x.device).float()
+
+
+def _from_mean(x: Images, factor: PerImage, dims: tuple[int, ...]) -> Images:
+    """Images whose distance to their mean over some dimensions is multiplied."""
+    mean = x.mean(dims, keepdim=True)
+    return mean + (x - mean) * factor
+
+
+def _over_processes(total: Tensor) -> Tensor:
+    """The sum over all processes of a training."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.all_reduce(total)
+    return total

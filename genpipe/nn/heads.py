@@ -1,0 +1,41 @@
+"""How a discriminator comes from features to what it says, with a label or without."""
+
+from jaxtyping import Float
+from torch import Tensor, cat, nn
+
+from genpipe.interfaces import Labels
+
+Vectors = Float[Tensor, "b d"]
+Said = Float[Tensor, "b k"]
+
+
+class ProjectionHead(nn.Module):
+    """ψ(h) + ⟨e(y), h⟩, eq. 3 of Miyato & Koyama 2018 (arXiv:1802.05637): logits [b 1]."""
+
+    def __init__(self, features: int, class_count: int) -> None:
+        super().__init__()
+        self.plain, self.of_class = nn.Linear(features, 1), nn.Embedding(class_count, features)
+
+    def forward(self, h: Vectors, y: Labels) -> Said:
+        return self.plain(h) + (self.of_class(y) * h).sum(1, keepdim=True)
+
+
+class AuxiliaryHead(nn.Module):
+    """The logit and logits of the classes, Odena et al. 2017 (arXiv:1610.09585): [b 1+k]; it is not told the label."""
+
+    def __init__(self, features: int, class_count: int) -> None:
+        super().__init__()
+        self.real, self.classes = nn.Linear(features, 1), nn.Linear(features, class_count)
+
+    def forward(self, h: Vectors, y: Labels) -> Said:
+        return cat([self.real(h), self.classes(h)], dim=1)
+
+
+class PlainHead(nn.Linear):
+    """The logit alone: [b 1]."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__(features, 1)
+
+    def forward(self, h: Vectors, y: Labels | None = None) -> Said:
+        return super().forward(h)

@@ -1,0 +1,105 @@
+"""What the two players of an adversarial game minimise: functions of what D says of real and of generated images.
+
+Where D(x) is a probability, D says its logit, so that log D = −softplus(−logit) and log(1 − D) = −softplus(logit).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import relu, softplus
+
+from genpipe.interfaces import Scalar
+
+Logits = Float[Tensor, "b 1"]
+Loss = Literal["non-saturating", "minimax", "least-squares", "wasserstein", "hinge", "relativistic-average"]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A loss for each of the two, averaged over a batch."""
+
+    discriminator: Callable[[Logits, Logits], Scalar]
+    """Of what D says of real and of generated images."""
+    generator: Callable[..., Scalar]
+    """Of what D says of generated images, and then of real ones where the objective compares them."""
+    compares: bool = False
+    """Whether G's loss looks at real images too."""
+    probability: bool = False
+    """Whether what D says is the logit of a probability that an image is real."""
+    signed: bool = False
+    """Whether D says something positive of what it takes to be real, and something negative of the rest."""
+
+
+def cross_entropy(real: Logits, fake: Logits) -> Scalar:
+    """−E log D(x) − E log(1 − D(G(z))) in nats: the negative value of the game, eq. 1 of arXiv:1406.2661."""
+    return softplus(-real).mean() + softplus(fake).mean()
+
+
+def non_saturating(fake: Logits) -> Scalar:
+    """−E log D(G(z)) in nats, section 3 of arXiv:1406.2661."""
+    return softplus(-fake).mean()
+
+
+def minimax(fake: Logits) -> Scalar:
+    """E log(1 − D(G(z))) in nats, eq. 1 of arXiv:1406.2661."""
+    return -softplus(fake).mean()
+
+
+def least_squares(real: Logits, fake: Logits) -> Scalar:
+    """½ E (D(x) − 1)² + ½ E D(G(z))², eq. 9 of Mao et al. 2017 (arXiv:1611.04076)."""
+    return (real - 1).square().mean() / 2 + fake.square().mean() / 2
+
+
+def least_squares_of_generator(fake: Logits) -> Scalar:
+    """½ E (D(G(z)) − 1)², eq. 9 of arXiv:1611.04076."""
+    return (fake - 1).square().mean() / 2
+
+
+def wasserstein(real: Logits, fake: Logits) -> Scalar:
+    """E D(G(z)) − E D(x), the negative estimate of the distance: eq. 2 of Arjovsky et al. 2017 (arXiv:1701.07875)."""
+    return fake.mean() - real.mean()
+
+
+def linear(fake: Logits) -> Scalar:
+    """−E D(G(z)), what G minimises against a critic and in the hinge game."""
+    return -fake.mean()
+
+
+def hinge(real: Logits, fake: Logits) -> Scalar:
+    """E max(0, 1 − D(x)) + E max(0, 1 + D(G(z))), Lim & Ye 2017 (arXiv:1705.02894)."""
+    return relu(1 - real).mean() + relu(1 + fake).mean()
+
+
+def relativistic_average(real: Logits, fake: Logits) -> Scalar:
+    """−E log D̄(x) − E log(1 − D̄(G(z))) in nats, D̄ the logit beside the mean of the other kind.
+
+    Jolicoeur-Martineau 2018 (arXiv:1807.00734), section 4.2.
+    """
+    return cross_entropy(real - fake.mean(), fake - real.mean())
+
+
+def relativistic_average_of_generator(fake: Logits, real: Logits) -> Scalar:
+    """The same with the two kinds exchanged."""
+    return relativistic_average(fake, real)
+
+
+OBJECTIVES: Mapping[Loss, Objective] = {
+    "non-saturating": Objective(cross_entropy, non_saturating, probability=True, signed=True),
+    "minimax": Objective(cross_entropy, minimax, probability=True, signed=True),
+    "least-squares": Objective(least_squares, least_squares_of_generator),
+    "wasserstein": Objective(wasserstein, linear),
+    "hinge": Objective(hinge, linear, signed=True),
+    "relativistic-average": Objective(relativistic_average, relativistic_average_of_generator, compares=True),
+}
+
+
+def said(objective: Objective, real: Logits, fake: Logits) -> dict[str, Tensor]:
+    """What D says on average, for the curves: a probability where it is one; of a critic its estimate too."""
+    values = [x.detach().sigmoid() if objective.probability else x.detach() for x in (real, fake)]
+    logs = dict(zip(("d_real", "d_fake"), (value.mean() for value in values), strict=True))
+    if objective.discriminator is wasserstein:
+        logs["critic_estimate"] = logs["d_real"] - logs["d_fake"]
+    return logs

@@ -1,0 +1,105 @@
+"""Penalties on the gradient of a discriminator with respect to its images."""
+
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import relu
+
+from genpipe.errors import Unsuitable
+from genpipe.interfaces import Images, Scalar
+from genpipe.nn.objectives import Logits
+from genpipe.nn.precision import full_precision
+
+Critic = Callable[[Images], Logits]
+Kind = Literal["none", "wgan-gp", "wgan-gp-one-sided", "r1", "r2", "dragan"]
+
+
+def gradient_norm(critic: Critic, x: Images) -> Float[Tensor, " b"]:
+    """‖∇D(x)‖ of each image, in full precision, differentiable with respect to the weights of D."""
+    with full_precision(x):
+        at = x.detach().float().requires_grad_(True)
+        (gradient,) = torch.autograd.grad(critic(at).sum(), at, create_graph=True)
+    return torch.linalg.vector_norm(gradient.flatten(1), dim=1)
+
+
+def wgan_gp(critic: Critic, real: Images, fake: Images) -> Scalar:
+    """E (‖∇D(x̂)‖ − 1)² at points between real and generated images, eq. 3 of arXiv:1704.00028."""
+    return (gradient_norm(critic, between(real, fake)) - 1).square().mean()
+
+
+def wgan_gp_one_sided(critic: Critic, real: Images, fake: Images) -> Scalar:
+    """E max(0, ‖∇D(x̂)‖ − 1)², for the gradient may be shorter than 1: section 4 of arXiv:1704.00028."""
+    return relu(gradient_norm(critic, between(real, fake)) - 1).square().mean()
+
+
+def r1(critic: Critic, real: Images, fake: Images) -> Scalar:
+    """½ E ‖∇D(x)‖² at real images, eq. 9 of Mescheder et al. 2018 (arXiv:1801.04406)."""
+    return gradient_norm(critic, real).square().mean() / 2
+
+
+def r2(critic: Critic, real: Images, fake: Images) -> Scalar:
+    """½ E ‖∇D(G(z))‖² at generated images, eq. 10 of arXiv:1801.04406."""
+    return gradient_norm(critic, fake).square().mean() / 2
+
+
+def dragan(critic: Critic, real: Images, fake: Images) -> Scalar:
+    """E (‖∇D(x + δ)‖ − 1)² around real images, Kodali et al. 2017 (arXiv:1705.07215).
+
+    As in the authors' code, δ lies between 0 and uniform noise of up to half the deviation of the batch's values.
+    """
+    noisy = real + 0.5 * real.std() * torch.rand_like(real)
+    return (gradient_norm(critic, between(real, noisy)) - 1).square().mean()
+
+
+PENALTIES: Mapping[str, Callable[[Critic, Images, Images], Scalar]] = {
+    "wgan-gp": wgan_gp,
+    "wgan-gp-one-sided": wgan_gp_one_sided,
+    "r1": r1,
+    "r2": r2,
+    "dragan": dragan,
+}
+
+
+def between(a: Images, b: Images) -> Images:
+    """A point of each straight line from an image of a to that of b, drawn evenly."""
+    return torch.lerp(a, b, torch.rand(len(a), *[1] * (a.ndim - 1), device=a.device))
+
+
+class Penalty(nn.Module):
+    """A penalty at every k-th turn of D only, then k times as heavy (Karras et al. 2020, arXiv:1912.04958, app. B).
+
+    Turns are counted in a buffer, so that a training that goes on counts on.
+    """
+
+    turns: Tensor
+
+    def __init__(self, kind: str, weight: float, every_turns: int) -> None:
+        super().__init__()
+        self.kind, self.weight, self.every_turns = kind, weight, every_turns
+        if every_turns > 1:
+            self.register_buffer("turns", torch.zeros((), dtype=torch.long))
+
+    def forward(self, critic: Critic, real: Images, fake: Images) -> dict[str, Tensor]:
+        """What D has to minimise besides its loss in this turn, by name: the weighted penalty, or nothing."""
+        if self.kind == "none" or not self._due():
+            return {}
+        return {"penalty": self.weight * self.every_turns * PENALTIES[self.kind](critic, real, fake)}
+
+    def _due(self) -> bool:
+        if self.every_turns == 1:
+            return True  # a look at the counter would make the device wait
+        turn = int(self.turns)
+        self.turns += 1
+        return turn % self.every_turns == 0
+
+
+def refuse_batch_norm(discriminator: nn.Module) -> None:
+    """Raises Unsuitable if D normalises over batches, for then the gradient at an image is not of that image alone."""
+    if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in discriminator.modules()):
+        raise Unsuitable(
+            "a penalty on the gradient at each image needs a discriminator that judges it by itself, and this one has "
+            "batch norm (arXiv:1704.00028, section 4). Set `discriminator_norm: layer`, or `penalty: none`."
+        )

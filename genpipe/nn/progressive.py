@@ -1,0 +1,55 @@
+"""What Karras et al. 2018 (arXiv:1710.10196) gave both players to keep them steady and their images diverse."""
+
+from math import sqrt
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.utils.parametrize import register_parametrization
+
+Features = Float[Tensor, "b c h w"]
+
+
+class EqualisedRate(nn.Module):
+    """A weight times its gain / √fan-in at each pass, as a parametrisation: section 4.1.
+
+    The weight itself starts from N(0, 1), so that Adam moves all layers by the same share of their size.
+    """
+
+    def __init__(self, fan_in: int, gain: float) -> None:
+        super().__init__()
+        self.factor = gain / sqrt(fan_in)
+
+    def forward(self, weight: Tensor) -> Tensor:
+        return weight * self.factor
+
+
+def equalised(module: nn.Module, gain: float = sqrt(2)) -> nn.Module:
+    """The same module with equalised learning rates of every convolution and dense layer in it, their biases 0."""
+    for layer in [m for m in module.modules() if isinstance(m, nn.Linear | nn.Conv2d | nn.ConvTranspose2d)]:
+        inputs = layer.in_features if isinstance(layer, nn.Linear) else layer.in_channels
+        nn.init.normal_(layer.weight)
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
+        fan_in = inputs * layer.weight[0, 0].numel()
+        register_parametrization(layer, "weight", EqualisedRate(fan_in, gain))
+    return module
+
+
+class MinibatchDeviation(nn.Module):
+    """Features with one more channel: how much the images of a group differ on average, section 3.
+
+    Groups are of four images, or of fewer where the batch cannot be divided so.
+    """
+
+    def __init__(self, group: int = 4) -> None:
+        super().__init__()
+        self.group = group
+
+    def forward(self, x: Features) -> Float[Tensor, "b c+1 h w"]:
+        b, _, h, w = x.shape
+        size = next(size for size in range(min(self.group, b), 0, -1) if b % size == 0)
+        groups = x.float().unflatten(0, (size, b // size))  # image i is in group i mod (b / size)
+        deviation = (groups.var(0, unbiased=False) + 1e-8).sqrt().mean((1, 2, 3))
+        plane = deviation.to(x.dtype).repeat(size)[:, None, None, None].expand(b, 1, h, w)
+        return torch.cat([x, plane], dim=1)
