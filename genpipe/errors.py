@@ -91,11 +91,10 @@ class NonFiniteLoss(TrainingError):
 class OutOfMemory(TrainingError):
     """A batch does not fit into the memory of the device."""
 
-    def __init__(self, experiment: str, batch_images: int, device: str, memory_bytes: int) -> None:
+    def __init__(self, what: str, batch_images: int, device: str, memory_bytes: int, remedy: str) -> None:
         super().__init__(
-            f"out of memory: training '{experiment}' with batches of {batch_images} images needs more than "
-            f"{device} has ({memory_bytes / 1e9:.1f} GB, which other programs may share). Lower train.batch_size; "
-            f"`genpipe train {experiment} --find-batch` finds the largest that fits."
+            f"out of memory: {what} with batches of {batch_images} images needs more than "
+            f"{device} has ({memory_bytes / 1e9:.1f} GB, which other programs may share). {remedy}"
         )
 
 

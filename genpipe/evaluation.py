@@ -17,7 +17,7 @@ from genpipe.reference import Reference, load_references
 from genpipe.sampling import asked, load_samples, save_picture
 from genpipe.schema import Strict
 from genpipe.teaching import teacher
-from genpipe.training.experiment import write_curves
+from genpipe.training.curves import write_curves
 from genpipe.training.moments import Row
 from genpipe.training.snapshots import load_snapshots
 

@@ -1,5 +1,5 @@
 """The script that MLflow keeps beside a model and runs to serve it."""
 
-from genpipe.tracking import serve
+from genpipe.tracking.served import serve
 
 serve()

@@ -15,8 +15,6 @@ from genpipe.interfaces import Extractor, ImageSpec, Trainable
 from genpipe.provenance import code_digest
 from genpipe.reference import load_references, store_reference, store_statistics, stored_key
 from genpipe.schema import Strict
-from genpipe.training.devices import fabric
-from genpipe.training.loop import fit, seed
 from genpipe.training.moments import Moment
 
 Watchers = Sequence[Callable[[Moment], None]]
@@ -80,11 +78,17 @@ def _trained(
     flip: bool = False,
     watchers: Watchers = (),
 ) -> Any:
+    from genpipe.training.devices import fabric  # takes seconds, and most who score teach nothing
+    from genpipe.training.loop import fit, seed
+    from genpipe.training.memory import memory_in_words
+
     knobs = project.index.reference
     seed(number)
     extractor = registry.load("extractors", name)(config, spec)
     device = fabric(knobs.train.precision)
     batches = Batches(images, labels, size=knobs.train.batch_size, seed=number, device=device.device, flip=flip)
     optim = {phase.name: knobs.optim[phase.name] for phase in extractor.phases()}
-    fit(extractor, batches, knobs.train, optim, device=device, watchers=watchers)
+    remedy = "Lower reference.train.batch_size in params.yaml."
+    with memory_in_words(f"training the extractor '{name}'", knobs.train.batch_size, device.device, remedy):
+        fit(extractor, batches, knobs.train, optim, device=device, watchers=watchers)
     return extractor

@@ -4,6 +4,7 @@ from genpipe import config
 from genpipe.files import write_json
 from genpipe.paths import reference_scores
 from genpipe.running import Facts, stage
+from genpipe.running.health import Health
 from genpipe.running.progress import progress
 from genpipe.teaching import make_references
 
@@ -11,9 +12,10 @@ from genpipe.teaching import make_references
 def run(name: str) -> Facts:
     """Trains the classifier where one is asked for, and stores what all extractors see in the real images."""
     with progress(f"reference of {name}") as shown:
-        facts = make_references(config.load(), name, [shown])
+        health = Health(shown.warn)
+        facts = make_references(config.load(), name, [shown, health])
     write_json(reference_scores(name), facts)
-    return facts
+    return {**facts, "warnings": health.found}
 
 
 if __name__ == "__main__":

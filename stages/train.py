@@ -6,7 +6,8 @@ from genpipe.running.health import Health, warnings
 from genpipe.running.progress import progress
 from genpipe.running.stopping import signals
 from genpipe.tracking import Tracker
-from genpipe.training.experiment import assist, checkpoints, read_curves, train
+from genpipe.training.curves import read_curves
+from genpipe.training.experiment import assist, checkpoints, train
 
 
 def run(name: str) -> Facts:

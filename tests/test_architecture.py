@@ -141,7 +141,7 @@ def test_a_system_is_named_nowhere_but_in_its_file_recipe_and_pipelines() -> Non
 def test_only_tracking_imports_mlflow() -> None:
     for path in SOURCES:
         text = path.read_text(encoding="utf-8")
-        assert path.name == "tracking.py" or ("import mlflow" not in text and "from mlflow" not in text), path
+        assert room(path) == "tracking" or ("import mlflow" not in text and "from mlflow" not in text), path
 
 
 def test_stages_are_thin() -> None:

@@ -1,11 +1,15 @@
 """Warnings: pure functions of the rows of the curves."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pytest
 
+from genpipe.files import read_json
+from genpipe.paths import reference_scores
 from genpipe.running.health import ROWS, Health, warnings
 from genpipe.training.moments import Moment
+from stages import reference
 
 Columns = Mapping[str, list[float]]
 
@@ -52,3 +56,19 @@ def test_a_column_may_be_missing_from_some_rows() -> None:
     for row in rows[::2]:
         del row["d/loss"]
     assert warnings(rows) == []
+
+
+def test_the_stage_reference_tells_what_it_sees(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def make(_: object, name: str, watchers: list[Callable[[Moment], None]]) -> dict[str, float]:
+        for k, norm in enumerate([1.0] * 7 + [250.0]):
+            for watcher in watchers:
+                watcher(Moment(k, 8, {"step": float(k), "classifier/grad_norm": norm}, 1.0))
+        return {"classifier_accuracy": 0.5}
+
+    monkeypatch.setattr(reference, "make_references", make)
+    facts = reference.run("tiny")
+    assert facts["warnings"] == ["step 7: the gradient of 'classifier' was more than 100 times as long as usual."]
+    assert f"reference of tiny: warning: {facts['warnings'][0]}" in capsys.readouterr().out
+    assert read_json(project / reference_scores("tiny")) == {"classifier_accuracy": 0.5}

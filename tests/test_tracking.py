@@ -16,6 +16,7 @@ from genpipe.modelfiles import load_model
 from genpipe.sampling import Samples, draw, save_samples
 from genpipe.teaching import make_references
 from genpipe.tracking import Tracker, address
+from genpipe.training.curves import read_curves
 from genpipe.training.experiment import train
 from genpipe.training.moments import Moment
 
@@ -36,18 +37,18 @@ def runs() -> list[mlflow.entities.Run]:
     return client().search_runs([client().get_experiment_by_name("genpipe").experiment_id])
 
 
-def trained(opened: config.Project) -> None:
-    experiment = opened.experiment("first")
+def trained(opened: config.Project, name: str = "first") -> None:
+    experiment = opened.experiment(name)
     with Tracker(opened).training(experiment) as tracked:
         train(opened, experiment, [tracked])
 
 
-def finished(opened: config.Project) -> None:
+def finished(opened: config.Project, name: str = "first") -> None:
     """Scores and pictures, as the later stages make them."""
-    experiment = opened.experiment("first")
+    experiment = opened.experiment(name)
     make_references(opened, "tiny")
-    model, _ = load_model(paths.model("first"))
-    save_samples(Samples(draw(model, 60, seed=0)), paths.samples("first"))
+    model, _ = load_model(paths.model(name))
+    save_samples(Samples(draw(model, 60, seed=0)), paths.samples(name))
     evaluate(opened, experiment)
 
 
@@ -120,6 +121,39 @@ def test_results_of_an_older_yaml_are_not_shown_as_those_of_a_newer_one(prepared
     file.write_text(file.read_text().replace("latent_dim: 4", "latent_dim: 3"))
     Tracker(config.load()).mirror_all()
     assert [run.data.params["model.latent_dim"] for run in runs()] == ["4"]
+
+
+def test_experiments_that_differ_by_name_alone_have_a_run_each_also_when_remade(prepared: config.Project) -> None:
+    Path("pipelines/second.yaml").write_text(Path("pipelines/first.yaml").read_text())
+    index = Path("params.yaml")
+    index.write_text(index.read_text() + "  second: {model: vae, data: tiny}\n")
+    opened = config.load()
+    for name in ("first", "second"):
+        trained(opened, name)
+        finished(opened, name)
+    for run in runs():
+        client().delete_run(run.info.run_id)
+    for _ in range(2):
+        Tracker(opened).mirror_all()
+        assert sorted(run.info.run_name for run in runs()) == ["first", "second"]
+    assert len({run.data.tags["genpipe.key"] for run in runs()}) == 1
+
+
+def test_scores_by_step_are_curves_which_are_logged_once(prepared: config.Project) -> None:
+    file = Path("pipelines/first.yaml")
+    text = file.read_text().replace("log_every_steps: 2", "log_every_steps: 2, score_every_steps: 2, score_images: 50")
+    file.write_text(text)
+    opened = config.load()
+    trained(opened)
+    finished(opened)
+    for _ in range(2):
+        Tracker(opened).mirror_all()
+    (run,) = runs()
+    curve = client().get_metric_history(run.info.run_id, "by_step/fid_classifier")
+    rows = read_curves(paths.score_curves("first"))
+    assert [(m.step, m.value) for m in curve] == [(row["step"], row["fid_classifier"]) for row in rows]
+    assert [m.step for m in curve] == [2, 4, 6]
+    assert len(client().get_metric_history(run.info.run_id, "fid_classifier")) == 1, "the score of the finished model"
 
 
 @pytest.fixture

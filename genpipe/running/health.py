@@ -6,8 +6,7 @@ No system is named here: a check looks at a column of the curves, which is calle
 from collections.abc import Callable, Sequence
 from statistics import median
 
-from genpipe.training.loop import REWINDS
-from genpipe.training.moments import Moment, Row
+from genpipe.training.moments import REWINDS, Moment, Row
 
 ROWS = 5
 """So many rows in a row have to say so."""

@@ -14,7 +14,7 @@ from genpipe.data._storage import Prepared
 from genpipe.errors import OutOfMemory
 from genpipe.interfaces import Phase
 from genpipe.training.devices import fabric
-from genpipe.training.experiment import memory_in_words
+from genpipe.training.experiment import memory_of
 from genpipe.training.loop import fit, seed
 
 
@@ -63,7 +63,7 @@ def _tried(project: Project, experiment: Experiment) -> None:
     device = fabric(knobs.train.precision)
     steps = max(_until_a_turn(phase) for phase in model.phases())
     train = knobs.train.model_copy(update={"steps": steps, "on_nan": "skip"})
-    with memory_in_words(experiment, device.device):
+    with memory_of(experiment, device.device):
         batches = Batches.of(prepared, size=train.batch_size, seed=knobs.seed, device=device.device)
         fit(model, batches, train, knobs.optim, device=device)
 

@@ -1,10 +1,8 @@
 """Training of one experiment: from its YAML to a finished model and its curves."""
 
-import csv
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -12,14 +10,14 @@ import torch
 from genpipe import paths, registry
 from genpipe.config import Experiment, Project
 from genpipe.data._storage import Prepared
-from genpipe.errors import OutOfMemory
-from genpipe.files import whole_file
 from genpipe.modelfiles import save_model
 from genpipe.provenance import result_key
 from genpipe.training.checkpoints import Checkpoints
+from genpipe.training.curves import write_curves
 from genpipe.training.devices import devices, first_process, shared_batches
 from genpipe.training.loop import Stopping, fit, seed
-from genpipe.training.moments import Moment, Row
+from genpipe.training.memory import memory_in_words
+from genpipe.training.moments import Moment
 from genpipe.training.snapshots import Snapshots
 
 
@@ -41,7 +39,7 @@ def train(
     device = devices(knobs.train)
     batches, kept = shared_batches(prepared, model, knobs.train, knobs.seed, device), checkpoints(project, experiment)
     snapshots = Snapshots(kept.folder / "snapshots", knobs.train, knobs.seed)
-    with memory_in_words(experiment, device.device):
+    with memory_of(experiment, device.device):
         outcome = fit(
             model, batches, knobs.train, knobs.optim,
             device=device, checkpoints=kept, watchers=watchers, stopping=stopping,
@@ -76,36 +74,8 @@ def checkpoints(project: Project, experiment: Experiment) -> Checkpoints:
     return Checkpoints(paths.checkpoints() / f"{experiment.name}-{result_key(project, experiment)}")
 
 
-@contextmanager
-def memory_in_words(experiment: Experiment, device: torch.device) -> Iterator[None]:
-    """Makes PyTorch's errors for want of memory an OutOfMemory."""
-    try:
-        yield
-    except RuntimeError as error:
-        if not (isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)):
-            raise
-        raise OutOfMemory(experiment.name, experiment.knobs.train.batch_size, *_capacity(device)) from None
-
-
-def _capacity(device: torch.device) -> tuple[str, int]:
-    """What a device is called, and how many bytes of memory it has."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device), torch.cuda.get_device_properties(device).total_memory
-    import psutil
-
-    return "this computer", psutil.virtual_memory().total
-
-
-def write_curves(curves: Sequence[Row], path: Path) -> None:
-    """Writes a table with a row a logging step; steps are whole numbers."""
-    columns = list(dict.fromkeys(["step", *(name for row in curves for name in row)]))
-    with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, columns)
-        table.writeheader()
-        table.writerows({**row, "step": int(row["step"])} for row in curves)
-
-
-def read_curves(path: Path) -> list[Row]:
-    """The rows of such a table."""
-    with path.open(encoding="utf-8") as file:
-        return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
+def memory_of(experiment: Experiment, device: torch.device) -> AbstractContextManager[None]:
+    """Says in words when the batches of an experiment do not fit."""
+    name, images = experiment.name, experiment.knobs.train.batch_size
+    remedy = f"Lower train.batch_size; `genpipe train {name} --find-batch` finds the largest that fits."
+    return memory_in_words(f"training '{name}'", images, device, remedy)

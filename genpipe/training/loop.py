@@ -18,7 +18,7 @@ from genpipe.training.batchnorm import synchronise
 from genpipe.training.checkpoints import Checkpoints, fresh_random_states, random_states, restore_random_states
 from genpipe.training.devices import agreed, gathered, in_step, mean, whole
 from genpipe.training.knobs import Optim, Train
-from genpipe.training.moments import Clock, Look, Moment, Outcome, Row
+from genpipe.training.moments import REWINDS, Clock, Look, Moment, Outcome, Row
 from genpipe.training.notes import Notes
 from genpipe.training.numerics import numerics
 from genpipe.training.optimizers import optimizer, skipping, step_if_finite
@@ -26,8 +26,6 @@ from genpipe.training.schedules import changes, learning_rate
 from genpipe.training.sharding import Sharded, cut_as, cut_optimizer
 from genpipe.training.turns import Turn, compile_turns
 
-REWINDS = 3
-"""So often a training goes back to a checkpoint before it gives up."""
 Stopping = AbstractContextManager[Callable[[], int]]
 """While it is entered, what it gave says which signal asked the training to stop; 0 is none."""
 

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+REWINDS = 3
+"""So often a training goes back to a checkpoint before it gives up."""
 Row = dict[str, float]
 """Means of losses and logs since the last row, with the step."""
 

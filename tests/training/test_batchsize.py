@@ -8,6 +8,7 @@ import torch
 from genpipe import config, paths
 from genpipe.data._preparing import prepare
 from genpipe.errors import OutOfMemory
+from genpipe.teaching import make_references
 from genpipe.training import batchsize
 from genpipe.training.batchsize import fits_here, largest, with_batch
 from genpipe.training.experiment import train
@@ -68,6 +69,17 @@ def test_too_little_memory_is_one_message(
     with pytest.raises(OutOfMemory, match=r"batches of 16 images .* than this computer has \(\d+\.\d GB") as caught:
         train(prepared, prepared.experiment("first"))
     assert "genpipe train first --find-batch" in str(caught.value)
+
+
+def test_too_little_memory_for_an_extractor_says_which_knob(
+    prepared: config.Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fit(*_, **__) -> None:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr("genpipe.training.loop.fit", fit)
+    with pytest.raises(OutOfMemory, match=r"extractor 'classifier' with batches of 64 .* reference\.train\.batch_size"):
+        make_references(prepared, "tiny")
 
 
 def test_the_message_of_pytorch_is_still_the_same() -> None:

@@ -1,0 +1,54 @@
+"""What MLflow keeps of a finished model: the model itself, ready to load and to serve."""
+
+from importlib.metadata import requires
+from pathlib import Path
+from typing import Any
+
+import mlflow
+from mlflow.entities import Run
+from pydantic import BaseModel
+
+Images = list[list[list[list[int]]]]
+"""uint8 [n c h w], as nested lists."""
+
+
+class Wish(BaseModel):
+    """One row of what a served model is asked for."""
+
+    n: int = 1
+    seed: int = 0
+
+
+class ServedModel(mlflow.pyfunc.PythonModel):  # type: ignore[name-defined]
+    """Samples of a model, from MLflow."""
+
+    def load_context(self, context: Any) -> None:
+        """Reads the model from the run's artifacts."""
+        from genpipe.modelfiles import load_model
+
+        self.model, _ = load_model(Path(context.artifacts["model"]))
+
+    def predict(self, model_input: list[Wish]) -> list[Images]:
+        """The images of every wish."""
+        from genpipe.sampling import draw
+
+        return [draw(self.model, wish.n, seed=wish.seed).tolist() for wish in model_input]
+
+
+def serve() -> None:
+    """Tells MLflow what to serve; called by the script that it keeps beside the model."""
+    mlflow.models.set_model(ServedModel())
+
+
+def log_model(run: Run, folder: Path) -> None:
+    """Adds the model in a folder to a run, with the code that it needs."""
+    package = Path(__file__).parents[1]
+    needed = [line for line in requires("genpipe") or () if "extra ==" not in line]
+    with mlflow.start_run(run_id=run.info.run_id):
+        mlflow.pyfunc.log_model(
+            name="model",
+            python_model=str(package / "serving.py"),
+            artifacts={"model": str(folder)},
+            code_paths=[str(package)],
+            pip_requirements=needed,
+        )
