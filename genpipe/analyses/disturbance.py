@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field
 
 from genpipe.analyses import _plots
 from genpipe.analyses._disturbing import KINDS, Disturb
+from genpipe.analyses._ranks import rank_correlation
 from genpipe.analyses._scoring import chosen, named
 from genpipe.interfaces import Analysis, Evidence, Findings, Subject
 from genpipe.nn.pictures import grid
@@ -85,20 +86,6 @@ class Disturbance(Analysis):
         names = [named(scores[0], prefix)[0] for prefix in SCORES.values()]
         rows = np.stack(shown, axis=1).reshape(-1, *seen.images.shape[1:])
         return rows, {name: np.array([s[name] for s in scores]) for name in names}
-
-
-def rank_correlation(x: Float[np.ndarray, "n"], y: Float[np.ndarray, "n"]) -> float:
-    """Spearman's: 1 where y rises with x throughout, −1 where it falls, 0 where either is constant."""
-    a, b = _ranks(x), _ranks(y)
-    spread = np.sqrt(np.square(a).sum() * np.square(b).sum())
-    return float((a * b).sum() / spread) if spread else 0.0
-
-
-def _ranks(values: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
-    """Ranks about their mean; equal values share one."""
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]
-    return np.asarray(ranks - ranks.mean())
 
 
 def _draw(figure: Any, levels: Sequence[float], found: Mapping[str, Curves]) -> None:

@@ -18,6 +18,7 @@ from genpipe.interfaces.systems import (
     Reconstructs,
     Scalar,
     Trainable,
+    Truncates,
 )
 
 __all__ = [
@@ -51,4 +52,5 @@ __all__ = [
     "Source",
     "Subject",
     "Trainable",
+    "Truncates",
 ]
