@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -177,6 +178,13 @@ class Project:
         if name not in self._data:
             self._data[name] = self.dataset(name, self.index.datasets[name], self.document)
         return self._data[name]
+
+    def with_dataset(self, name: str, knobs: Mapping[str, Any]) -> "Project":
+        """A project that also has this data set; on the disk all stays as it is."""
+        other = copy(self)
+        other.index = self.index.model_copy(update={"datasets": {**self.index.datasets, name: dict(knobs)}})
+        other._data = {}
+        return other
 
     def dataset(self, name: str, knobs: Mapping[str, Any], document: Document) -> Data:
         """A data set with these knobs. Raises ConfigError with what is wrong with them."""

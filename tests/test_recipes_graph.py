@@ -20,6 +20,9 @@ seed: 0
 datasets:
   tiny: {source: digits, size: SIZE, fit: pad}
   binary: {source: digits, size: SIZE, fit: pad, binarise: sampled}
+  points: {source: mixture, size: 1, images: 2000, test_images: 200, extractors: [pixels]}
+  drawn: {source: shapes, size: SIZE, images: 400, test_images: 200}
+  sweeps: {source: shapes, size: SIZE, images: 400, test_images: 200, sweep_images: 10}
 reference:
   extractors:
     classifier: {channels: [8, 16], features: 16}
@@ -31,6 +34,15 @@ experiments: {}
 SIZE = 16
 """The least at which every system can be built and scored."""
 
+SMALL = {
+    "mnist5k": "tiny",
+    "binary_mnist5k": "binary",
+    "mixture": "points",
+    "shapes": "drawn",
+    "shape_sweeps": "sweeps",
+}
+"""For each data set that recipes are written for a small one of its kind."""
+
 pytestmark = [pytest.mark.graph, pytest.mark.timeout(600)]
 
 
@@ -40,8 +52,8 @@ def experiment_of(recipe: str) -> str:
 
 
 def data_of(recipe: str) -> str:
-    """The data set on which a recipe is run here: of two levels, if its own is."""
-    return "binary" if recipes.recipe(recipe).data.startswith("binary") else "tiny"
+    """Small data of the kind that a recipe is for."""
+    return SMALL[recipes.recipe(recipe).data]
 
 
 def run(root: Path, *words: str) -> str:
@@ -74,8 +86,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in recipes.names():
         plan(Project(root), Wish(experiment_of(name), name, data=data_of(name), profile="smoke")).write()
     own = {f"{stage}@{experiment_of(name)}" for name in recipes.names() for stage in ("train", "sample", "evaluate")}
-    shared = {f"{stage}@{data}" for stage in ("prepare", "reference") for data in ("tiny", "binary")}
-    assert stages_run(root) == {"check", "report"} | shared | own
+    of_data = {f"{stage}@{data}" for data in SMALL.values() for stage in ("prepare", "reference")}
+    assert stages_run(root) == {"check", "report"} | of_data | own
     return root
 
 

@@ -1,4 +1,4 @@
-"""Rank correlation."""
+"""Whether one thing rises with another."""
 
 import numpy as np
 from jaxtyping import Float

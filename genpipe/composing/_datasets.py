@@ -56,6 +56,15 @@ def suited(project: Project, name: str, knobs: Mapping[str, Any]) -> dict[str, A
     return dict(knobs)
 
 
+def added(project: Project, name: str, knobs: Mapping[str, Any] | None) -> tuple[Project, Change]:
+    """The project with a data set of these knobs, if it has none of that name, and the index that says so."""
+    if name in project.index.datasets or knobs is None:
+        text = read(project.root / paths.INDEX) or ""
+        return project, Change(project.root, paths.INDEX, text, text)
+    fitting = suited(project, name, knobs)
+    return project.with_dataset(name, fitting), _index(project, name, fitting)
+
+
 def verify_datasets(project: Project) -> None:
     """Raises ConfigError with the data sets that are wrong, or whose files DVC does not watch."""
     wiring = read_document(project.root / paths.WIRING, str(paths.WIRING))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from genpipe import paths, registry
 from genpipe.composing import _recipes as recipes
+from genpipe.composing._datasets import added
 from genpipe.composing._editing import put, word
 from genpipe.composing._grid import Edits, variants
 from genpipe.composing._knobs import turned
@@ -49,12 +50,14 @@ def plan(project: Project, wish: Wish, *, force: bool = False) -> Plan:
     does not allow to replace that.
     """
     start = _start(project, wish)
+    data = wish.data or start.data
+    project, with_data = added(project, data, start.dataset if data == start.data else None)
     composed = [
-        _composed(project, start, name, [*start.edits(wish.profile).items(), *edits], wish.data or start.data)
+        _composed(project, start, name, [*start.edits(wish.profile).items(), *edits], data)
         for name, edits in variants(wish.name, wish.sets, wish.grid, wish.seeds)
     ]
     experiments = tuple(experiment for experiment, _ in composed)
-    index = _index(project, experiments)
+    index = _index(project, experiments, with_data)
     moved = frozenset(experiment.name for experiment in experiments if not _listed(project, experiment))
     fresh = moved | {experiment.name for experiment, pipeline in composed if pipeline.needed}
     planned = Plan(project.root, (*(pipeline for _, pipeline in composed), index), experiments, fresh, moved)
@@ -99,8 +102,8 @@ def _listed(project: Project, experiment: Experiment) -> bool:
     return present is not None and (present.model, present.data) == (experiment.model_name, experiment.data.name)
 
 
-def _index(project: Project, experiments: Iterable[Experiment]) -> Change:
-    before = after = read(project.root / paths.INDEX) or ""
+def _index(project: Project, experiments: Iterable[Experiment], with_data: Change) -> Change:
+    before, after = with_data.before, with_data.after or ""
     for experiment in experiments:
         if not _listed(project, experiment):
             line = f"{{model: {word(experiment.model_name)}, data: {word(experiment.data.name)}}}"

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from genpipe.composing._editing import source
-from genpipe.document import parse
+from genpipe.document import parse, read
 from genpipe.errors import UnknownName
 from genpipe.schema import Strict
 from genpipe.validation import validated
@@ -60,6 +60,8 @@ class Recipe:
     data: str
     profiles: dict[str, dict[str, str]]
     cost: Mapping[str, Cost | None]
+    dataset: Mapping[str, Any] | None = None
+    """The knobs of that data set, for projects that have none of its name."""
 
     def edits(self, profile: str) -> dict[str, str]:
         """The values, as YAML, that a profile puts at dotted paths. Raises UnknownName."""
@@ -71,7 +73,8 @@ class Recipe:
 
 def names() -> list[str]:
     """The names of all recipes, sorted, those in subfolders last: "vae", "claims/is_misses_what_fid_sees"."""
-    found = (file.relative_to(FOLDER).with_suffix("").as_posix() for file in FOLDER.rglob("*.yaml"))
+    files = (file for file in FOLDER.rglob("*.yaml") if not file.name.startswith("_"))
+    found = (file.relative_to(FOLDER).with_suffix("").as_posix() for file in files)
     return sorted(found, key=lambda name: (name.count("/"), name))
 
 
@@ -88,6 +91,12 @@ def recipe(name: str) -> Recipe:
     return parsed(name, (FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
 
 
+def datasets() -> dict[str, dict[str, Any]]:
+    """The knobs of the data sets that recipes are written for, by name."""
+    file = FOLDER / "_datasets.yaml"
+    return dict(read(file, f"genpipe/recipes/{file.name}").value)
+
+
 def parsed(name: str, text: str) -> Recipe:
     """The recipe in a text. Raises ConfigError if its `recipe:` block is not what it must be."""
     document = parse(text, f"genpipe/recipes/{name}.yaml")
@@ -95,4 +104,5 @@ def parsed(name: str, text: str) -> Recipe:
     at = ("recipe", "profiles")
     profiles: dict[str, dict[str, str]]
     profiles = {p: {k: source(text, (*at, p, k)) for k in changes} for p, changes in head.profiles.items()}
-    return Recipe(name, _BLOCK.sub("", text, count=1), head.model, head.data, profiles, dict(head.cost))
+    own = _BLOCK.sub("", text, count=1)
+    return Recipe(name, own, head.model, head.data, profiles, dict(head.cost), datasets().get(head.data))

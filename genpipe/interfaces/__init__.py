@@ -33,6 +33,7 @@ from genpipe.interfaces.systems import (
     Reconstructs,
     Scalar,
     Trainable,
+    Truncates,
 )
 
 __all__ = [
@@ -71,4 +72,5 @@ __all__ = [
     "Statistic",
     "Subject",
     "Trainable",
+    "Truncates",
 ]

@@ -162,6 +162,10 @@ class Subject:
     """What the extractor makes of uint8 images [n c h w]."""
     scorer: Callable[[Evidence, Sequence[str]], Mapping[str, float]] = lambda images, metrics: {}
     """The scores of images by name, as `evaluate` makes them of samples, of those metrics that are named."""
+    curves: Sequence[Mapping[str, float]] = ()
+    """What the training noted: a row a logging step, with `step` among its columns."""
+    scores_by_step: Sequence[Mapping[str, float]] = ()
+    """The scores of samples that were drawn during the training, likewise."""
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from genpipe.interfaces import (
     Logs,
     Phase,
     Scalar,
+    Truncates,
 )
 from genpipe.nn import augmentation, objectives, penalties
 from genpipe.nn.labels import known
@@ -123,11 +124,14 @@ class Adversarial(StandardNormalPrior, Generative):
         return torch.randn(len(batch.x), self.latent_dim, device=batch.x.device)
 
 
-class Unconditional(Adversarial, Decodes):
+class Unconditional(Adversarial, Decodes, Truncates):
     """G(z) is given codes [b latent_dim] and D(x) images."""
 
     def decode(self, z: Codes) -> Images:
         return self.generator(z)
+
+    def sample_within(self, n: int, threshold: float, rng: torch.Generator) -> Images:
+        return self.decode(self.truncated_prior(n, threshold, rng))
 
     def generated(self, z: Codes, batch: Batch) -> Images:
         return self.generator(z)
@@ -136,7 +140,7 @@ class Unconditional(Adversarial, Decodes):
         return self.discriminator(x)
 
 
-class ClassConditional(Adversarial, GeneratesClasses):
+class ClassConditional(Adversarial, GeneratesClasses, Truncates):
     """G(z, y) and D(x, y) are given labels too: eq. 2 of Mirza & Osindero 2014 (arXiv:1411.1784).
 
     A generated image has the label of a real one, so that both come as often with each label. What D says after the
@@ -150,6 +154,10 @@ class ClassConditional(Adversarial, GeneratesClasses):
 
     def sample_of(self, y: Labels, rng: torch.Generator) -> Images:
         return self.generator(self.prior(len(y), rng), y)
+
+    def sample_within(self, n: int, threshold: float, rng: torch.Generator) -> Images:
+        z = self.truncated_prior(n, threshold, rng)
+        return self.generator(z, torch.arange(n, device=rng.device) % self.class_count)
 
     def generated(self, z: Codes, batch: Batch) -> Images:
         return self.generator(z, known(batch))

@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 Features = Float[Tensor, "b c h w"]
-Condition = Float[Tensor, "b d"]
+Condition = Float[Tensor, "b told"]
 
 
 class BatchNorm(nn.BatchNorm2d):

@@ -30,14 +30,14 @@ class Strided(Game):
 
 def generator(config: Strided, inputs: int, spec: ImageSpec) -> nn.Sequential:
     """Codes [b inputs] to images [b c h w] in [-1, 1]. Raises Unsuitable."""
-    widths = [config.generator_channels * 2**k for k in reversed(range(_doublings(spec)))]
+    widths = [config.generator_channels * 2**k for k in reversed(range(doublings(spec)))]
     seed = nn.ConvTranspose2d(inputs, widths[0], SEED_SIZE, bias=False)
     return nn.Sequential(nn.Unflatten(1, (inputs, 1, 1)), seed, doubling([*widths, spec.channels]))
 
 
 def discriminator(config: Strided, channels: int, spec: ImageSpec) -> nn.Sequential:
     """Images [b channels h w] to logits [b 1]. Raises Unsuitable."""
-    widths = [config.discriminator_channels * 2**k for k in range(_doublings(spec))]
+    widths = [config.discriminator_channels * 2**k for k in range(doublings(spec))]
     halvings = halving([channels, *widths], config.discriminator_norm)
     return nn.Sequential(halvings, nn.Conv2d(widths[-1], 1, SEED_SIZE), nn.Flatten())
 
@@ -52,7 +52,7 @@ def initialise(module: nn.Module) -> None:
         nn.init.normal_(module.weight, 1.0, 0.02)
 
 
-def _doublings(spec: ImageSpec) -> int:
+def doublings(spec: ImageSpec) -> int:
     """How often the first feature map doubles to reach the image. Raises Unsuitable."""
     side = spec.height
     if spec.width != side or side < 2 * SEED_SIZE or side & (side - 1):

@@ -9,16 +9,14 @@ from genpipe.document import parse
 from genpipe.errors import ConfigError, UnknownName
 from genpipe.training.knobs import LEFT_OUT
 
-BINARY = "  binary_mnist5k: {source: mnist5k, size: 28, binarise: sampled}\n"
-"""What recipes of likelihoods of two levels are on."""
 REFERENCE = "reference: {extractors: {classifier: {}}, optim: {classifier: {}}, train: {steps: 1}}\n"
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     root: Path = tmp_path_factory.mktemp("project")
-    data = "\n".join(f"  {name}: {{source: {name}, size: 32, fit: pad}}" for name in registry.names("data"))
-    (root / "params.yaml").write_text(f"seed: 0\n{REFERENCE}datasets:\n{BINARY}{data}\nexperiments: {{}}\n")
+    data = "datasets:\n  digits: {source: digits, size: 32, fit: pad}\n"
+    (root / "params.yaml").write_text(f"seed: 0\n{REFERENCE}{data}experiments: {{}}\n")
     return Project(root)
 
 
@@ -29,6 +27,9 @@ def test_every_profile_of_every_recipe_holds_to_its_schema(project: Project, nam
     start = recipes.recipe(name)
     (experiment,) = planned.experiments
     assert (experiment.model_name, experiment.data.name) == (start.model, start.data)
+    index = parse(planned.files[-1].after or "").value
+    assert index["datasets"][start.data].items() >= recipes.datasets()[start.data].items()
+    assert index["datasets"]["digits"] == {"source": "digits", "size": 32, "fit": "pad"}
     for path, value in start.edits(profile).items():
         found = parse(planned.files[0].after or "").value
         for key in path.split("."):
@@ -110,3 +111,16 @@ def test_recipes_in_subfolders_come_last_and_are_named_with_them() -> None:
 def test_unknown_recipes_are_refused(name: str) -> None:
     with pytest.raises(UnknownName, match="no recipe is called"):
         recipes.recipe(name)
+
+
+def test_a_data_set_that_is_there_stays_as_it_is_and_only_the_recipe_s_own_is_added(project: Project) -> None:
+    mine = project.with_dataset("mnist5k", {"source": "digits", "size": 16, "fit": "pad"})
+    planned = plan(mine, Wish("fresh", "vae"))
+    assert planned.experiments[0].data.common.size == 16
+    assert "mnist5k" not in parse(planned.files[-1].after or "").value["datasets"]
+    with pytest.raises(UnknownName, match="mixture"):
+        plan(project, Wish("fresh", "vae", data="mixture"))
+
+
+def test_every_data_set_of_recipes_is_one_that_some_recipe_wants() -> None:
+    assert set(recipes.datasets()) == {recipes.recipe(name).data for name in recipes.names()}

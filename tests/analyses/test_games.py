@@ -1,0 +1,177 @@
+"""The analyses of games against closed forms, with players whose every answer is known."""
+
+from math import log
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from genpipe.analyses._points import Lattice, components
+from genpipe.analyses.critic_estimate import CriticEstimate
+from genpipe.analyses.discriminator_optimum import DiscriminatorOptimum, Game
+from genpipe.analyses.saturation import Saturation, gradient_norms
+from genpipe.analyses.truncation import Truncation, drawn_within
+from genpipe.data.mixture import Mixture
+from genpipe.errors import Unsuitable
+from genpipe.interfaces import Evidence, ImageSpec, Real, Subject
+from genpipe.models.gan import GAN
+from genpipe.nn.priors import StandardNormalPrior
+
+
+def points(layout: str, count: int = 20_000) -> tuple[Mixture, Evidence]:
+    """A mixture and its points as training images."""
+    mixture = Mixture(Mixture.Config(layout=layout, components=3, deviation=0.06, images=count), Path())
+    collection = mixture.collection(0)
+    images = np.concatenate([chunk.images for chunk in collection.read(np.arange(count))]).transpose(0, 3, 1, 2)
+    return mixture, Evidence(images, images.reshape(count, -1).astype(np.float32), None, np.asarray(collection.labels))
+
+
+class Known(nn.Module):
+    """A player that gives what a function says."""
+
+    def __init__(self, function: Any) -> None:
+        super().__init__()
+        self.function, self.weight = function, nn.Parameter(torch.zeros(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(x)
+
+
+def subject(dimensions: int, real: Evidence, generator: Any, discriminator: Any) -> Subject:
+    model = GAN(GAN.Config(latent_dim=4, widths=[4]), ImageSpec(dimensions, 1, 1, ("0", "1", "2"))).eval()
+    model.generator, model.discriminator = Known(generator), Known(discriminator)
+    return Subject(model, real, Real(real, real), 0)
+
+
+@pytest.mark.parametrize("layout", ["line", "ring"])
+def test_masses_of_cells_are_those_of_the_density(layout: str) -> None:
+    mixture, real = points(layout)
+    lattice = Lattice(mixture.channels, 100)
+    mass = lattice.mass(components(real))
+    density = mixture.density(lattice.centres) * 0.02**mixture.channels
+    assert mass.sum() == pytest.approx(1, abs=1e-4)
+    assert np.abs(mass - density).sum() < 0.04
+    assert np.abs(lattice.counted(real.images[:, :, 0, 0] / 127.5 - 1) - mass).sum() < 0.6, "of 20,000 points"
+
+
+@pytest.mark.parametrize("layout", ["line", "ring"])
+def test_of_equal_densities_the_value_is_minus_log_4_and_d_a_half(layout: str) -> None:
+    mixture, real = points(layout)
+    means = torch.from_numpy(mixture.means).float()
+
+    def generator(z: Tensor) -> Tensor:
+        mine = means[torch.arange(len(z)) % 3] + 0.06 * z[:, : mixture.channels]
+        return mine[:, :, None, None]
+
+    given = subject(mixture.channels, real, generator, lambda x: torch.zeros(len(x), 1))
+    numbers = DiscriminatorOptimum(DiscriminatorOptimum.Config(cells=50)).run(given).numbers
+    assert numbers["value_nats"] == pytest.approx(-log(4), abs=1e-6)
+    assert numbers["optimal_value_nats"] == pytest.approx(-log(4), abs=0.01)
+    assert numbers["jsd_nats"] == pytest.approx(0, abs=0.005)
+    assert numbers["discriminator_gap"] == pytest.approx(0, abs=0.02)
+
+
+def test_densities_apart_are_told_apart_surely() -> None:
+    _, real = points("line")
+
+    def generator(z: Tensor) -> Tensor:
+        return torch.full((len(z), 1, 1, 1), 0.35)
+
+    given = subject(1, real, generator, lambda x: 2000 * ((x.flatten(1) - 0.35).abs() - 0.02))
+    found = DiscriminatorOptimum(DiscriminatorOptimum.Config()).run(given)
+    assert found.numbers["value_nats"] == pytest.approx(0, abs=0.01)
+    assert found.numbers["jsd_nats"] == pytest.approx(log(2), abs=0.01)
+    assert found.numbers["discriminator_gap"] < 0.01
+
+
+def test_the_optimal_value_is_minus_log_4_and_twice_the_divergence() -> None:
+    rng = np.random.default_rng(0)
+    p, q = rng.random((2, 30)) ** 3
+    game = Game(p / p.sum(), q / q.sum(), rng.random(30))
+    assert game.value(game.optimum) == pytest.approx(-log(4) + 2 * game.jsd)
+    assert game.value(game.d) < game.value(game.optimum)
+    assert (game.optimum == game.p / (game.p + game.p_g)).all()
+
+
+def test_images_have_no_density_to_draw(make: Any, random_images: Any) -> None:
+    given = make(*(random_images(20, k) for k in range(3)))
+    model = GAN(GAN.Config(latent_dim=2, widths=[4]), ImageSpec(1, 8, 8))
+    with pytest.raises(Unsuitable, match="`mixture` with `size: 1`"):
+        DiscriminatorOptimum(DiscriminatorOptimum.Config()).run(Subject(model, given.samples, given.real, 0))
+
+
+def test_the_norms_are_those_of_the_gradients_of_the_losses() -> None:
+    model = GAN(GAN.Config(latent_dim=3, widths=[5]), ImageSpec(1, 2, 2))
+    z = torch.randn(6, 3)
+    for name, loss in (
+        ("minimax", lambda d: (1 - d.sigmoid()).log().mean()),
+        ("non_saturating", lambda d: -d.sigmoid().log().mean()),
+    ):
+        model.zero_grad()
+        loss(model.discriminator(model.generator(z))).backward()
+        norm = torch.cat([w.grad.flatten() for w in model.generator.parameters()]).norm()
+        assert gradient_norms(model, z)[name] == pytest.approx(float(norm), rel=1e-4)
+
+
+def test_only_the_minimax_gradient_vanishes_and_the_model_stays_as_it_was(make: Any, random_images: Any) -> None:
+    given = make(*(random_images(60, k) for k in range(3)))
+    model = GAN(GAN.Config(latent_dim=4, widths=[16]), ImageSpec(1, 8, 8))
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    analysis = Saturation(Saturation.Config(turns=200, looks=5, lr=1e-2))
+    found = analysis.run(Subject(model, given.samples, given.real, 0))
+    assert found.numbers["saturation_minimax_left"] < 0.2
+    assert found.numbers["saturation_non_saturating_left"] > 1
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+    assert found.numbers == analysis.run(Subject(model, given.samples, given.real, 0)).numbers
+
+
+@pytest.mark.parametrize("threshold", [0.1, 1.0, 3.0])
+def test_truncated_codes_are_normal_within_the_threshold(threshold: float) -> None:
+    class Prior(StandardNormalPrior):
+        latent_dim = 10
+
+    z = Prior().truncated_prior(5000, threshold, torch.Generator().manual_seed(0)).flatten()
+    assert z.abs().max() <= threshold
+    normal = torch.randn(2_000_000)
+    kept = normal[normal.abs() < threshold]
+    assert float(z.std()) == pytest.approx(float(kept.std()), rel=0.02)
+    assert float((z.abs() < threshold / 2).float().mean()) == pytest.approx(
+        float((kept.abs() < threshold / 2).float().mean()), abs=0.01
+    )
+
+
+def test_truncation_scores_samples_at_each_threshold(make: Any, random_images: Any) -> None:
+    asked: list[Evidence] = []
+
+    def scorer(images: Evidence, metrics: Any) -> dict[str, float]:
+        assert tuple(metrics) == ("precision_recall",)
+        asked.append(images)
+        return {"precision_x": 1 - 0.1 * len(asked), "recall_x": 0.1 * len(asked)}
+
+    given = make(*(random_images(20, k) for k in range(3)))
+    model = GAN(GAN.Config(latent_dim=4, widths=[16]), ImageSpec(1, 8, 8)).eval()
+    looked_at = Subject(model, given.samples, given.real, 0, given.see, scorer)
+    found = Truncation(Truncation.Config(thresholds=[2.0, 0.01, 0.5], images=30)).run(looked_at)
+    assert found.numbers == {
+        "truncation_precision_rank_correlation": pytest.approx(-1),
+        "truncation_recall_rank_correlation": pytest.approx(1),
+    }
+    assert set(found.pictures) == {"truncation", "truncated_samples"}
+    spread = [images.images.astype(float).std(0).mean() for images in asked]
+    assert spread[0] < spread[1] < spread[2], "the smallest threshold first"
+    assert (drawn_within(looked_at, 2.0, 30) == asked[2].images).all()
+
+
+def test_the_critics_estimate_is_set_beside_fid_of_the_same_steps(make: Any, random_images: Any) -> None:
+    given = make(*(random_images(20, k) for k in range(3)))
+    curves = [{"step": float(s), "discriminator/critic_estimate": 10.0 / s} for s in range(5, 31, 5)]
+    scores = [{"step": float(s), "fid_x": 100.0 / s, "fid_x_infinite": 0.0} for s in (10, 20, 30)]
+    looked_at = Subject(given.model, given.samples, given.real, 0, curves=curves, scores_by_step=scores)
+    found = CriticEstimate(CriticEstimate.Config()).run(looked_at)
+    assert found.numbers == {"critic_fid_rank_correlation": pytest.approx(1)}
+    assert "rank correlation is 1.00" in found.pictures["critic_estimate"][1]
+    with pytest.raises(Unsuitable, match="loss: wasserstein"):
+        CriticEstimate(CriticEstimate.Config()).run(given)
