@@ -23,6 +23,7 @@ datasets:
   points: {source: mixture, size: 1, images: 2000, test_images: 200, extractors: [pixels]}
   drawn: {source: shapes, size: SIZE, images: 400, test_images: 200}
   sweeps: {source: shapes, size: SIZE, images: 400, test_images: 200, sweep_images: 10}
+  views: {source: solids, size: SIZE, images: 120, test_images: 30}
 reference:
   extractors:
     classifier: {channels: [8, 16], features: 16}
@@ -40,6 +41,7 @@ SMALL = {
     "mixture": "points",
     "shapes": "drawn",
     "shape_sweeps": "sweeps",
+    "solids": "views",
 }
 """For each data set that recipes are written for a small one of its kind."""
 

@@ -6,8 +6,9 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 
+from genpipe.analyses._passing import passed
 from genpipe.interfaces import Decodes, Encodes, Generative, Subject
-from genpipe.nn.pixels import to_model, to_pixels
+from genpipe.nn.pixels import to_pixels
 
 Codes = Float[np.ndarray, "n d"]
 Pixels = UInt8[np.ndarray, "n c h w"]
@@ -19,9 +20,7 @@ _AT_ONCE = 500
 def encoded(model: Generative, images: Pixels) -> Codes:
     """The codes of uint8 images, float32."""
     assert isinstance(model, Encodes)
-    with torch.inference_mode():
-        z = [model.encode(to_model(torch.from_numpy(np.array(x)).to(model.device))) for x in _parts(images)]
-        return torch.cat(z).float().cpu().numpy()
+    return passed(images, lambda x: model.encode(x).float(), model.device)
 
 
 def decoded(model: Generative, z: Float[np.ndarray, "n d"]) -> Pixels:

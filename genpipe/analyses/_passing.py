@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from genpipe.interfaces import Encodes, Generative, Images, Reconstructs
+from genpipe.interfaces import Generative, Images, Reconstructs
 from genpipe.nn.pixels import to_model, to_pixels
 
 _CHUNK_IMAGES = 500
@@ -17,12 +17,6 @@ def rebuilt(model: Generative, images: UInt8[np.ndarray, "n c h w"]) -> UInt8[np
     """What a model that reconstructs makes of images."""
     assert isinstance(model, Reconstructs)
     return passed(images, lambda x: to_pixels(model.reconstruct(x)), model.device)
-
-
-def codes(model: Generative, images: UInt8[np.ndarray, "n c h w"]) -> Float[np.ndarray, "n d"]:
-    """The codes of images, float32."""
-    assert isinstance(model, Encodes)
-    return passed(images, lambda x: model.encode(x).float(), model.device)
 
 
 def passed(

@@ -49,7 +49,7 @@ class AggregatedPosterior(Analysis):
             f"are farthest from it. The squared MMD of the two is {distance:.3g}, that of prior and prior {floor:.1g}; "
             f"number by number the codes are {kl.sum():.3g} nats from the prior in all."
         )
-        numbers = {"prior_mmd2": distance, "prior_marginal_kl_nats": float(kl.sum())}
+        numbers = {"prior_mmd2": distance, "prior_mmd2_floor": floor, "prior_marginal_kl_nats": float(kl.sum())}
         return Findings({"aggregated_posterior": (picture, caption)}, numbers)
 
 

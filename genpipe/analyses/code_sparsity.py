@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool
 
 from genpipe.analyses import _plots
-from genpipe.analyses._passing import codes
+from genpipe.analyses._codes import encoded
 from genpipe.interfaces import Analysis, Encodes, Findings, Subject
 from genpipe.nn.autoencoding import NEAR_ZERO, silent_share
 from genpipe.schema import Strict
@@ -21,7 +21,7 @@ class CodeSparsity(Analysis):
     requires = (Encodes,)
 
     def run(self, subject: Subject) -> Findings:
-        z = codes(subject.model, np.asarray(subject.real.held_out.images))
+        z = encoded(subject.model, np.asarray(subject.real.held_out.images))
         active = np.abs(z) > NEAR_ZERO * np.sqrt(np.square(z.astype(np.float64)).mean())
         numbers = {
             "code_silent_share": float(silent_share(torch.from_numpy(z).double())),

@@ -6,7 +6,8 @@ import numpy as np
 from jaxtyping import UInt8
 from pydantic import Field
 
-from genpipe.analyses._passing import codes, rebuilt, squared_errors
+from genpipe.analyses._codes import encoded
+from genpipe.analyses._passing import rebuilt, squared_errors
 from genpipe.errors import Unsuitable
 from genpipe.interfaces import Analysis, Encodes, Findings, Reconstructs, Subject
 from genpipe.nn.pictures import grid
@@ -29,7 +30,7 @@ class LinearBaseline(Analysis):
 
     def run(self, subject: Subject) -> Findings:
         training, held_out = (np.asarray(e.images) for e in (subject.real.training, subject.real.held_out))
-        length = codes(subject.model, held_out[:1]).shape[1]
+        length = encoded(subject.model, held_out[:1]).shape[1]
         images = [held_out, rebuilt(subject.model, held_out), projected(training, held_out, length)]
         own, linear = (float(squared_errors(approximations, held_out).mean()) for approximations in images[1:])
         n = min(self.config.images, len(held_out))

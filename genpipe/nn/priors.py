@@ -25,6 +25,7 @@ class StandardNormalPrior:
         even = torch.rand(n, self.latent_dim, generator=rng, device=rng.device, dtype=torch.float64) * 2 - 1
         return (sqrt(2) * torch.erfinv(reach * even)).clamp(-threshold, threshold).float()
 
+
 class UniformPrior:
     """p(z) = U(0, 1) of each of latent_dim numbers: the `prior` of systems whose codes are sigmoids."""
 
