@@ -77,6 +77,8 @@ class Dataset(Strict):
     """Whether pictures that cannot be read are left out, instead of ending the preparation."""
     binarise: Literal["threshold", "sampled"] | None = None
     """Whether levels become 0 or 255: the nearer one, or 255 with the probability level / 255, drawn once."""
+    leave_out: list[str | int] = []
+    """The names of classes of which no image is trained on; their test images stay."""
 
 
 class Reference(Strict):

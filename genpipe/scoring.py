@@ -59,10 +59,11 @@ def given(what: str, size: int | None, scratch: Path, project: Project | None) -
     if not Path(what).exists():
         known = [*project.index.datasets, *project.index.experiments] if project else []
         raise UnknownName(what, "data set, experiment or path", known)
-    return Given(_read(_source(Path(what)), size, scratch))
+    return Given(_read(source_at(Path(what)), size, scratch))
 
 
-def _source(path: Path) -> Source:
+def source_at(path: Path) -> Source:
+    """What reads the images in a folder, an archive or a file of arrays."""
     kind = "folder" if path.is_dir() else _KINDS.get(path.suffix, "archive")
     made = registry.load("data", kind)
     return made(made.Config(path=str(path.resolve())), Path())

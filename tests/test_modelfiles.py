@@ -11,12 +11,13 @@ from genpipe.modelfiles import load_model, save_model
 from genpipe.sampling import Samples, draw, load_samples, rebuild, save_samples
 
 SPEC = ImageSpec(1, 8, 8, ("a", "b"))
+KNOBS = {"body": "mlp", "widths": [8], "latent_dim": 3}
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     system = registry.load("models", "vae")
-    config = system.Config(body="mlp", widths=[8], latent_dim=3)
+    config = system.Config(**KNOBS)
     save_model(system(config, SPEC), "vae", config, SPEC, tmp_path / "model")
     return tmp_path / "model"
 
@@ -27,12 +28,12 @@ def test_a_model_comes_back_as_it_was_in_evaluation_mode(folder: Path) -> None:
     assert spec == SPEC
     assert not model.training
     assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), again.state_dict().values(), strict=True))
-    assert model.config.latent_dim == 3
+    assert model.latent_dim == 3
 
 
 def test_the_same_model_is_the_same_bytes(folder: Path, tmp_path: Path) -> None:
     model, spec = load_model(folder)
-    save_model(model, "vae", model.config, spec, tmp_path / "again")
+    save_model(model, "vae", registry.load("models", "vae").Config(**KNOBS), spec, tmp_path / "again")
     for name in ("model.safetensors", "model.json"):
         assert (folder / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
 

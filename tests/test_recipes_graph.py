@@ -19,6 +19,7 @@ INDEX = """\
 seed: 0
 datasets:
   tiny: {source: digits, size: SIZE, fit: pad}
+  binary: {source: digits, size: SIZE, fit: pad, binarise: sampled}
 reference:
   extractors:
     classifier: {channels: [8, 16], features: 16}
@@ -36,6 +37,11 @@ pytestmark = [pytest.mark.graph, pytest.mark.timeout(600)]
 def experiment_of(recipe: str) -> str:
     """What the experiment of a recipe is called here; a name of an experiment has no slash."""
     return recipe.replace("/", "-")
+
+
+def data_of(recipe: str) -> str:
+    """The data set on which a recipe is run here: of two levels, if its own is."""
+    return "binary" if recipes.recipe(recipe).data.startswith("binary") else "tiny"
 
 
 def run(root: Path, *words: str) -> str:
@@ -66,9 +72,10 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run(root, "git", "init", "-q")
     run(root, "dvc", "init", "-q")
     for name in recipes.names():
-        plan(Project(root), Wish(experiment_of(name), name, data="tiny", profile="smoke")).write()
+        plan(Project(root), Wish(experiment_of(name), name, data=data_of(name), profile="smoke")).write()
     own = {f"{stage}@{experiment_of(name)}" for name in recipes.names() for stage in ("train", "sample", "evaluate")}
-    assert stages_run(root) == {"check", "prepare@tiny", "reference@tiny", "report"} | own
+    shared = {f"{stage}@{data}" for stage in ("prepare", "reference") for data in ("tiny", "binary")}
+    assert stages_run(root) == {"check", "report"} | shared | own
     return root
 
 

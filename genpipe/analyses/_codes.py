@@ -77,5 +77,10 @@ def way(path: Path, a: Float[np.ndarray, "d"], b: Float[np.ndarray, "d"], steps:
     return path(a[None].astype(np.float64), b[None].astype(np.float64), np.linspace(0, 1, steps)[:, None])
 
 
+def round_trip(path: Path, z: Codes, steps: int) -> Float[np.ndarray, "m d"]:
+    """Codes from each to the next in so many steps, and from the last back to the first."""
+    return np.concatenate([way(path, a, b, steps + 1)[:-1] for a, b in zip(z, np.roll(z, -1, 0), strict=True)])
+
+
 def _parts(rows: np.ndarray) -> Iterator[np.ndarray]:
     return (rows[first : first + _AT_ONCE] for first in range(0, len(rows), _AT_ONCE))

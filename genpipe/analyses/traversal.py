@@ -11,7 +11,7 @@ from genpipe.analyses._disentangling import dci
 from genpipe.analyses._factors import Reader, reader
 from genpipe.analyses._matrices import drawn
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Analysis, Decodes, Encodes, Findings, Subject
+from genpipe.interfaces import Analysis, Decodes, Encodes, Findings, Generative, Subject
 from genpipe.nn.pictures import grid
 from genpipe.schema import Strict
 
@@ -47,7 +47,7 @@ class Traversal(Analysis):
     def run(self, subject: Subject) -> Findings:
         z, whose = starts(subject, self.config.starts)
         places = quantiles(self._codes(subject), self.config.images, self.config.tail)
-        changes = changed(subject, z, places[[0, -1]])
+        changes = changed(subject.model, z, places[[0, -1]])
         order = np.argsort(-changes, kind="stable")[: self.config.codes].tolist()
         rows = np.concatenate([turned(z[:1], code, places[:, code]) for code in order])
         told = (
@@ -91,11 +91,11 @@ def turned(z: Float[np.ndarray, "n d"], code: int, places: Float[np.ndarray, "s"
     return many
 
 
-def changed(subject: Subject, z: Float[np.ndarray, "n d"], ends: Float[np.ndarray, "2 d"]) -> Float[np.ndarray, "d"]:
+def changed(model: Generative, z: Float[np.ndarray, "n d"], ends: Float[np.ndarray, "2 d"]) -> Float[np.ndarray, "d"]:
     """The mean squared difference of pixels, in squared levels, between the two ends of each number of a code."""
     found = []
     for code in range(z.shape[1]):
-        pairs = decoded(subject.model, turned(z[:4], code, ends[:, code])).astype(np.float64)
+        pairs = decoded(model, turned(z[:4], code, ends[:, code])).astype(np.float64)
         found.append(np.square(pairs[::2] - pairs[1::2]).mean())
     return np.array(found)
 
@@ -104,10 +104,10 @@ def moved(
     subject: Subject, reading: Reader, names: list[str], z: Float[np.ndarray, "n d"], places: Float[np.ndarray, "s d"]
 ) -> Float[np.ndarray, "k d"]:
     """The variance of each factor along each number of a code, averaged over codes, per variance over real images."""
-    shares = np.zeros((len(names), z.shape[1]))
+    found = {name: np.zeros(z.shape[1]) for name in reading.weights}
     for code in range(z.shape[1]):
         images = decoded(subject.model, turned(z, code, places[:, code]))
-        for row, name in enumerate(names):
-            read = reading.read(images, name).reshape(len(z), len(places), -1)
-            shares[row, code] = read.var(1).sum(-1).mean() / reading.variances[name]
-    return shares
+        for name, read in reading.read(images).items():
+            along = read.reshape(len(z), len(places), -1)
+            found[name][code] = along.var(1).sum(-1).mean() / reading.variances[name]
+    return np.stack([found[name] for name in names])

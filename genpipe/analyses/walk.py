@@ -6,7 +6,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from genpipe.analyses._codes import PATHS, Path, decoded, of_prior, starts, way
+from genpipe.analyses._codes import PATHS, Path, decoded, of_prior, round_trip, starts, way
 from genpipe.errors import Unsuitable
 from genpipe.interfaces import Analysis, Decodes, Findings, Subject
 from genpipe.nn.pictures import grid
@@ -51,11 +51,7 @@ class Walk(Analysis):
 
     def _moving(self, subject: Subject, z: np.ndarray) -> np.ndarray:
         """Frames [f h w c] that end where they begin: in each column another image sets out."""
-        ways = [
-            way(PATHS["spherical"], a, b, self.config.frames + 1)[:-1]
-            for a, b in zip(z, np.roll(z, -1, 0), strict=True)
-        ]
-        images = decoded(subject.model, np.concatenate(ways))
+        images = decoded(subject.model, round_trip(PATHS["spherical"], z, self.config.frames))
         shifted = [np.roll(images, -k * self.config.frames, 0) for k in range(len(z))]
         return np.stack([grid(np.stack(now), len(z)) for now in zip(*shifted, strict=True)])
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from genpipe import __version__
-from genpipe.cli import composing, data, looking, running, scoring, training
+from genpipe.cli import composing, data, latent, looking, running, scoring, training
 
 app = typer.Typer(
     help="A laboratory for generative models: a YAML file in, scores and a report out. `dvc repro` runs what there is.",
@@ -43,4 +43,6 @@ app.command()(scoring.score)
 app.command(context_settings={"ignore_unknown_options": True})(training.train)  # they are for DVC
 app.command()(training.clean)
 app.command()(running.sample)
+for command in (latent.encode, latent.decode, latent.reconstruct, latent.walk, latent.arithmetic, latent.traverse):
+    app.command()(command)
 app.command()(running.ui)

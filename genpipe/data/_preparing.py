@@ -1,6 +1,6 @@
 """From a source to arrays on disk."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from genpipe.data._storage import SPLITS, ArrayFile, Prepared, extra_file, images_file, labels_file, write_meta
 from genpipe.data._working import Done, Target, Work, cores, done, in_order
-from genpipe.errors import DataError
+from genpipe.errors import DataError, nearest
 from genpipe.files import whole_folder
 from genpipe.interfaces import Chunk, Collection, ImageSpec, Source
 
@@ -30,18 +30,19 @@ def prepare(
     flip: bool = False,
     skip_broken: bool = False,
     binarise: str | None = None,
+    leave_out: Sequence[str | int] = (),
     workers: int | None = None,
     shown: Shown = lambda images, of: None,
 ) -> Prepared:
     """Reads a source once, chunk by chunk, and writes its splits as uint8 arrays [n c size size] with labels.
 
-    At most `limit` images of each split are taken. The same images come in the same order for any number of workers.
-    Raises DataError for a broken picture, unless `skip_broken` leaves it out, and if the source is not what it
-    announced.
+    At most `limit` images of each split are taken, and of the classes in `leave_out` no training image. The same images
+    come in the same order for any number of workers. Raises DataError for a broken picture, unless `skip_broken` leaves
+    it out, and if the source is not what it announced.
     """
     collection = source.collection(seed)
     spec = ImageSpec(channels or source.channels, size, size, source.classes, 2 if binarise else 256)
-    rows = chosen(collection.parts, limit, seed)
+    rows = chosen(np.where(left_out(collection, source.classes, leave_out), -1, collection.parts), limit, seed)
     with whole_folder(folder) as temporary:
         broken: list[str] = []
         with Writer(temporary, collection) as writer:
@@ -57,10 +58,21 @@ def prepare(
     return Prepared.open(folder)
 
 
+def left_out(collection: Collection, classes: Sequence[str], names: Sequence[str | int]) -> np.ndarray:
+    """Which images are training images of the classes with these names. Raises DataError if there is no such class."""
+    for name in map(str, names):
+        if name not in classes:
+            raise DataError(f"leave_out: there is no class '{name}'.{nearest(name, classes)}")
+    if collection.labels is None or not names:
+        return np.zeros(len(collection.parts), bool)
+    numbers = [classes.index(name) for name in map(str, names)]
+    return (collection.parts == SPLITS.index("train")) & np.isin(collection.labels, numbers)
+
+
 def chosen(parts: np.ndarray, limit: int | None, seed: int) -> np.ndarray:
-    """The numbers of the images to take, at most `limit` of each split, drawn by the seed."""
+    """The numbers of the images to take, at most `limit` of each split, drawn by the seed; none whose part is −1."""
     if limit is None:
-        return np.arange(len(parts))
+        return np.flatnonzero(parts >= 0)
     rng = np.random.default_rng(seed)
     members = [np.flatnonzero(parts == part) for part in range(len(SPLITS))]
     return np.sort(np.concatenate([m if len(m) <= limit else rng.choice(m, limit, replace=False) for m in members]))

@@ -32,7 +32,9 @@ def divided(labels: np.ndarray, test_images: int, seed: int) -> tuple[np.ndarray
 
 
 def parts_of(labels: np.ndarray | None, count: int, test_images: int | None, seed: int) -> np.ndarray:
-    """The split of each image; a tenth of all are test images, if it is not said how many."""
+    """The split of each image; a tenth of all are test images, if it is not said how many, but never the only one."""
+    if count == 1 and test_images is None:
+        return np.zeros(1, np.int64)
     known = np.zeros(count, np.int64) if labels is None else labels
     wanted = max(1, count // 10) if test_images is None else test_images
     parts = np.zeros(count, np.int64)

@@ -31,7 +31,7 @@ from genpipe.nn.priors import StandardNormalPrior
 Posterior = tuple[Codes, Codes]
 """μ and log σ² of q(z|x) = N(μ, diag σ²)."""
 Decoder = Callable[[Codes], Outputs]
-_DECODED_VALUES = 2**22
+_DECODED_VALUES = 2**20
 """At most so many numbers are decoded at once where many codes of an image are."""
 
 

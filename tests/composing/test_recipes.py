@@ -9,6 +9,8 @@ from genpipe.document import parse
 from genpipe.errors import ConfigError, UnknownName
 from genpipe.training.knobs import LEFT_OUT
 
+BINARY = "  binary_mnist5k: {source: mnist5k, size: 28, binarise: sampled}\n"
+"""What recipes of likelihoods of two levels are on."""
 REFERENCE = "reference: {extractors: {classifier: {}}, optim: {classifier: {}}, train: {steps: 1}}\n"
 
 
@@ -16,7 +18,7 @@ REFERENCE = "reference: {extractors: {classifier: {}}, optim: {classifier: {}}, 
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     root: Path = tmp_path_factory.mktemp("project")
     data = "\n".join(f"  {name}: {{source: {name}, size: 32, fit: pad}}" for name in registry.names("data"))
-    (root / "params.yaml").write_text(f"seed: 0\n{REFERENCE}datasets:\n{data}\nexperiments: {{}}\n")
+    (root / "params.yaml").write_text(f"seed: 0\n{REFERENCE}datasets:\n{BINARY}{data}\nexperiments: {{}}\n")
     return Project(root)
 
 

@@ -1,0 +1,79 @@
+"""Classifiers on the codes of a model: from its weights, or from weights drawn anew."""
+
+import copy
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from genpipe.errors import Unsuitable
+from genpipe.interfaces import Encodes, Generative, Images
+from genpipe.nn.pixels import to_model
+
+LR = 1e-3
+BATCH_IMAGES = 32
+
+
+class CodeClassifier(nn.Module):
+    """A linear layer on the codes of an encoder, which are standardised by batch norm as they may have any scale."""
+
+    def __init__(self, model: Generative, code_size: int, class_count: int) -> None:
+        super().__init__()
+        self.model = model
+        self.head = nn.Sequential(nn.BatchNorm1d(code_size), nn.Linear(code_size, class_count))
+
+    def forward(self, x: Images) -> Float[Tensor, "b k"]:
+        assert isinstance(self.model, Encodes)
+        return self.head(self.model.encode(x))
+
+
+def drawn_anew(model: Generative) -> Generative:
+    """A copy of a model with other weights, each layer's as when it was made. Raises Unsuitable if it cannot be."""
+    fresh = copy.deepcopy(model)
+    for module in fresh.modules():
+        if callable(reset := getattr(module, "reset_parameters", None)):
+            reset()
+    kept = [
+        name
+        for (name, old), new in zip(model.named_parameters(), fresh.parameters(), strict=True)
+        if old.ndim > 1 and torch.equal(old, new)
+    ]
+    if kept:
+        raise Unsuitable(
+            f"the weights {kept[0]} cannot be drawn anew, so that there is nothing to compare with: "
+            "give their module a method reset_parameters, or take the analysis out."
+        )
+    return fresh
+
+
+def taught(
+    classifier: CodeClassifier,
+    images: UInt8[np.ndarray, "n c h w"],
+    labels: Int[np.ndarray, "n"],
+    steps: int,
+    seed: int,
+) -> CodeClassifier:
+    """The classifier after so many steps of Adam on all weights that decide its answer; it learns from these images."""
+    x, y = to_model(torch.from_numpy(images)).to(classifier.model.device), torch.from_numpy(labels)
+    y, rng = y.to(x.device), np.random.default_rng(seed)
+    optimizer = torch.optim.Adam(classifier.requires_grad_(True).parameters(), lr=LR)
+    size = min(BATCH_IMAGES, len(x))
+    classifier.train()
+    for _ in range(steps):
+        some = torch.from_numpy(rng.choice(len(x), size, replace=False)).to(x.device)
+        optimizer.zero_grad()
+        cross_entropy(classifier(x[some]), y[some]).backward()
+        optimizer.step()
+    return classifier.eval()
+
+
+def balanced(labels: Int[np.ndarray, "n"], count: int, seed: int) -> Int[np.ndarray, "k"]:
+    """The numbers of so many images, of all classes alike: of each the first of a shuffle, class after class."""
+    shuffled = np.random.default_rng(seed).permutation(len(labels))
+    rank = np.empty(len(labels), np.int64)
+    for label in np.unique(labels):
+        mine = shuffled[labels[shuffled] == label]
+        rank[mine] = np.arange(len(mine))
+    return shuffled[np.argsort(rank[shuffled], kind="stable")][:count]

@@ -1,0 +1,57 @@
+"""Linear baseline: reconstructions beside those of principal components, with as many numbers in a code."""
+
+from typing import Annotated
+
+import numpy as np
+from jaxtyping import UInt8
+from pydantic import Field
+
+from genpipe.analyses._passing import codes, rebuilt, squared_errors
+from genpipe.errors import Unsuitable
+from genpipe.interfaces import Analysis, Encodes, Findings, Reconstructs, Subject
+from genpipe.nn.pictures import grid
+from genpipe.schema import Strict
+
+Pixels = UInt8[np.ndarray, "n c h w"]
+
+
+class LinearBaseline(Analysis):
+    """Squared errors on held-out images, of the model and of the best linear code that the training images allow.
+
+    No linear code of a length has a smaller error on the training images than their principal components (Eckart &
+    Young 1936), so what is below that is owed to the bends of the code (Hinton & Salakhutdinov 2006).
+    """
+
+    class Config(Strict):
+        images: Annotated[int, Field(ge=1, le=64)] = 10
+
+    requires = (Encodes, Reconstructs)
+
+    def run(self, subject: Subject) -> Findings:
+        training, held_out = (np.asarray(e.images) for e in (subject.real.training, subject.real.held_out))
+        length = codes(subject.model, held_out[:1]).shape[1]
+        images = [held_out, rebuilt(subject.model, held_out), projected(training, held_out, length)]
+        own, linear = (float(squared_errors(approximations, held_out).mean()) for approximations in images[1:])
+        n = min(self.config.images, len(held_out))
+        told = (
+            f"Held-out images above, then their reconstructions (squared error {own:.4g}), and those of {length} "
+            f"principal components of the training images ({linear:.4g})."
+        )
+        picture = grid(np.concatenate([some[:n] for some in images]), n)
+        numbers = {"linear_baseline_squared_error": linear, "linear_baseline_error_ratio": own / linear}
+        return Findings({"linear_baseline": (picture, told)}, numbers)
+
+
+def projected(training: UInt8[np.ndarray, "m c h w"], images: Pixels, length: int) -> Pixels:
+    """Images projected on the first principal components of others, in float64, and rounded. Raises Unsuitable."""
+    from sklearn.decomposition import PCA
+
+    x, y = (part.reshape(len(part), -1).astype(np.float64) for part in (training, images))
+    if length >= min(x.shape):
+        raise Unsuitable(
+            f"linear_baseline compares codes shorter than the images and fewer than they are, but {length} numbers are "
+            f"in a code, {x.shape[1]} in an image, and there are {len(x)} images. Lower latent_dim, or take it out."
+        )
+    fit = PCA(length, svd_solver="covariance_eigh" if len(x) > x.shape[1] else "full").fit(x)
+    approximations = fit.inverse_transform(fit.transform(y))
+    return np.clip(np.rint(approximations), 0, 255).astype(np.uint8).reshape(images.shape)

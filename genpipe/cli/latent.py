@@ -1,0 +1,148 @@
+"""The commands around the codes of a trained experiment."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from genpipe.cli import _names
+from genpipe.errors import ExistsError, UsageError
+
+if TYPE_CHECKING:
+    from genpipe.latent import Trained
+
+Name = Annotated[str, typer.Argument(help="A trained experiment.", autocompletion=_names.experiments)]
+Given = Annotated[
+    list[str],
+    typer.Argument(help="A picture, folder, archive, .npy or .npz; or held-out images by number: 7 or 0-3,9."),
+]
+Starts = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Images or codes, as files or by number of held-out images; of the prior, if nothing is encoded."
+    ),
+]
+Out = Annotated[Path, typer.Option("--out", "-o", help="A picture (.png), or an array (.npy).")]
+Steps = Annotated[int, typer.Option("--steps", min=2, max=1000, help="Images along each way.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of what is drawn from the prior.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")]
+
+
+class Way(StrEnum):
+    """How to get from one code to another."""
+
+    LINEAR = "linear"
+    SPHERICAL = "spherical"
+
+
+def encode(name: Name, images: Given, out: Out = Path("codes.npy"), force: Force = False) -> None:
+    """Write the codes of images as an array, a row an image."""
+    from genpipe.interfaces import Encodes
+
+    _verify(out, force, (".npy",))
+    _write(out, None, _trained(name, Encodes).codes(images))
+
+
+def decode(name: Name, codes: Given, out: Out = Path("decoded.png"), force: Force = False) -> None:
+    """Write the images of codes: an array [n d] in a .npy or .npz file."""
+    from genpipe.interfaces import Decodes
+
+    _verify(out, force)
+    from genpipe import latent
+
+    _write(out, *latent.decoding(_trained(name, Decodes), codes))
+
+
+def reconstruct(name: Name, images: Given, out: Out = Path("reconstructed.png"), force: Force = False) -> None:
+    """Write images with their reconstructions below them."""
+    from genpipe.interfaces import Reconstructs
+
+    _verify(out, force)
+    from genpipe import latent
+
+    _write(out, *latent.reconstruction(_trained(name, Reconstructs), images))
+
+
+def walk(
+    name: Name,
+    ends: Starts = None,
+    path: Annotated[Way, typer.Option(help="Along the line or the circle between codes.")] = Way.SPHERICAL,
+    steps: Steps = 11,
+    moving: Annotated[bool, typer.Option("--moving", help="One picture that moves, and comes back.")] = False,
+    out: Out = Path("walk.png"),
+    seed: Seed = 0,
+    force: Force = False,
+) -> None:
+    """Walk from code to code: a row of images from each to the next."""
+    from genpipe.interfaces import Decodes
+
+    _verify(out, force)
+    from genpipe import latent
+
+    trained = _trained(name, Decodes)
+    _write(out, *latent.walk(trained, ends or [], path=path.value, images=steps, moving=moving, seed=seed))
+
+
+def arithmetic(
+    name: Name,
+    a: Annotated[str, typer.Argument(help="Images or codes of what is wanted; their mean counts.")],
+    b: Annotated[str, typer.Argument(help="Of what is not.")],
+    c: Annotated[str, typer.Argument(help="Of what is changed.")],
+    out: Out = Path("arithmetic.png"),
+    force: Force = False,
+) -> None:
+    """Write the images of the codes A, B, C and A − B + C: genpipe arithmetic vae 0-2 3-5 7."""
+    from genpipe.interfaces import Decodes
+
+    _verify(out, force)
+    from genpipe import latent
+
+    _write(out, *latent.arithmetic(_trained(name, Decodes), a, b, c))
+
+
+def traverse(
+    name: Name,
+    start: Starts = None,
+    codes: Annotated[int, typer.Option(min=1, help="Rows at most.")] = 10,
+    steps: Steps = 11,
+    out: Out = Path("traversal.png"),
+    seed: Seed = 0,
+    force: Force = False,
+) -> None:
+    """Turn the numbers of a code one by one: a row each, those that change the image most first."""
+    from genpipe.interfaces import Decodes
+
+    _verify(out, force)
+    from genpipe import latent
+
+    _write(out, *latent.traversal(_trained(name, Decodes), start or [], codes=codes, images=steps, seed=seed))
+
+
+def _verify(out: Path, force: bool, kinds: tuple[str, ...] = (".png", ".npy")) -> None:
+    if out.suffix not in kinds:
+        raise UsageError(f"{out} is no {' or '.join(kinds)}, which are written.")
+    if out.exists() and not force:
+        raise ExistsError(f"{out} exists. Give another -o, or --force to replace it.")
+
+
+def _trained(name: str, *needed: type) -> "Trained":
+    from genpipe import config
+    from genpipe.latent import Trained
+
+    return Trained.of(config.load(), name, *needed)
+
+
+def _write(out: Path, picture: Any, array: Any) -> None:
+    """Writes the picture or the array, whichever the name of the file says."""
+    import numpy as np
+
+    from genpipe.files import whole_file
+    from genpipe.sampling import save_picture
+
+    if out.suffix == ".png":
+        save_picture(picture, out)
+    else:
+        with whole_file(out) as temporary, temporary.open("wb") as file:
+            np.save(file, array)
+    typer.echo(f"Wrote {out}.")

@@ -1,0 +1,170 @@
+"""Codes of a trained experiment from a shell: encoding, decoding, and ways and sums between codes."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from genpipe import paths, registry
+from genpipe.analyses._codes import PATHS, Codes, Pixels, decoded, encoded, of_prior, quantiles, round_trip, way
+from genpipe.analyses.traversal import changed, turned
+from genpipe.config import Project
+from genpipe.data._preparing import finished
+from genpipe.data._storage import Prepared
+from genpipe.data._working import Target, cores
+from genpipe.errors import DataError, UnknownName, UsageError
+from genpipe.interfaces import Chunk, Collection, Decodes, Encodes, Generative, ImageSpec, Reconstructs
+from genpipe.modelfiles import load_model
+from genpipe.nn.pictures import grid
+from genpipe.sampling import rebuild
+from genpipe.scoring import source_at
+
+_NUMBERS = re.compile(r"\d+(-\d+)?(,\d+(-\d+)?)*")
+_ARRAYS = (".npy", ".npz")
+_DRAWN = 10_000
+_TAIL = 0.025
+Picture = UInt8[np.ndarray, "*f H W k"]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained model, the images it was made for, and where those of its data set lie."""
+
+    name: str
+    model: Generative
+    spec: ImageSpec
+    fit: str
+    data: Path
+
+    @classmethod
+    def of(cls, project: Project, name: str, *needed: type) -> "Trained":
+        """The model of an experiment. Raises UnknownName, or UsageError if it cannot do all that is needed."""
+        if name not in project.index.experiments:
+            raise UnknownName(name, f"experiment in {paths.INDEX}", project.index.experiments)
+        experiment = project.experiment(name)
+        _verify_capable(name, experiment.model_name, needed)
+        model, spec = load_model(project.root / paths.model(name))
+        data = experiment.data
+        return cls(name, model, spec, data.common.fit, project.root / paths.data(data.name))
+
+    def images(self, words: Sequence[str]) -> Pixels:
+        """The images that words mean: paths, or numbers of held-out ones ("7", "0-3,9"). Raises Usage- or DataError."""
+        return np.concatenate([self._held_out(w) if _NUMBERS.fullmatch(w) else self._read(Path(w)) for w in words])
+
+    def codes(self, words: Sequence[str]) -> Codes:
+        """The codes that words mean: of images, or as they lie in an array [n d] of a .npy or .npz file."""
+        return np.concatenate([self._code(word) for word in words])
+
+    def starts(self, words: Sequence[str], n: int, seed: int) -> Codes:
+        """The codes that words mean; if there are none, of the first held-out images, or of the prior."""
+        if words:
+            return self.codes(words)
+        return self.codes([f"0-{n - 1}"]) if isinstance(self.model, Encodes) else of_prior(self.model, n, seed)
+
+    def _code(self, word: str) -> Codes:
+        array = _array(Path(word)) if Path(word).suffix in _ARRAYS and not _NUMBERS.fullmatch(word) else None
+        if array is None or array.ndim != 2:
+            if not isinstance(self.model, Encodes):
+                raise UsageError(
+                    f"{self.name} encodes no images; give codes, an array of numbers [n d], instead of {word}."
+                )
+            return encoded(self.model, self.images([word]))
+        if isinstance(self.model, Decodes) and array.shape[1] != (d := of_prior(self.model, 1, 0).shape[1]):
+            raise UsageError(f"{word} has codes of {array.shape[1]} numbers; those of {self.name} have {d}.")
+        return array.astype(np.float32)
+
+    def _held_out(self, word: str) -> Pixels:
+        images = Prepared.open(self.data).images("test")
+        ends = [[int(end) for end in part.split("-")] for part in word.split(",")]
+        rows = [row for first, *last in ends for row in range(first, (last or [first])[0] + 1)]
+        if not rows or max(rows) >= len(images):
+            raise UsageError(f"{word} means no held-out images; there are those from 0 to {len(images) - 1}.")
+        return np.array(images[rows])
+
+    def _read(self, path: Path) -> Pixels:
+        if not path.exists():
+            raise UsageError(f"there is no {path}; give a file or folder, or numbers of held-out images such as 0-5.")
+        collection = _one(path) if _is_picture(path) else source_at(path).collection(0)
+        rows = np.arange(len(collection.parts))
+        found = list(finished(collection, rows, Target(self.spec.height, self.spec.channels, self.fit), cores()))
+        for name, why in (broken for piece in found for broken in piece.broken):
+            raise DataError(f"{name} cannot be read: {why}. Mend or remove it.")
+        return np.concatenate([piece.images for piece in found])
+
+
+def reconstruction(trained: Trained, words: Sequence[str]) -> tuple[Picture, Pixels]:
+    """A picture of images above their reconstructions, and the reconstructions."""
+    assert isinstance(trained.model, Reconstructs)
+    images = trained.images(words)
+    rebuilt = rebuild(trained.model, images)
+    assert rebuilt is not None
+    return grid(np.concatenate([images, rebuilt]), len(images)), rebuilt
+
+
+def decoding(trained: Trained, words: Sequence[str]) -> tuple[Picture, Pixels]:
+    """A picture of the images of codes, in a grid as square as it gets, and the images."""
+    images = decoded(trained.model, trained.codes(words))
+    return grid(images, int(np.ceil(np.sqrt(len(images))))), images
+
+
+def walk(
+    trained: Trained, words: Sequence[str], *, path: str, images: int, moving: bool, seed: int
+) -> tuple[Picture, Pixels]:
+    """A row of images along each way from one code to the next, or one image that moves round through all of them."""
+    z = trained.starts(words, 6, seed)
+    if len(z) < 2:
+        raise UsageError("a walk needs two codes or images, and there is one.")
+    if moving:
+        shown = decoded(trained.model, round_trip(PATHS[path], z, images))
+        return np.stack([grid(image[None], 1) for image in shown]), shown
+    shown = decoded(trained.model, np.concatenate([way(PATHS[path], a, b, images) for a, b in pairwise(z)]))
+    return grid(shown, images), shown
+
+
+def traversal(trained: Trained, words: Sequence[str], *, codes: int, images: int, seed: int) -> tuple[Picture, Pixels]:
+    """A row for each number of a code, those that change most first: it runs over the quantiles of the prior."""
+    z = trained.starts(words, 1, seed)
+    places = quantiles(of_prior(trained.model, _DRAWN, seed), images, _TAIL)
+    order = np.argsort(-changed(trained.model, z, places[[0, -1]]), kind="stable")[:codes].tolist()
+    rows = [turned(z[:1], code, places[:, code]) for code in order]
+    shown = decoded(trained.model, np.concatenate(rows))
+    return grid(shown, images), shown
+
+
+def arithmetic(trained: Trained, a: str, b: str, c: str) -> tuple[Picture, Pixels]:
+    """Images of z_a, z_b, z_c and z_a − z_b + z_c, of each the mean of the codes that a word means."""
+    first, second, third = (trained.codes([word]).astype(np.float64).mean(0) for word in (a, b, c))
+    shown = decoded(trained.model, np.stack([first, second, third, first - second + third]))
+    return grid(shown, 4), shown
+
+
+def _verify_capable(name: str, system: str, needed: Sequence[type]) -> None:
+    for capability in needed:
+        able = [other for other in registry.names("models") if issubclass(registry.load("models", other), capability)]
+        if system not in able:
+            verb = capability.__name__.lower()
+            raise UsageError(f"{name} is a {system}, which {verb} nothing. Systems that do: {', '.join(able)}.")
+
+
+def _is_picture(path: Path) -> bool:
+    from PIL import Image
+
+    return path.is_file() and path.suffix.lower() in Image.registered_extensions()
+
+
+def _one(path: Path) -> Collection:
+    return Collection(lambda rows: [Chunk([(path.name, path.resolve())])], np.zeros(1, np.int64), None)
+
+
+def _array(path: Path) -> Float[np.ndarray, "..."] | None:
+    """The array of numbers in a file, if there is one."""
+    try:
+        found = np.load(path, allow_pickle=False)
+        values = found if isinstance(found, np.ndarray) else found[found.files[0]]
+    except (OSError, ValueError, EOFError, IndexError):
+        return None
+    return values if values.dtype.kind == "f" else None

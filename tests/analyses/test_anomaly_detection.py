@@ -1,0 +1,70 @@
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import roc_auc_score
+
+from genpipe.analyses.anomaly_detection import AnomalyDetection, auroc, outliers
+from genpipe.errors import Unsuitable
+from genpipe.interfaces import Generative, Images, Real, Reconstructs, Subject
+
+
+class Darkener(Generative, Reconstructs):
+    """Reconstructs dark images well and bright ones badly."""
+
+    class Config: ...
+
+    def __init__(self) -> None:
+        torch.nn.Module.__init__(self)
+        self.register_buffer("here", torch.zeros(1))
+
+    def phases(self) -> list:
+        return []
+
+    def reconstruct(self, x: Images) -> Images:
+        return x.clamp(max=0)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_area_is_scikit_learns(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    scores, positive = rng.integers(0, 12, 200).astype(float), rng.random(200) < 0.2
+    scores[positive] += rng.integers(-2, 4)
+    assert auroc(scores, positive) == pytest.approx(roc_auc_score(positive, scores), abs=1e-12)
+
+
+def test_the_area_of_known_cases() -> None:
+    scores, positive = np.array([1.0, 2.0, 3.0, 4.0]), np.array([False, False, True, True])
+    assert [auroc(scores, positive), auroc(-scores, positive), auroc(0 * scores, positive)] == [1.0, 0.0, 0.5]
+
+
+def bright_are_outliers(make: Any) -> Subject:
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 3], 20)
+    images = (rng.integers(0, 100, (60, 1, 8, 8)) + 120 * (labels == 3)[:, None, None, None]).astype(np.uint8)
+    made = make(images, images[:40], images)
+    real = Real(replace(made.real.training, labels=labels[:40]), replace(made.real.held_out, labels=labels))
+    return Subject(Darkener(), made.samples, real, 0)
+
+
+def test_classes_that_are_not_trained_on_are_told_from_the_others(make: Any) -> None:
+    found = AnomalyDetection(AnomalyDetection.Config(images=6)).run(bright_are_outliers(make))
+    assert found.numbers == {"anomaly_auroc": 1.0}
+    assert "20 held-out images of classes that were left out" in found.pictures["anomaly_detection"][1]
+    assert found.pictures["anomalies"][1].endswith("6 of them are of classes that were left out.")
+    assert found.pictures["anomalies"][0].shape == (22, 62, 1)
+
+
+def test_without_a_class_that_was_left_out_there_is_nothing_to_find(make: Any) -> None:
+    subject = bright_are_outliers(make)
+    real = subject.real
+    assert outliers(real.held_out, real.training).sum() == 20
+    for training, held_out in (
+        (real.held_out, real.held_out),
+        (replace(real.training, labels=None), real.held_out),
+        (replace(real.training, labels=real.training.labels + 7), real.held_out),
+    ):
+        with pytest.raises(Unsuitable, match="leave_out"):
+            outliers(held_out, training)
