@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from tempfile import TemporaryDirectory
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from genpipe.nn.pixels import to_model
 
 WARM_UP = 10
 """Steps before the clock starts."""
+CHECKPOINT_EVERY_STEPS, HALFLIFE_IMAGES = 500, 10_000
+Found = dict[str, Any]
 
 
 @dataclass
@@ -41,19 +44,47 @@ def synchronised_now(device: torch.device) -> float:
     return perf_counter()
 
 
-def bare_loop(task: Task) -> float:
-    """Images/s of a loop by hand that does what `fit` does on each step, and nothing besides.
+def now(device: torch.device) -> tuple[float, float]:
+    """Seconds on the wall and of this process on processors, when all that was asked of a device is done."""
+    return synchronised_now(device), process_time()
+
+
+def speeds(task: Task, begun: tuple[float, float]) -> Found:
+    """Images a second, and a second of processor time, of what has begun then and is just done."""
+    wall, processor = (end - start for start, end in zip(begun, now(task.device), strict=True))
+    images = task.steps * task.batch_size
+    return {"speed": images / wall, "processor_speed": images / processor}
+
+
+def bare_loop(task: Task, keeps: bool = True) -> Found:
+    """A loop by hand that does what `fit` does on each step; without average and checkpoints, if it keeps none.
 
     Images lie on the device, the optimizer is fused, weights are channels_last; precision is that of `fit`.
     """
     task.model.to(task.device).to(memory_format=torch.channels_last)
     images = torch.from_numpy(task.images).to(task.device)
     half = torch.autocast(task.device.type, torch.bfloat16, enabled=task.device.type == "cuda")
-    return _timed(task, _resident(images, task), _step(task, half, fused=True))
+    step = _step(task, half, fused=True)
+    with TemporaryDirectory() as folder:
+        return _timed(task, _resident(images, task), _keeping(task, step, f"{folder}/kept.pt") if keeps else step)
 
 
-def data_loader_loop(task: Task, workers: int) -> float:
-    """Images/s of the ordinary loop: a shuffling DataLoader, 32 bits, nothing fused or compiled."""
+def _keeping(task: Task, step: Callable[[Batch], None], file: str) -> Callable[[Batch], None]:
+    """The same step, after which weights are averaged, and sometimes saved."""
+    live = [tensor for tensor in task.model.state_dict().values() if tensor.is_floating_point()]
+    kept, decay, counted = [tensor.clone() for tensor in live], 0.5 ** (task.batch_size / HALFLIFE_IMAGES), count(1)
+
+    def keeping(batch: Batch) -> None:
+        step(batch)
+        torch._foreach_lerp_(kept, live, 1 - decay)
+        if next(counted) % CHECKPOINT_EVERY_STEPS == 0:
+            torch.save({"model": task.model.state_dict(), "average": kept}, file)
+
+    return keeping
+
+
+def data_loader_loop(task: Task, workers: int) -> Found:
+    """The ordinary loop: a shuffling DataLoader, 32 bits, nothing fused or compiled."""
     task.model.to(task.device)
     loader = DataLoader(
         _Pictures(task.images),
@@ -68,14 +99,14 @@ def data_loader_loop(task: Task, workers: int) -> float:
     return _timed(task, _endless(loader, task.device), _step(task, full, fused=False))
 
 
-def _timed(task: Task, batches: Iterator[Batch], step: Callable[[Batch], None]) -> float:
+def _timed(task: Task, batches: Iterator[Batch], step: Callable[[Batch], None]) -> Found:
     task.model.train()
     for _ in range(WARM_UP):
         step(next(batches))
-    begun = synchronised_now(task.device)
+    begun = now(task.device)
     for _ in range(task.steps):
         step(next(batches))
-    return task.steps * task.batch_size / (synchronised_now(task.device) - begun)
+    return speeds(task, begun)
 
 
 def _resident(images: Tensor, task: Task) -> Iterator[Batch]:
@@ -132,7 +163,7 @@ def _turn(loss: Callable[[Batch], Any], optimizer: torch.optim.Optimizer, batch:
     optimizer.step()
 
 
-def pythae_trainer(task: Task) -> float:
+def pythae_trainer(task: Task) -> Found:
     """Images/s of pythae's trainer with its VAE around the same encoder and decoder; in epochs of `steps` steps."""
     from pythae.data.datasets import BaseDataset
     from pythae.models import VAE, VAEConfig
@@ -175,4 +206,4 @@ def pythae_trainer(task: Task) -> float:
             output_dir=folder, num_epochs=2, per_device_train_batch_size=task.batch_size, learning_rate=task.lr
         )
         BaseTrainer(VAE(config, Encoder(), Decoder()), data, training_config=knobs, callbacks=[Clock()]).train()
-    return len(taken) / epochs[-1]
+    return {"speed": len(taken) / epochs[-1]}

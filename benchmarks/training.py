@@ -25,7 +25,7 @@ import _rivals
 import lightning_fabric
 import numpy as np
 import torch
-from _rivals import WARM_UP, Task, synchronised_now
+from _rivals import CHECKPOINT_EVERY_STEPS, HALFLIFE_IMAGES, WARM_UP, Found, Task, now, speeds, synchronised_now
 
 from genpipe import registry
 from genpipe.data import _batches
@@ -33,6 +33,7 @@ from genpipe.interfaces import ImageSpec
 from genpipe.training import loop, turns
 from genpipe.training.averaging import Average
 from genpipe.training.checkpoints import Checkpoints
+from genpipe.training.devices import fabric
 from genpipe.training.knobs import Optim, Train
 from genpipe.training.notes import Notes
 
@@ -41,10 +42,10 @@ SYSTEMS: dict[str, tuple[int, dict[str, Any]]] = {
     "vae": (32, {"body": "conv", "widths": [32, 64, 128], "latent_dim": 64}),
 }
 """The side of the images, and the knobs."""
-CHANNELS, LOG_EVERY_STEPS, CHECKPOINT_EVERY_STEPS, HALFLIFE_IMAGES = 3, 50, 500, 10_000
+CHANNELS, LOG_EVERY_STEPS = 3, 50
+BARE = "bare loop"
 SHARES = "shares"
 PYTHAE = "pythae's trainer"
-Found = dict[str, Any]
 
 
 def fitted(task: Task, begin: Callable[[], None] = lambda: None, **train: Any) -> Found:
@@ -52,7 +53,7 @@ def fitted(task: Task, begin: Callable[[], None] = lambda: None, **train: Any) -
 
     `begin` is called after the warm-up.
     """
-    device = loop.fabric("auto")
+    device = fabric("auto")
     knobs = Train(
         steps=WARM_UP + task.steps,
         batch_size=task.batch_size,
@@ -62,19 +63,20 @@ def fitted(task: Task, begin: Callable[[], None] = lambda: None, **train: Any) -
         **train,
     )
     batches = _batches.Batches(task.images, None, size=task.batch_size, seed=0, device=device.device)
-    began, give = [0.0, 0.0], batches.batch
+    began, give = {}, batches.batch
 
     def counted(number: int, **ahead: int) -> Any:
         if number == WARM_UP:
             begin()
-            began[:] = synchronised_now(task.device), batches.waited_sec
+            began.update(at=now(task.device), waited_sec=batches.waited_sec)
         return give(number, **ahead)
 
     optim = {phase.name: Optim(lr=task.lr) for phase in task.model.phases()}
     with TemporaryDirectory() as folder, patch.object(batches, "batch", counted):
         loop.fit(task.model, batches, knobs, optim, device=device, checkpoints=Checkpoints(Path(folder)))
-    seconds = synchronised_now(task.device) - began[0]
-    return {"speed": task.steps * task.batch_size / seconds, "data": (batches.waited_sec - began[1]) / seconds}
+    found = speeds(task, began["at"])
+    seconds = task.steps * task.batch_size / found["speed"]
+    return {**found, "data": (batches.waited_sec - began["waited_sec"]) / seconds}
 
 
 def from_disk(task: Task) -> Found:
@@ -125,11 +127,12 @@ WAYS: dict[str, Callable[[Task], Found]] = {
     "fit, compile: off": lambda task: fitted(task, compile="off"),
     "fit, compile: on": lambda task: fitted(task, compile="on"),
     "fit, compile: off, images on the disk": from_disk,
-    "bare loop": lambda task: {"speed": _rivals.bare_loop(task)},
-    "DataLoader, 0 workers": lambda task: {"speed": _rivals.data_loader_loop(task, 0)},
-    "DataLoader, 2 workers": lambda task: {"speed": _rivals.data_loader_loop(task, 2)},
-    "DataLoader, 4 workers": lambda task: {"speed": _rivals.data_loader_loop(task, 4)},
-    PYTHAE: lambda task: {"speed": _rivals.pythae_trainer(task)},
+    BARE: _rivals.bare_loop,
+    "bare loop, nothing kept": lambda task: _rivals.bare_loop(task, keeps=False),
+    "DataLoader, 0 workers": lambda task: _rivals.data_loader_loop(task, 0),
+    "DataLoader, 2 workers": lambda task: _rivals.data_loader_loop(task, 2),
+    "DataLoader, 4 workers": lambda task: _rivals.data_loader_loop(task, 4),
+    PYTHAE: _rivals.pythae_trainer,
     SHARES: shares,
 }
 
@@ -163,18 +166,31 @@ def apart(way: str, system: str, arguments: list[str]) -> Found:
 def report(system: str, rounds: Mapping[str, list[Found]]) -> None:
     """Prints the tables of one system."""
     middle = {way: median(found["speed"] for found in of) for way, of in rounds.items() if way != SHARES}
-    bare, loader = middle["bare loop"], max(speed for way, speed in middle.items() if way.startswith("DataLoader"))
-    print(f"\n### {system}\n\n| | images/s | × bare loop | × best DataLoader | data | peak memory, MB |")
-    print("|:--|--:|--:|--:|--:|--:|")
+    bare, loader = middle[BARE], max(speed for way, speed in middle.items() if way.startswith("DataLoader"))
+    columns = "images/s | × bare loop | by processor time | × best DataLoader | data | peak memory, MB"
+    print(f"\n### {system}\n\n| | {columns} |")
+    print("|:--|--:|--:|--:|--:|--:|--:|")
     for way, speed in middle.items():
         waited = [found["data"] for found in rounds[way] if "data" in found]
         peak = median(found["peak_bytes"] for found in rounds[way]) / 1e6
         share = f"{median(waited):.1%}" if waited else ""
-        print(f"| {way} | {speed:,.0f} | {speed / bare:.3f} | {speed / loader:.2f} | {share} | {peak:,.0f} |")
+        ratios = f"{speed / bare:.3f} | {_by_processor(rounds, way)} | {speed / loader:.2f}"
+        print(f"| {way} | {speed:,.0f} | {ratios} | {share} | {peak:,.0f} |")
     parts = {name: median(found["shares"][name] for found in rounds[SHARES]) for name in rounds[SHARES][0]["shares"]}
     print("\n| of a step of `fit` | share |\n|:--|--:|")
     for name, part in sorted(parts.items(), key=lambda one: -one[1]):
         print(f"| {name} | {part:.1%} |")
+
+
+def _by_processor(rounds: Mapping[str, list[Found]], way: str) -> str:
+    """The ratio to the bare loop in images for each second of processor time, of what has no further processes.
+
+    It is taken round by round, and says more than the wall where other programs run.
+    """
+    if "DataLoader" in way or "processor_speed" not in rounds[way][0]:
+        return ""
+    pairs = zip(rounds[way], rounds[BARE], strict=True)
+    return f"{median(mine['processor_speed'] / bare['processor_speed'] for mine, bare in pairs):.3f}"
 
 
 def machine() -> str:
@@ -205,6 +221,8 @@ def main() -> None:
         print(json.dumps(here(*given.here, given)))
         return
     print(machine())
+    if not find_spec("pythae"):
+        print("pythae is not installed here, so its trainer is left out.")
     for system in given.systems:
         ways = [way for way in WAYS if way != PYTHAE or (system == "vae" and find_spec("pythae"))]
         rounds: defaultdict[str, list[Found]] = defaultdict(list)
