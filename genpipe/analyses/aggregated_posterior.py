@@ -99,7 +99,7 @@ def _draw(
     figure: Any, codes: np.ndarray, prior: np.ndarray, kl: np.ndarray, classes: Int[np.ndarray, "n"] | None
 ) -> None:
     order = np.argsort(-kl, kind="stable")
-    i, j = order[0], order[min(1, len(order) - 1)]
+    i, j = sorted((order[0], order[min(1, len(order) - 1)]))
     axes = _plots.panel(figure, 1, 2, 1, x=f"number {i + 1} of the code", y=f"number {j + 1} of the code")
     axes.plot(
         prior[:, i], prior[:, j], "o", color=_plots.SOFT, markersize=3, alpha=0.5, markeredgewidth=0, label="prior"
@@ -115,3 +115,4 @@ def _draw(
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), markerscale=2)
     bars = _plots.panel(figure, 1, 2, 2, x="number of the code, farthest first", y="KL from the prior, nats")
     bars.bar(np.arange(1, len(kl) + 1), kl[order], color=_plots.ACCENT)
+    bars.locator_params(axis="x", integer=True)

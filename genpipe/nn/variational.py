@@ -70,7 +70,7 @@ class LatentVariableModel(StandardNormalPrior, Generative, Infers, Decodes, Reco
         """What is to be minimised, in nats per image."""
 
     def posterior(self, x: Images) -> Posterior:
-        mu, logvar = self.encoder(x).chunk(2, dim=1)
+        mu, logvar = self.encoder(x).to(x.dtype).chunk(2, dim=1)
         return mu, logvar
 
     def decode(self, z: Codes) -> Images:
