@@ -45,10 +45,18 @@ def images(spec: ImageSpec, n: int = 24) -> tuple[np.ndarray, np.ndarray]:
     return rng.integers(0, 256, (n, *spec.shape), dtype=np.uint8), np.arange(n) % 2
 
 
+def batches_for(model: Generative, spec: ImageSpec, device: torch.device) -> Batches:
+    """Images in batches of 8, with rows of whole numbers for each of the extras that the model asks for."""
+    n = len(images(spec)[0])
+    extras = {extra: np.stack([np.arange(n) // 4, np.arange(n) // 4 % 3], axis=1) for extra in model.extras}
+    groups = extras[model.groups] if model.groups else None
+    return Batches(*images(spec), size=8, seed=0, device=device, extras=extras, groups=groups)
+
+
 def train(model: Generative, spec: ImageSpec, steps: int = 2) -> Generative:
     device = fabric("32-true")
     seed(0)
-    batches = Batches(*images(spec), size=8, seed=0, device=device.device)
+    batches = batches_for(model, spec, device.device)
     optim = {phase.name: Optim(lr=1e-3) for phase in model.phases()}
     fit(model, batches, Train(steps=steps, batch_size=8), optim, device=device)
     return model
@@ -68,7 +76,7 @@ def test_a_phase_moves_its_own_weights_and_no_others(name: str, spec: ImageSpec)
         own = {id(p) for p in phase.module.parameters()}
         only = copy.copy(model)
         only.phases = lambda phase=phase: [replace(phase, during=(0.0, 1.0))]
-        batches = Batches(*images(spec), size=8, seed=0, device=device.device)
+        batches = batches_for(model, spec, device.device)
         fit(only, batches, Train(steps=phase.every, batch_size=8), {phase.name: Optim(lr=1e-2)}, device=device)
         moved = {key for key, value in model.named_parameters() if not torch.equal(value, before[key])}
         owned = {key for key, value in model.named_parameters() if id(value) in own}
@@ -168,8 +176,7 @@ def test_the_same_seed_trains_the_same_weights(name: str, spec: ImageSpec) -> No
 
 def test_losses_are_finite_scalars_with_gradients_where_they_belong(name: str, spec: ImageSpec) -> None:
     model = build(name, spec)
-    pixels, labels = images(spec, 8)
-    batch = Batches(pixels, labels, size=8, seed=0, device=torch.device("cpu")).batch(0)
+    batch = batches_for(model, spec, torch.device("cpu")).batch(0)
     weights = {name: weight.detach().clone() for name, weight in model.named_parameters()}
     for phase in model.phases():
         model.zero_grad(set_to_none=True)

@@ -20,6 +20,7 @@ seed: 0
 datasets:
   tiny: {source: digits, size: SIZE, fit: pad}
   binary: {source: digits, size: SIZE, fit: pad, binarise: sampled}
+  sweeps: {source: shapes, size: SIZE, images: 400, test_images: 200, sweep_images: 10}
 reference:
   extractors:
     classifier: {channels: [8, 16], features: 16}
@@ -40,8 +41,9 @@ def experiment_of(recipe: str) -> str:
 
 
 def data_of(recipe: str) -> str:
-    """The data set on which a recipe is run here: of two levels, if its own is."""
-    return "binary" if recipes.recipe(recipe).data.startswith("binary") else "tiny"
+    """The data set on which a recipe is run here: of two levels or of shapes, if its own is."""
+    own = recipes.recipe(recipe).data
+    return "binary" if own.startswith("binary") else "sweeps" if own == "shapes" else "tiny"
 
 
 def run(root: Path, *words: str) -> str:
@@ -74,7 +76,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in recipes.names():
         plan(Project(root), Wish(experiment_of(name), name, data=data_of(name), profile="smoke")).write()
     own = {f"{stage}@{experiment_of(name)}" for name in recipes.names() for stage in ("train", "sample", "evaluate")}
-    shared = {f"{stage}@{data}" for stage in ("prepare", "reference") for data in ("tiny", "binary")}
+    shared = {f"{stage}@{data}" for stage in ("prepare", "reference") for data in ("tiny", "binary", "sweeps")}
     assert stages_run(root) == {"check", "report"} | shared | own
     return root
 

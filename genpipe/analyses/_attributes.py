@@ -34,7 +34,7 @@ class Attribute:
     def read(self, images: UInt8[np.ndarray, "m c h w"]) -> Float[np.ndarray, "m k"]:
         """It as seen in images: a column a category, or a number, or cosine and sine."""
         if self.reading is not None:
-            return self.reading.read(images, self.name)
+            return self.reading.read(images)[self.name]
         probabilities = self.subject.see(images).probabilities
         assert probabilities is not None, "an extractor gives probabilities of all images or of none"
         return probabilities[:, self.categories]

@@ -104,10 +104,10 @@ def moved(
     subject: Subject, reading: Reader, names: list[str], z: Float[np.ndarray, "n d"], places: Float[np.ndarray, "s d"]
 ) -> Float[np.ndarray, "k d"]:
     """The variance of each factor along each number of a code, averaged over codes, per variance over real images."""
-    shares = np.zeros((len(names), z.shape[1]))
+    found = {name: np.zeros(z.shape[1]) for name in reading.weights}
     for code in range(z.shape[1]):
         images = decoded(subject.model, turned(z, code, places[:, code]))
-        for row, name in enumerate(names):
-            read = reading.read(images, name).reshape(len(z), len(places), -1)
-            shares[row, code] = read.var(1).sum(-1).mean() / reading.variances[name]
-    return shares
+        for name, read in reading.read(images).items():
+            along = read.reshape(len(z), len(places), -1)
+            found[name][code] = along.var(1).sum(-1).mean() / reading.variances[name]
+    return np.stack([found[name] for name in names])

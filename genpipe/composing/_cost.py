@@ -93,11 +93,16 @@ def _images(folder: Path) -> int | None:
 
 
 def _activations(model: "Generative", experiment: Experiment) -> int | None:
-    """What autograd keeps, counted by a forward pass without numbers; None for a system whose loss needs numbers."""
+    """What autograd keeps, counted by a forward pass without numbers.
+
+    None for a system whose loss needs numbers, or asks for what is only known of data that are there.
+    """
     import torch
 
     from genpipe.interfaces import Batch
 
+    if model.extras:
+        return None
     train, spec = experiment.knobs.train, experiment.data.spec()
     size = train.batch_size // train.accumulate_steps
     labels = torch.zeros(size, dtype=torch.int64, device="meta") if spec.classes else None

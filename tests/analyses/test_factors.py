@@ -39,8 +39,8 @@ def test_what_decided_an_image_is_read_off_it() -> None:
     reading = reader(of)
     assert min(reading.r2[name] for name in ("first", "second", "turn")) > 0.99
     held_out = of.real.held_out
-    assert np.abs(reading.read(held_out.images, "second")[:, 0] - held_out.factors["second"]).mean() < 0.02
-    high = restored(reading.read(held_out.images, "high"), held_out.factors["high"])
+    assert np.abs(reading.read(held_out.images)["second"][:, 0] - held_out.factors["second"]).mean() < 0.02
+    high = restored(reading.read(held_out.images)["high"], held_out.factors["high"])
     assert (high == held_out.factors["high"]).mean() > 0.97
 
 

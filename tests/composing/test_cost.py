@@ -13,7 +13,7 @@ from genpipe.training.optimizers import optimizer
 
 
 def experiment(root: Path, recipe: str, *sets: str) -> Experiment:
-    (found,) = plan(Project(root), Wish("x", recipe, sets=sets)).experiments
+    (found,) = plan(Project(root), Wish("x", recipe, data="mnist5k", sets=sets)).experiments
     return found
 
 
@@ -68,7 +68,11 @@ def test_what_is_fitted_in_closed_form_is_not_estimated(small_project: Path) -> 
 @pytest.mark.parametrize("name", registry.names("models"))
 def test_activations_of_every_system_can_be_counted(small_project: Path, name: str) -> None:
     found = memory(small_project, experiment(small_project, name))
-    assert found is None or found.activations
+    if registry.load("models", name).extras:
+        assert found
+        assert found.activations is None, "nobody knows of what shape they are before there are data"
+    else:
+        assert found is None or found.activations
 
 
 def test_words() -> None:
