@@ -25,7 +25,7 @@ STROKE = 3.0
 
 
 SWEPT = ("row", "column", "radius", "angle", "look")
-"""What differs between the images of a sweep; the look is kind, colour and style."""
+"""What differs between the images of a sweep; the look is kind, colour and style, and comes as often as all others."""
 
 
 class Factors(NamedTuple):
@@ -77,7 +77,8 @@ class Shapes(Source):
     def collection(self, seed: int) -> Collection:
         count, together = self.config.images, self.config.sweep_images
         sweeps, varied = _sweeps(np.arange(count), together)
-        kinds = np.where(varied == SWEPT.index("look"), np.arange(count), sweeps) % len(KINDS)
+        own = (together == 1) | (varied == SWEPT.index("look"))
+        kinds = np.where(own, np.arange(count), sweeps // (2 * len(SWEPT) - 2)) % len(KINDS)
         known = kinds if together == 1 else None
         parts = parts_of(known, count // together, self.config.test_images // together, seed).repeat(together)
         return Collection(lambda rows: _drawn(rows, kinds[rows], seed, together), parts, kinds)
@@ -85,7 +86,8 @@ class Shapes(Source):
 
 def _sweeps(rows: np.ndarray, sweep_images: int) -> tuple[np.ndarray, np.ndarray]:
     """The number of each image's sweep, and what varies in it."""
-    return rows // sweep_images, rows // sweep_images % len(SWEPT)
+    sweep, last = rows // sweep_images, len(SWEPT) - 1
+    return sweep, np.minimum(sweep % (2 * last), last)
 
 
 def _drawn(rows: np.ndarray, kinds: np.ndarray, seed: int, sweep_images: int) -> Iterator[Chunk]:
