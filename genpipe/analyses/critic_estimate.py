@@ -29,9 +29,9 @@ class CriticEstimate(Analysis):
     def run(self, subject: Subject) -> Findings:
         noted = {row["step"]: row[COLUMN] for row in subject.curves if COLUMN in row}
         rows = [row for row in subject.scores_by_step if row["step"] in noted]
-        if len(rows) < 3:
+        if len(rows) < 2:
             raise Unsuitable(
-                "critic_estimate needs a critic (`loss: wasserstein`) and samples of three steps or more that are in "
+                "critic_estimate needs a critic (`loss: wasserstein`) and samples of two steps or more that are in "
                 "the curves too; set train.score_every_steps to a multiple of train.log_every_steps, or take it out."
             )
         name = named(rows[0], "fid_")[0]

@@ -18,7 +18,7 @@ from genpipe.nn.objectives import OBJECTIVES
 from genpipe.schema import Strict
 
 _AT_ONCE = 50_000
-_SEEN = 1e-3
+_SEEN = 5e-3
 """Cells of less than this share of the largest mass are left white in pictures of D."""
 
 
