@@ -17,7 +17,7 @@ from genpipe.reference import Reference, load_references
 from genpipe.sampling import asked, load_samples, save_picture
 from genpipe.schema import Strict
 from genpipe.teaching import teacher
-from genpipe.training.curves import write_curves
+from genpipe.training.curves import read_curves, write_curves
 from genpipe.training.moments import Row
 from genpipe.training.snapshots import load_snapshots
 
@@ -49,8 +49,11 @@ def evaluate(project: Project, experiment: Experiment) -> None:
     references = load_references(project, experiment.data.name)
     views = [view(project, experiment, reference) for reference in references]
     model, _ = load_model(project.root / paths.model(experiment.name))
+    by_step = _scored_by_step(project, experiment, references, model)
+    write_curves(by_step, project.root / paths.score_curves(experiment.name))
+    curves = read_curves(project.root / paths.curves(experiment.name))
     subject = _subject(experiment, model, references[0], views[0], project.index.seed)
-    findings = _analysed(experiment, subject)
+    findings = _analysed(experiment, replace(subject, curves=curves, scores_by_step=by_step))
     with whole_folder(project.root / paths.figures(experiment.name)) as folder:
         for name, (picture, _) in findings.pictures.items():
             save_picture(picture, folder / f"{name}.png")
@@ -68,8 +71,6 @@ def evaluate(project: Project, experiment: Experiment) -> None:
     figures = {**scores, **numbers, "parameters": sum(p.numel() for p in model.parameters())}
     write_json(project.root / paths.metrics(experiment.name), figures)
     write_json(project.root / paths.scores(experiment.name), {**figures, "how": {**about, **how}})
-    by_step = _scored_by_step(project, experiment, references, model)
-    write_curves(by_step, project.root / paths.score_curves(experiment.name))
 
 
 def view(project: Project, experiment: Experiment, reference: Reference) -> View:
