@@ -1,9 +1,9 @@
 """Augmented autoencoder (Sundermeyer et al. 2018, arXiv:1902.01275): implicit orientation."""
 
 from genpipe.interfaces import Batch, ImageSpec, Logs, Scalar
-from genpipe.nn.augmentation import Augmentation, augmented
 from genpipe.nn.autoencoding import Autoencoder, squared_error
 from genpipe.nn.bodies import Body
+from genpipe.nn.views import Augmentation, augmented
 
 
 class AugmentedAE(Autoencoder):
