@@ -11,9 +11,9 @@ from genpipe.analyses._codes import encoded
 from genpipe.analyses._passing import passed
 from genpipe.errors import Unsuitable
 from genpipe.interfaces import Analysis, Encodes, Evidence, Findings, Subject
-from genpipe.nn.domain_randomisation import Augmentation, augmented
 from genpipe.nn.pictures import grid
 from genpipe.nn.pixels import to_pixels
+from genpipe.nn.views import Augmentation, augmented
 
 Quaternions = Float[np.ndarray, "n 4"]
 FACTORS = ("qw", "qx", "qy", "qz")

@@ -3,7 +3,7 @@
 from genpipe.interfaces import Batch, ImageSpec, Logs, Scalar
 from genpipe.nn.autoencoding import Autoencoder, squared_error
 from genpipe.nn.bodies import Body
-from genpipe.nn.domain_randomisation import Augmentation, augmented
+from genpipe.nn.views import Augmentation, augmented
 
 
 class AugmentedAE(Autoencoder):

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from genpipe.nn.domain_randomisation import Augmentation, augmented
+from genpipe.nn.views import Augmentation, augmented
 
 NONE = dict.fromkeys(Augmentation.model_fields, 0.0)
 
