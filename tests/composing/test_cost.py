@@ -6,16 +6,14 @@ import pytest
 import torch
 
 from genpipe import registry
-from genpipe.composing import Wish, memory, parameters, plan, recipes
+from genpipe.composing import Wish, memory, parameters, plan
 from genpipe.composing._cost import STATE, Memory, size
 from genpipe.config import Experiment, Optim, Project
 from genpipe.training.optimizers import optimizer
 
 
 def experiment(root: Path, recipe: str, *sets: str) -> Experiment:
-    project = Project(root)
-    data = None if recipes.recipe(recipe).data in project.index.datasets else "mnist5k"
-    (found,) = plan(project, Wish("x", recipe, data=data, sets=sets)).experiments
+    (found,) = plan(Project(root), Wish("x", recipe, data="mnist5k", sets=sets)).experiments
     return found
 
 
