@@ -45,7 +45,7 @@ SMALL = {
 }
 """For each data set that recipes are written for a small one of its kind."""
 
-pytestmark = [pytest.mark.graph, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.graph, pytest.mark.timeout(1500)]
 
 
 def experiment_of(recipe: str) -> str:

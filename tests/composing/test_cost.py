@@ -13,7 +13,7 @@ from genpipe.training.optimizers import optimizer
 
 
 def experiment(root: Path, recipe: str, *sets: str) -> Experiment:
-    (found,) = plan(Project(root), Wish("x", recipe, data="mnist5k", sets=sets)).experiments
+    (found,) = plan(Project(root), Wish("x", recipe, sets=sets)).experiments
     return found
 
 
