@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import Annotated, Literal
 
 import numpy as np
@@ -15,6 +16,7 @@ from torchvision.transforms.v2.functional import resize
 
 from genpipe.errors import Unsuitable
 from genpipe.interfaces import Evidence, Extractor, ImageSpec
+from genpipe.nn.spreading import spread, wanted_devices
 from genpipe.schema import Strict
 
 FETCHED_TOGETHER = 16
@@ -41,17 +43,23 @@ class Network(nn.Module, Extractor):
         """What the network makes of a batch."""
 
     def extract(self, images: UInt8[np.ndarray, "n c h w"]) -> Evidence:
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.to(device).eval()
-        features: list[Tensor] = []
-        probabilities: list[Tensor] = []
+        self.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+        step = FETCHED_TOGETHER * self.batch_size
+        groups = [images[start : start + step] for start in range(0, len(images), step)]
+        features, probabilities = zip(*spread(self._looked, groups, wanted_devices()), strict=True)
+        return Evidence(
+            images, np.concatenate(features), None if probabilities[0] is None else np.concatenate(probabilities)
+        )
+
+    def _looked(self, group: UInt8[np.ndarray, "n c h w"]) -> tuple[np.ndarray, np.ndarray | None]:
+        """Features and class probabilities of batches that are fetched together."""
+        device = next(chain(self.parameters(), self.buffers())).device
+        batches = (group[first : first + self.batch_size] for first in range(0, len(group), self.batch_size))
         with torch.inference_mode(), whole_float32():
-            for batches in _grouped(images, self.batch_size):
-                for z, logits in [self.seen(_moved(batch, device)) for batch in batches]:
-                    features.append(z.float().cpu())
-                    if logits is not None:
-                        probabilities.append(logits.cpu().double().softmax(1).float())
-        return Evidence(images, _joined(features), _joined(probabilities) if probabilities else None)
+            seen = [self.seen(_moved(batch, device)) for batch in batches]
+            features = _joined([z.float() for z, _ in seen])
+            known = [logits.cpu().double().softmax(1).float() for _, logits in seen if logits is not None]
+        return features, _joined(known) if known else None
 
 
 class Preparation(nn.Module):
@@ -102,13 +110,6 @@ def whole_float32() -> Iterator[None]:
         torch.set_float32_matmul_precision(before)
 
 
-def _grouped(images: np.ndarray, batch_size: int) -> Iterator[list[np.ndarray]]:
-    """Batches, as many together as are to be fetched together."""
-    for start in range(0, len(images), FETCHED_TOGETHER * batch_size):
-        group = images[start : start + FETCHED_TOGETHER * batch_size]
-        yield [group[first : first + batch_size] for first in range(0, len(group), batch_size)]
-
-
 def _moved(batch: np.ndarray, device: torch.device) -> Tensor:
     """A batch on the device; a GPU fetches it while it is busy with the batches before."""
     pixels = torch.from_numpy(np.array(batch))
@@ -116,4 +117,4 @@ def _moved(batch: np.ndarray, device: torch.device) -> Tensor:
 
 
 def _joined(parts: list[Tensor]) -> Float[np.ndarray, "n d"]:
-    return torch.cat(parts).numpy()
+    return torch.cat([part.cpu() for part in parts]).numpy()

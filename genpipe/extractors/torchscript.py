@@ -44,12 +44,16 @@ class TorchScript(Network):
     def __init__(self, config: Config, spec: ImageSpec) -> None:
         super().__init__()
         require_colours(spec, config.channels)
+        self.built_from = config, spec
         self.batch_size, self.path = config.batch_size, Path(config.path).expanduser()
         mean, std = (values * (config.channels // len(values)) for values in (config.mean, config.std))
         self.prepare = Preparation(config.input_size, "bilinear", mean, std)
         self.weights_sha256 = _checked(self.path, config.sha256)
         self.net = _loaded(self.path)
         self._try(torch.zeros(2, *spec.shape, dtype=torch.uint8))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self.built_from  # a ScriptModule cannot be sent to another process
 
     def seen(self, pixels: Pixels) -> Seen:
         found = self.net(self.prepare(pixels))

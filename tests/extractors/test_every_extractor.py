@@ -12,6 +12,7 @@ from torch import nn
 
 from genpipe import registry
 from genpipe.interfaces import Extractor, ImageSpec
+from genpipe.nn.spreading import VARIABLE
 
 from .conftest import Build, Saved, noise, smooth
 
@@ -55,6 +56,17 @@ def test_neither_order_nor_batches_change_features(make: Make) -> None:
         assert (apart <= 1e-5 * np.linalg.norm(expected.features[order], axis=1)).all()
         if expected.probabilities is not None:
             np.testing.assert_allclose(seen.probabilities, expected.probabilities[order], rtol=1e-4)
+
+
+@pytest.mark.parametrize("make", ["torchscript", "torchvision"], indirect=True)
+def test_two_processes_see_what_one_does(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = noise(20)
+    expected = make(batch_size=1).extract(images)
+    monkeypatch.setenv(VARIABLE, "2")
+    seen = make(batch_size=1).extract(images)
+    np.testing.assert_allclose(seen.features, expected.features, rtol=1e-5, atol=1e-6)
+    if expected.probabilities is not None:
+        np.testing.assert_allclose(seen.probabilities, expected.probabilities, rtol=1e-5, atol=1e-6)
 
 
 def test_evidence_has_a_row_of_float32_for_each_image(make: Make) -> None:
