@@ -54,8 +54,8 @@ def outline(part: Any, config: Any, spec: Any) -> Any:
     try:
         with torch.device("meta"):
             return part(config, spec)
-    except RuntimeError as error:
-        if "overflow" not in str(error):
+    except (RuntimeError, TypeError, OverflowError) as error:
+        if "overflow" not in str(error).lower():
             raise
         size = "×".join(map(str, spec.shape))
         raise Unsuitable(f"no memory holds it, with these knobs and images of {size}. Give smaller numbers.") from None

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from jaxtyping import Int, UInt8
 from PIL import Image
+from torch import Tensor
 
 from genpipe import paths
 from genpipe.errors import DataError, UsageError
@@ -34,6 +35,16 @@ class Samples:
     """The held-out images as the model reconstructs them, where it does."""
 
 
+@dataclass(frozen=True)
+class Portable:
+    """A model that another process can be sent, whatever its layers are: what it is built from, and its weights."""
+
+    model: Any
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _arrived, (type(self.model), self.model.built_from, self.model.state_dict())
+
+
 def draw(
     model: Generative, n: int, *, seed: int, batch_size: int = 500, devices: int = 1
 ) -> UInt8[np.ndarray, "n c h w"]:
@@ -45,7 +56,7 @@ def draw(
     if not isinstance(model, Generates):
         raise UsageError(f"{type(model).__name__} draws no samples; it is no generator.")
     batches = [range(first, min(first + batch_size, n)) for first in range(0, n, batch_size)]
-    return np.concatenate(spread(partial(_drawn, model, seed), batches, devices))
+    return np.concatenate(spread(partial(_drawn, Portable(model), seed), batches, devices))
 
 
 def asked(model: Generative, n: int) -> Int[np.ndarray, "n"] | None:
@@ -60,7 +71,7 @@ def rebuild(
     if not isinstance(model, Reconstructs):
         return None
     parts = [images[first : first + _AT_ONCE] for first in range(0, len(images), _AT_ONCE)]
-    return np.concatenate(spread(partial(_rebuilt, model), parts, devices))
+    return np.concatenate(spread(partial(_rebuilt, Portable(model)), parts, devices))
 
 
 def save_samples(samples: Samples, folder: Path) -> None:
@@ -96,8 +107,9 @@ def save_picture(picture: UInt8[np.ndarray, "*f h w c"], path: Path) -> None:
 
 
 @torch.inference_mode()
-def _drawn(model: Any, seed: int, batch: range) -> np.ndarray:
+def _drawn(portable: Portable, seed: int, batch: range) -> np.ndarray:
     """The samples with these numbers."""
+    model = portable.model
     own = int(np.random.SeedSequence((seed, batch.start)).generate_state(1)[0])
     rng = torch.Generator(model.device).manual_seed(own)
     if isinstance(model, GeneratesClasses):
@@ -107,11 +119,18 @@ def _drawn(model: Any, seed: int, batch: range) -> np.ndarray:
     return to_pixels(x).cpu().numpy()
 
 
+def _arrived(kind: type[Generative], built_from: tuple[Any, ...], state: dict[str, Tensor]) -> Portable:
+    model = kind(*built_from)
+    model.load_state_dict(state)
+    return Portable(model.to(next(iter(state.values())).device).eval())
+
+
 def _classes(model: GeneratesClasses, numbers: range) -> np.ndarray:
     return np.array(numbers) % model.class_count
 
 
 @torch.inference_mode()
-def _rebuilt(model: Any, pixels: np.ndarray) -> np.ndarray:
+def _rebuilt(portable: Portable, pixels: np.ndarray) -> np.ndarray:
+    model = portable.model
     x = to_model(torch.from_numpy(np.array(pixels)).to(model.device))
     return to_pixels(model.reconstruct(x)).cpu().numpy()

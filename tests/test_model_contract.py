@@ -23,7 +23,7 @@ from genpipe.interfaces import (
     ImageSpec,
     Reconstructs,
 )
-from genpipe.sampling import draw
+from genpipe.sampling import Portable, draw
 from genpipe.training.devices import fabric
 from genpipe.training.knobs import Optim, Train
 from genpipe.training.loop import fit, seed
@@ -130,8 +130,8 @@ def test_another_process_can_draw_what_this_one_does(name: str, spec: ImageSpec)
     if not isinstance(model, Generates):
         pytest.skip(f"{name} draws no samples")
     packed = io.BytesIO()
-    torch.save(model, packed)
-    sent = torch.load(io.BytesIO(packed.getvalue()), weights_only=False)
+    torch.save(Portable(model), packed)
+    sent = torch.load(io.BytesIO(packed.getvalue()), weights_only=False).model
     assert (draw(sent, 3, seed=0) == draw(model, 3, seed=0)).all()
 
 

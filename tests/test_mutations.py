@@ -17,7 +17,7 @@ from genpipe.errors import GenpipeError
 INDEX = """\
 seed: 0
 datasets:
-  tiny: {source: digits, size: 16, fit: crop, test_images: 360}
+  tiny: {source: digits, size: 16, fit: crop, test_images: 360LEVELS}
 reference:
   extractors:
     classifier: {channels: [8, 16], features: 16}
@@ -86,11 +86,17 @@ def _lines_spoiled(draw: st.DrawFn, text: str, value: str) -> str:
     return draw(st.sampled_from([changed, text[:place], text[:place] + value + text[place:]]))
 
 
+def index_of(recipe: recipes.Recipe) -> str:
+    """An index with an experiment of a recipe, on images of as many levels as it asks for."""
+    levels = ", binarise: sampled" if "binarise" in (recipe.dataset or {}) else ""
+    return INDEX.replace("MODEL", recipe.model).replace("LEVELS", levels)
+
+
 @st.composite
 def projects(draw: st.DrawFn) -> tuple[str, str]:
     """The index and the pipeline of a project, one or both spoiled."""
     recipe = recipes.recipe(draw(st.sampled_from(recipes.names())))
-    index, pipeline = INDEX.replace("MODEL", recipe.model), recipe.text
+    index, pipeline = index_of(recipe), recipe.text
     where = draw(st.sampled_from(["pipeline", "pipeline", "index", "both"]))
     return (
         draw(spoiled(index)) if where != "pipeline" else index,
@@ -105,7 +111,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(300)
 @settings(max_examples=1500, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 @given(texts=projects())
 def test_a_spoiled_project_is_valid_or_one_clear_error(root: Path, texts: tuple[str, str]) -> None:
@@ -127,7 +133,7 @@ def _checked(root: Path) -> tuple[list[Experiment], list[str]]:
 
 def test_the_unspoiled_projects_are_valid(root: Path) -> None:
     for name in recipes.names():
-        (root / "params.yaml").write_text(INDEX.replace("MODEL", recipes.recipe(name).model))
+        (root / "params.yaml").write_text(index_of(recipes.recipe(name)))
         (root / "pipelines" / "first.yaml").write_text(recipes.recipe(name).text)
         (experiment,) = Project(root).check()
         assert experiment.model_name == recipes.recipe(name).model

@@ -119,6 +119,13 @@ class Generative(Trainable):
     """A generative model, built from its own `Config` and the data's `ImageSpec`."""
 
     Config: ClassVar[type[Strict]]
+    built_from: tuple[Any, ...]
+    """What it takes, besides its weights, to build the same again."""
+
+    def __new__(cls, *given: Any) -> "Generative":
+        made = super().__new__(cls)
+        object.__setattr__(made, "built_from", given)  # nn.Module is not ready for attributes yet
+        return made
 
     @abstractmethod
     def __init__(self, config: Strict, spec: ImageSpec) -> None:

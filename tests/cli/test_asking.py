@@ -66,7 +66,7 @@ def terminal(small_project: Path) -> Iterator[Terminal]:
 
 def test_it_asks_lists_the_choices_and_shows_the_command(terminal: Terminal, small_project: Path) -> None:
     shown = terminal.answer("Number or name: ", "vea\n")
-    assert re.search(r"1  ae +Deep autoencoder", shown)
+    assert re.search(r"\d+  ae +Deep autoencoder", shown)
     number = recipes.names().index("vae") + 1
     assert "Did you mean 'vae'?" in terminal.answer("Number or name: ", f"{number}\n")
     assert "1  mnist5k  source mnist5k, size 32, fit pad" in terminal.answer("name [mnist5k]: ", "\n")

@@ -76,7 +76,7 @@ def test_what_can_happen_to_anyone_is_one_message(
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ("new-experiment x --recipe dc", ["dcgan"]),
+        ("new-experiment x --recipe dcg", ["dcgan"]),
         ("new-experiment x --from v", ["vae"]),
         ("new-experiment x --data m", ["mnist5k"]),
         ("show v", ["vae"]),
