@@ -38,10 +38,9 @@ def prepare(
 ) -> Prepared:
     """Reads a source once, chunk by chunk, and writes its splits as uint8 arrays [n c size size] with labels.
 
-    At most `limit` images of each split are taken, and of the classes in `leave_out` no training image; `labelled`
-    is how many labels a system that learns from few may know. The same images come in the same order for any number of
-    workers. Raises DataError for a broken picture, unless `skip_broken` leaves it out, and if the source is not what it
-    announced.
+    At most `limit` images of each split are taken, of the classes in `leave_out` no training image; `labelled` is how
+    many labels a system may know. The same images come in the same order for any number of workers. Raises DataError
+    for a broken picture, unless `skip_broken` leaves it out, and if the source is not what it announced.
     """
     collection = source.collection(seed)
     spec = ImageSpec(channels or source.channels, size, size, source.classes, 2 if binarise else 256)
