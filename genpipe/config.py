@@ -80,6 +80,8 @@ class Dataset(Strict):
     """Whether levels become 0 or 255: the nearer one, or 255 with the probability level / 255, drawn once."""
     leave_out: list[str | int] = []
     """The names of classes of which no image is trained on; their test images stay."""
+    labelled: Count | None = None
+    """How many labels a system that learns from few may know: drawn by the seed, of all classes alike."""
 
 
 class Reference(Strict):

@@ -27,6 +27,7 @@ datasets:
   drawn: {source: shapes, size: SIZE, images: 400, test_images: 200}
   sweeps: {source: shapes, size: SIZE, images: 400, test_images: 200, sweep_images: 10}
   views: {source: solids, size: SIZE, images: 120, test_images: 30}
+  few: {source: digits, size: SIZE, fit: pad, labelled: 50}
 reference:
   extractors:
     classifier: {channels: [8, 16], features: 16}
@@ -44,6 +45,7 @@ SMALL = {
     "shapes": "drawn",
     "shape_sweeps": "sweeps",
     "solids": "views",
+    "few_labels": "few",
 }
 """For each data set that recipes are written for a small one of its kind."""
 

@@ -1,6 +1,7 @@
 """Classifiers on the codes of a model: from its weights, or from weights drawn anew."""
 
 import copy
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -12,6 +13,8 @@ from genpipe.errors import Unsuitable
 from genpipe.interfaces import Encodes, Generative, Images
 from genpipe.nn.pixels import to_model
 
+Classifier = TypeVar("Classifier", bound=nn.Module)
+"""Images to logits."""
 LR = 1e-3
 BATCH_IMAGES = 32
 
@@ -49,14 +52,14 @@ def drawn_anew(model: Generative) -> Generative:
 
 
 def taught(
-    classifier: CodeClassifier,
+    classifier: Classifier,
     images: UInt8[np.ndarray, "n c h w"],
     labels: Int[np.ndarray, "n"],
     steps: int,
     seed: int,
-) -> CodeClassifier:
+) -> Classifier:
     """The classifier after so many steps of Adam on all weights that decide its answer; it learns from these images."""
-    x, y = to_model(torch.from_numpy(images)).to(classifier.model.device), torch.from_numpy(labels)
+    x, y = to_model(torch.from_numpy(images)).to(next(classifier.parameters()).device), torch.from_numpy(labels)
     y, rng = y.to(x.device), np.random.default_rng(seed)
     optimizer = torch.optim.Adam(classifier.requires_grad_(True).parameters(), lr=LR)
     size = min(BATCH_IMAGES, len(x))

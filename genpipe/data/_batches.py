@@ -7,6 +7,7 @@ from time import perf_counter
 
 import numpy as np
 import torch
+from jaxtyping import Bool
 from torch import Tensor
 
 from genpipe.data._ahead import Ahead
@@ -27,7 +28,8 @@ class Batches:
 
     The order of images is one shuffle after the other, and a batch may span two of them; batch number k of a seed is
     the same whoever asks for it, so a position in the data is a single number. Images with equal rows in `groups` stay
-    together, and groups are shuffled. Several processes share each batch: with `part` = (i, n), this one gets the i-th
+    together, and groups are shuffled. With `second`, every second image is one of these, and each kind is shuffled by
+    itself. Several processes share each batch: with `part` = (i, n), this one gets the i-th
     of n equal parts of it.
     """
 
@@ -43,6 +45,7 @@ class Batches:
         part: tuple[int, int] = (0, 1),
         extras: Mapping[str, np.ndarray] | None = None,
         groups: np.ndarray | None = None,
+        second: Bool[np.ndarray, "n"] | None = None,
     ) -> None:
         self.size, self.seed, self.device, self.count, self.flip = size, seed, device, len(images), flip
         self._mine = slice(part[0] * size // part[1], (part[0] + 1) * size // part[1])
@@ -52,7 +55,8 @@ class Batches:
         self._labels = None if labels is None else torch.from_numpy(np.array(labels)).to(self._home)
         self._extras = {name: torch.from_numpy(np.array(rows)).to(self._home) for name, rows in (extras or {}).items()}
         self._groups = None if groups is None else np.unique(groups, axis=0, return_inverse=True)[1].ravel()
-        self._order = lru_cache(maxsize=2)(self._shuffled)
+        self._kinds = [] if second is None else [np.flatnonzero(~second), np.flatnonzero(second)]
+        self._order = lru_cache(maxsize=4)(self._shuffled)
         self._read_ahead = Ahead(lambda number: self._raw(self._rows(number)))
         self.waited_sec = 0.0
         """How long whoever asked for batches waited for them."""
@@ -68,17 +72,19 @@ class Batches:
         part: tuple[int, int] = (0, 1),
         extras: Sequence[str] = (),
         groups: str | None = None,
+        alternating: str | None = None,
     ) -> "Batches":
-        """The training images of a prepared data set, with the extras of these names, in the groups of one of them.
+        """The training images of a prepared data set, with the extras of these names, grouped or alternating by one.
 
         Raises DataError if the data set does not know them.
         """
         images, labels = prepared.images("train"), prepared.labels("train")
         asked = {name: prepared.extra("train", name) for name in extras}
         together = prepared.extra("train", groups) if groups else None
+        second = np.any(prepared.extra("train", alternating), axis=1) if alternating else None
         return cls(
             images, labels, size=size, seed=seed, device=device, flip=prepared.flip, part=part,
-            extras=asked, groups=together,
+            extras=asked, groups=together, second=second,
         )  # fmt: skip
 
     def batch(self, number: int, ahead: int = _AHEAD) -> Batch:
@@ -102,17 +108,29 @@ class Batches:
     def _rows(self, number: int) -> Tensor:
         """The stored positions of this process's part of a batch."""
         first, end = number * self.size + self._mine.start, number * self.size + self._mine.stop
-        pieces = []
+        if not self._kinds:
+            return self._stretch(first, end)
+        rows = torch.empty(end - first, dtype=torch.int64, device=self._home)
+        for begin in range(min(2, end - first)):
+            mine, (place, kind) = rows[begin::2], divmod(first + begin, 2)
+            mine[:] = self._stretch(place, place + len(mine), kind)
+        return rows
+
+    def _stretch(self, first: int, end: int, kind: int | None = None) -> Tensor:
+        """So many places of the order of all images, or of one kind, over and over."""
+        count, pieces = self.count if kind is None else len(self._kinds[kind]), []
         while first < end:
-            epoch, start = divmod(first, self.count)
-            pieces.append(self._order(epoch)[start : start + end - first])
+            epoch, start = divmod(first, count)
+            pieces.append(self._order(epoch, kind)[start : start + end - first])
             first += len(pieces[-1])
         return pieces[0] if len(pieces) == 1 else torch.cat(pieces)
 
-    def _shuffled(self, epoch: int) -> Tensor:
+    def _shuffled(self, epoch: int, kind: int | None) -> Tensor:
         """The order of an epoch, where the images are, so that no step has to send it."""
         rng = np.random.default_rng((self.seed, epoch))
-        if self._groups is None:
+        if kind is not None:
+            order = np.random.default_rng((self.seed, epoch, 2 + kind)).permutation(self._kinds[kind])
+        elif self._groups is None:
             order = rng.permutation(self.count)
         else:
             order = np.argsort(rng.permutation(self._groups.max() + 1)[self._groups], kind="stable")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from genpipe.data._splitting import known_labels
 from genpipe.data._storage import SPLITS, ArrayFile, Prepared, extra_file, images_file, labels_file, write_meta
 from genpipe.data._working import Done, Target, Work, cores, done, in_order
 from genpipe.errors import DataError, nearest
@@ -31,14 +32,15 @@ def prepare(
     skip_broken: bool = False,
     binarise: str | None = None,
     leave_out: Sequence[str | int] = (),
+    labelled: int | None = None,
     workers: int | None = None,
     shown: Shown = lambda images, of: None,
 ) -> Prepared:
     """Reads a source once, chunk by chunk, and writes its splits as uint8 arrays [n c size size] with labels.
 
-    At most `limit` images of each split are taken, and of the classes in `leave_out` no training image. The same images
-    come in the same order for any number of workers. Raises DataError for a broken picture, unless `skip_broken` leaves
-    it out, and if the source is not what it announced.
+    At most `limit` images of each split are taken, of the classes in `leave_out` no training image; `labelled` is how
+    many labels a system may know. The same images come in the same order for any number of workers. Raises DataError
+    for a broken picture, unless `skip_broken` leaves it out, and if the source is not what it announced.
     """
     collection = source.collection(seed)
     spec = ImageSpec(channels or source.channels, size, size, source.classes, 2 if binarise else 256)
@@ -54,8 +56,19 @@ def prepare(
                 writer.write(piece)
                 shown(writer.count + len(broken), len(rows))
         writer.verify(len(rows) - len(broken))
+        _write_known_labels(temporary, len(spec.classes), labelled, seed)
         write_meta(temporary, spec, flip=flip, broken=broken)
     return Prepared.open(folder)
+
+
+def _write_known_labels(folder: Path, class_count: int, count: int | None, seed: int) -> None:
+    """Notes which labels of training images are known, as their extra "known_label", if only some are to be."""
+    if count is None:
+        return
+    if not labels_file(folder, "train").exists():
+        raise DataError("labelled says how many labels are known, but the source has none. Leave it out.")
+    rows = known_labels(np.load(labels_file(folder, "train")), class_count, count, seed)
+    np.save(extra_file(folder, "train", "known_label"), rows)
 
 
 def left_out(collection: Collection, classes: Sequence[str], names: Sequence[str | int]) -> np.ndarray:

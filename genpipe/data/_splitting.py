@@ -49,6 +49,27 @@ def whole(images: np.ndarray, labels: np.ndarray, test_images: int, seed: int) -
     return Collection(from_array(images[order]), (np.arange(len(order)) >= len(train)).astype(np.int64), labels[order])
 
 
+def known_labels(labels: np.ndarray, class_count: int, count: int, seed: int) -> np.ndarray:
+    """The labels that are known of so many images, int8 one-hot rows [n k], and rows of zeros for all others.
+
+    Which images these are is drawn by the seed, of all classes alike as far as they reach. Raises DataError if there
+    are not so many, or if none is left whose label is not known.
+    """
+    if not 0 < count < len(labels):
+        raise DataError(
+            f"labelled is {count}, but there are {len(labels)} training images: give 1 to {len(labels) - 1}."
+        )
+    shuffled = np.random.default_rng((seed, count)).permutation(len(labels))
+    rank = np.empty(len(labels), np.int64)
+    for label in np.unique(labels):
+        mine = shuffled[labels[shuffled] == label]
+        rank[mine] = np.arange(len(mine))
+    some = shuffled[np.argsort(rank[shuffled], kind="stable")][:count]
+    rows = np.zeros((len(labels), class_count), np.int8)
+    rows[some, labels[some]] = 1
+    return rows
+
+
 def from_array(images: np.ndarray) -> Callable[[np.ndarray], Iterator[Chunk]]:
     """A way to read the numbered images of an array [n h w c]."""
     return lambda rows: (Chunk(images[some]) for some in pieces(rows))

@@ -15,6 +15,7 @@ from genpipe.interfaces.judges import (
 from genpipe.interfaces.sources import SPLITS, Chunk, Collection, Encoded, Pixels, Source
 from genpipe.interfaces.systems import (
     Batch,
+    Classifies,
     Codes,
     Decodes,
     Encodes,
@@ -41,6 +42,7 @@ __all__ = [
     "Analysis",
     "Batch",
     "Chunk",
+    "Classifies",
     "Codes",
     "Collection",
     "Decodes",

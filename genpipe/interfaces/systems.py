@@ -101,6 +101,8 @@ class Trainable(nn.Module, ABC):
     """What it has to be told of each image besides the label, by the names that the source gives."""
     groups: ClassVar[str | None] = None
     """The extra in whose groups images are shuffled: those with equal values stay in a row."""
+    alternating: ClassVar[str | None] = None
+    """The extra by which images alternate in a batch: one whose row is zero, then one whose row is not."""
 
     @abstractmethod
     def phases(self) -> list[Phase]:
@@ -201,6 +203,18 @@ class Infers(Encodes):
 
     def encode(self, x: Images) -> Codes:
         return self.posterior(x)[0]
+
+
+class Classifies(ABC):
+    """Says which class an image shows."""
+
+    @abstractmethod
+    def class_logits(self, x: Images) -> Float[Tensor, "b k"]:
+        """log p(y|x) of each class y, but for what is the same for all."""
+
+    def classify(self, x: Images) -> Float[Tensor, "b k"]:
+        """p(y|x) of each class y."""
+        return self.class_logits(x).softmax(1)
 
 
 class HasLikelihood(ABC):

@@ -80,7 +80,7 @@ def shared_batches(prepared: Prepared, model: Trainable, train: Train, seed: int
     """The training images in batches, as the model asks for them; this process has its part of each."""
     return Batches.of(
         prepared, size=train.batch_size, seed=seed, device=device.device, part=(device.global_rank, device.world_size),
-        extras=model.extras, groups=model.groups,
+        extras=model.extras, groups=model.groups, alternating=model.alternating,
     )  # fmt: skip
 
 

@@ -135,3 +135,26 @@ def test_half_of_the_images_are_mirrored_by_seed_and_number_alone() -> None:
     assert torch.equal(two.batch(3).x[:, 0, 0, 0] == 1, mirrored[3])
     assert (plain.batch(0).x[:, 0, 0, 0] == -1).all()
     assert all((batch.x[:, 0, 0, 0] == -1).all() for batch in one.in_order())
+
+
+@pytest.mark.parametrize("size", [1, 4, 5])
+def test_two_kinds_of_image_alternate_and_each_comes_as_often(size: int) -> None:
+    second = np.isin(np.arange(10), [2, 7, 8])
+    knobs = {"size": size, "seed": 1, "device": torch.device("cpu"), "extras": {"number": np.arange(10)}}
+    batches = Batches(IMAGES, None, **knobs, second=second)
+    found = np.concatenate([batches.batch(k).extras["number"].numpy() for k in range(84 // size)])
+    np.testing.assert_array_equal(second[found], np.arange(len(found)) % 2 == 1)
+    for members, mine in (([2, 7, 8], found[1::2]), ([0, 1, 3, 4, 5, 6, 9], found[::2])):
+        rounds = mine[: len(mine) // len(members) * len(members)].reshape(-1, len(members))
+        assert all(sorted(one) == members for one in rounds.tolist())
+        assert len({tuple(one) for one in rounds.tolist()}) > 1, "shuffled anew"
+
+
+def test_the_parts_of_a_batch_of_two_kinds_make_the_whole() -> None:
+    second = np.isin(np.arange(10), [2, 7, 8])
+    knobs = {"size": 6, "seed": 1, "device": torch.device("cpu"), "second": second, "extras": {"number": np.arange(10)}}
+    whole = Batches(IMAGES, None, **knobs)
+    parts = [Batches(IMAGES, None, **knobs, part=(k, 2)) for k in range(2)]
+    for number in (0, 3, 50):
+        of_parts = torch.cat([part.batch(number).extras["number"] for part in parts])
+        assert torch.equal(of_parts, whole.batch(number).extras["number"])

@@ -289,3 +289,21 @@ def test_a_class_is_left_out_of_the_training_alone(tmp_path: Path, limit: int | 
         np.testing.assert_array_equal(found.images("train"), whole.images("train")[kept])
     with pytest.raises(DataError, match="leave_out: there is no class '12'"):
         prepare(source, **knobs, leave_out=[12], folder=tmp_path / "none")
+
+
+def test_so_many_labels_are_known_of_all_classes_alike(tmp_path: Path) -> None:
+    digits = registry.load("data", "digits")
+    source = digits(digits.Config(), tmp_path)
+    knobs = {"size": 8, "fit": "crop"}
+    found = prepare(source, **knobs, seed=0, labelled=23, folder=tmp_path / "found")
+    rows, labels = found.extra("train", "known_label"), found.labels("train")
+    known = rows.any(1)
+    assert rows.shape == (len(labels), 10)
+    assert sorted(rows.sum(0)) == [2] * 7 + [3] * 3
+    np.testing.assert_array_equal(rows[known], np.eye(10)[labels[known]])
+    assert "known_label" not in found.factors("train")
+    other = prepare(source, **knobs, seed=1, labelled=23, folder=tmp_path / "other")
+    assert not np.array_equal(known, other.extra("train", "known_label").any(1))
+    assert found.sha256 != prepare(source, **knobs, seed=0, folder=tmp_path / "plain").sha256
+    with pytest.raises(DataError, match="labelled is 100000, but there are"):
+        prepare(source, **knobs, seed=0, labelled=100_000, folder=tmp_path / "none")

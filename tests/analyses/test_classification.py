@@ -1,0 +1,64 @@
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from genpipe.analyses.classification import Classification, confusion
+from genpipe.errors import Unsuitable
+from genpipe.interfaces import Classifies, Generative, Images, Real, Subject
+
+
+class Corner(Generative, Classifies):
+    """Says class 1 where the upper left pixel is bright."""
+
+    class Config: ...
+
+    def __init__(self) -> None:
+        nn.Module.__init__(self)
+        self.classifier = nn.Linear(64, 2)
+        with torch.no_grad():
+            self.classifier.bias.zero_()
+            self.classifier.weight.copy_(torch.stack([-torch.eye(64)[0], torch.eye(64)[0]]))
+
+    def phases(self) -> list:
+        return []
+
+    def class_logits(self, x: Images) -> torch.Tensor:
+        return self.classifier(x.flatten(1))
+
+
+def bright_corners(make: Any, n: int = 400) -> Subject:
+    """The class is whether the upper left pixel is bright, but for every tenth held-out image; all others are noise."""
+    images = np.random.default_rng(0).integers(0, 256, (n, 1, 8, 8), dtype=np.uint8)
+    labels = (images[:, 0, 0, 0] >= 128).astype(np.int64)
+    labels[n // 2 :: 10] = 1 - labels[n // 2 :: 10]
+    made = make(images[:5], images[: n // 2], images[n // 2 :])
+    half = replace(made.real.training, labels=labels[: n // 2]), replace(made.real.held_out, labels=labels[n // 2 :])
+    return Subject(Corner(), made.samples, Real(*half), 0)
+
+
+def test_a_classifier_is_read_out_and_stands_beside_one_of_few_labels(make: Any) -> None:
+    subject, state = bright_corners(make), torch.get_rng_state()
+    before = {name: weight.clone() for name, weight in subject.model.state_dict().items()}
+    analysis = Classification(Classification.Config(labels=10, steps=50, seeds=3))
+    found = analysis.run(subject)
+    assert found.numbers["classification_accuracy"] == 0.9
+    assert 0.4 < found.numbers["labels_alone_accuracy"] < 0.8
+    assert found.numbers["labels_alone_accuracy_std"] > 0
+    assert found.pictures["classification"][0].ndim == 3
+    assert analysis.run(subject).numbers == found.numbers
+    assert all(torch.equal(weight, before[name]) for name, weight in subject.model.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_what_is_taken_for_what() -> None:
+    guesses, truth = np.array([0, 1, 1, 2, 2]), np.array([0, 0, 1, 1, 1])
+    np.testing.assert_allclose(confusion(guesses, truth), [[0.5, 0.5, 0], [0, 1 / 3, 2 / 3], [0, 0, 0]])
+
+
+def test_too_few_labels_are_told(make: Any) -> None:
+    with pytest.raises(Unsuitable, match="classification needs 1,000 labelled training images"):
+        Classification(Classification.Config(labels=1000)).run(bright_corners(make))
