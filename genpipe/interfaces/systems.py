@@ -124,7 +124,7 @@ class Generative(Trainable):
     built_from: tuple[Any, ...]
     """What it takes, besides its weights, to build the same again."""
 
-    def __new__(cls, *given: Any) -> "Generative":
+    def __new__(cls, *given: Any, **_: Any) -> "Generative":
         made = super().__new__(cls)
         object.__setattr__(made, "built_from", given)  # nn.Module is not ready for attributes yet
         return made
