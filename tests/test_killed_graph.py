@@ -47,7 +47,7 @@ analyses: {}
 """
 """So large and so often written that about half of the time goes into checkpoints."""
 
-pytestmark = [pytest.mark.graph, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.graph, pytest.mark.timeout(1200)]
 
 
 class Project:
