@@ -162,8 +162,8 @@ def _made(metric: Metric, one: View, seed: int) -> tuple[Mapping[str, Score], Ma
     if _pairs(metric):
         assert one.rebuilt, "a metric of pairs is refused where nothing is reconstructed"
         return metric.scores(one.rebuilt, one.real, extractor, seed), {}
-    floor = metric.scores(one.floor, one.real, extractor, seed) if one.floor else {}
-    return metric.scores(one.drawn, one.real, extractor, seed), floor
+    made = metric.scores(one.drawn, one.real, extractor, seed)
+    return made, metric.scores(one.floor, one.real, extractor, seed) if made and one.floor else {}
 
 
 def _protocol(metric: Metric, one: View, seed: int) -> dict[str, Any]:

@@ -50,9 +50,17 @@ def outline(part: Any, config: Any, spec: Any) -> Any:
     Raises Unsuitable if the part does, and where a tensor would have more bytes than can be counted.
     """
     import torch
+    from torch.overrides import TorchFunctionMode
+
+    class Undrawn(TorchFunctionMode):
+        """Draws no first weights from a Gaussian: without memory PyTorch loads its compiler for it, for a second."""
+
+        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            kwargs = kwargs or {}
+            return [*args, *kwargs.values()][0] if func.__name__ == "normal_" else func(*args, **kwargs)
 
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), Undrawn():
             return part(config, spec)
     except (RuntimeError, TypeError, OverflowError) as error:
         if "overflow" not in str(error).lower():

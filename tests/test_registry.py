@@ -38,3 +38,13 @@ def test_a_part_that_no_memory_holds_is_unsuitable() -> None:
     copies = registry.load("models", "copies")
     with pytest.raises(Unsuitable, match="no memory holds it, with these knobs and images of 1×30370005×30370005"):
         registry.outline(copies, copies.Config(), ImageSpec(1, 30370005, 30370005))
+
+
+def test_an_outline_needs_no_compiler() -> None:
+    code = (
+        "import sys; from genpipe import registry; from genpipe.interfaces import ImageSpec;"
+        "kind = registry.load('models', 'dcgan'); registry.outline(kind, kind.Config(), ImageSpec(1, 32, 32));"
+        "print('torch._dynamo' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

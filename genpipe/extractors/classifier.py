@@ -48,6 +48,7 @@ class Classifier(Trainable, Extractor):
             *convolutions, nn.Flatten(), nn.Linear(config.channels[-1] * left, config.features), nn.ReLU()
         )
         self.head = nn.Sequential(nn.Dropout(config.dropout), nn.Linear(config.features, len(spec.classes)))
+        self.to(memory_format=torch.channels_last)  # twice as fast
 
     def phases(self) -> list[Phase]:
         return [Phase("classifier", self, self.loss)]
@@ -84,7 +85,7 @@ class Classifier(Trainable, Extractor):
 
 
 def _convolution(inputs: int, outputs: int) -> nn.Module:
-    return nn.Sequential(nn.Conv2d(inputs, outputs, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2))
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 5, padding=2), nn.MaxPool2d(2), nn.ReLU())
 
 
 def _joined(parts: list[Tensor]) -> Float[np.ndarray, "n d"]:
