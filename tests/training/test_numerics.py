@@ -1,3 +1,8 @@
+import platform
+import resource
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -42,3 +47,24 @@ def test_what_cannot_be_the_same_every_time_is_named() -> None:
         x = torch.zeros(3)
         x.put_(torch.tensor([0, 0]), torch.tensor([1.0, 2.0]), accumulate=False)
     assert not torch.are_deterministic_algorithms_enabled()
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library does as it likes")
+@pytest.mark.parametrize(
+    ("begun", "kept"), [("", False), ("numerics(Train(steps=1), torch.device('cpu')).__enter__()", True)]
+)
+def test_memory_that_a_step_frees_is_there_for_the_next(begun: str, kept: bool) -> None:
+    code = f"""
+import resource, torch
+from genpipe.training.knobs import Train
+from genpipe.training.numerics import numerics
+faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+{begun}
+for _ in range(3):
+    before = faults()
+    torch.ones(25_000_000)
+print(faults() - before)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    pages = 100_000_000 // resource.getpagesize()
+    assert (int(done.stdout) < pages / 10) is kept
