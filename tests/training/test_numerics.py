@@ -62,9 +62,9 @@ faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 {begun}
 before = faults()
 for _ in range(50):
-    torch.ones(2_500_000)
+    torch.ones(12_500_000)
 print(faults() - before)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    pages = 50 * 10_000_000 // resource.getpagesize()
+    pages = 50 * 50_000_000 // resource.getpagesize()
     assert (int(done.stdout) < pages / 2) is kept
