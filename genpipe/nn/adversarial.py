@@ -38,7 +38,7 @@ class Game(Strict):
     latent_dim: Annotated[int, Field(ge=1)] = 100
     loss: objectives.Loss = "non-saturating"
     penalty: penalties.Kind = "none"
-    """On the gradient of D with respect to images."""
+    """On the gradient of D with respect to images, or on its change when they are moved."""
     penalty_weight: Annotated[float, Field(gt=0)] = 10.0
     penalty_every_turns: Annotated[int, Field(ge=1)] = 1
     """Of D; at each of these turns it is so many times as heavy."""
@@ -64,7 +64,7 @@ class Adversarial(StandardNormalPrior, Generative):
         self.generator, self.discriminator = generator, discriminator
         self.penalty = penalties.Penalty(game.penalty, game.penalty_weight, game.penalty_every_turns)
         self.augment = augmentation.augmentation(game.augment, game.ada_ramp_images)
-        if game.penalty != "none":
+        if game.penalty in penalties.OF_GRADIENT:
             penalties.refuse_batch_norm(discriminator)
 
     @abstractmethod

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from genpipe.interfaces import Images
 from genpipe.nn.objectives import Logits
-from genpipe.nn.warping import lines, sampling, transposed, warped
+from genpipe.nn.warping import lines, moved, sampling, transposed, warped
 
 Kind = Literal["none", "diffaugment", "ada"]
 PerImage = Float[Tensor, "b 1 1 1"]
@@ -39,14 +39,7 @@ class DiffAugment(Augmentation):
         x = x + _uniform(x, -0.5, 0.5)
         x = _from_mean(x, _uniform(x, 0.0, 2.0), dims=(1,))
         x = _from_mean(x, _uniform(x, 0.5, 1.5), dims=(1, 2, 3))
-        return self._cut(self._moved(x))
-
-    def _moved(self, x: Images) -> Images:
-        matrices = [sampling(lines(x, side) - _whole(x, self._most(x, side)), False) for side in (2, 3)]
-        return warped(x, *matrices)
-
-    def _most(self, x: Images, side: int) -> int:
-        return int(x.shape[side] * self.MOVED + 0.5)
+        return self._cut(moved(x, self.MOVED, mirrored_border=False))
 
     def _cut(self, x: Images) -> Images:
         rows, columns = (self._within_cut(x, side) for side in (2, 3))
@@ -116,14 +109,14 @@ class Adaptive(Augmentation):
         mirrored = self._chosen(x) & (torch.rand(b, 1, device=device) < 0.5)
         quarters = torch.where(self._chosen(x), torch.randint(4, (b, 1), device=device), 0)
         scale = self._or(x, torch.exp2(self.SCALED * torch.randn(b, 1, device=device)), 1.0)
-        moved = self._chosen(x)
+        shifted = self._chosen(x)
         # a quarter turn mirrors an image at its diagonal, and then its rows or its columns
         flipped = {2: (quarters == 1) | (quarters == 2), 3: ((quarters == 2) | (quarters == 3)) ^ mirrored}
         sides = []
         for side, flip in flipped.items():
             middle = (x.shape[side] - 1) / 2
             shift = (_uniform(x, -self.MOVED, self.MOVED).view(-1, 1) * x.shape[side]).round()
-            place = (lines(x, side) - torch.where(moved, shift, 0) - middle) / scale
+            place = (lines(x, side) - torch.where(shifted, shift, 0) - middle) / scale
             sides.append(sampling(torch.where(flip, -place, place) + middle, True))
         return warped(transposed(x, (quarters % 2 == 1)[:, 0]), *sides)
 
@@ -158,11 +151,6 @@ def augmentation(kind: Kind, ramp_images: int) -> Augmentation:
 
 def _uniform(x: Images, low: float, high: float) -> PerImage:
     return torch.rand(len(x), 1, 1, 1, device=x.device) * (high - low) + low
-
-
-def _whole(x: Images, most: int) -> Float[Tensor, "b 1"]:
-    """A whole number from −most to most for each image."""
-    return torch.randint(-most, most + 1, (len(x), 1), device=x.device).float()
 
 
 def _from_mean(x: Images, factor: PerImage, dims: tuple[int, ...]) -> Images:

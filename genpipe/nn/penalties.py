@@ -1,4 +1,4 @@
-"""Penalties on the gradient of a discriminator with respect to its images."""
+"""Penalties on a discriminator: on its gradient with respect to images, or on how little it minds where they are."""
 
 from collections.abc import Callable, Mapping
 from typing import Literal
@@ -12,9 +12,12 @@ from genpipe.errors import Unsuitable
 from genpipe.interfaces import Images, Scalar
 from genpipe.nn.objectives import Logits
 from genpipe.nn.precision import full_precision
+from genpipe.nn.warping import moved
 
 Critic = Callable[[Images], Logits]
-Kind = Literal["none", "wgan-gp", "wgan-gp-one-sided", "r1", "r2", "dragan"]
+Kind = Literal["none", "wgan-gp", "wgan-gp-one-sided", "r1", "r2", "dragan", "consistency", "balanced-consistency"]
+MOVED = 1 / 8
+"""Share of the side by which an image is moved at most for consistency, as in the paper's experiments."""
 
 
 def gradient_norm(critic: Critic, x: Images) -> Float[Tensor, " b"]:
@@ -54,13 +57,27 @@ def dragan(critic: Critic, real: Images, fake: Images) -> Scalar:
     return (gradient_norm(critic, between(real, noisy)) - 1).square().mean()
 
 
+def consistency(critic: Critic, real: Images, fake: Images) -> Scalar:
+    """E (D(x) − D(T(x)))² of real images and the same moved a little, eq. 2 of Zhang et al. 2020 (arXiv:1910.12027)."""
+    real = real.detach()
+    return (critic(real) - critic(moved(real, MOVED, mirrored_border=True))).square().mean()
+
+
+def balanced_consistency(critic: Critic, real: Images, fake: Images) -> Scalar:
+    """The same of real and of generated images, algorithm 1 of Zhao et al. 2021 (arXiv:2002.04724)."""
+    return consistency(critic, real, fake) + consistency(critic, fake, real)
+
+
 PENALTIES: Mapping[str, Callable[[Critic, Images, Images], Scalar]] = {
     "wgan-gp": wgan_gp,
     "wgan-gp-one-sided": wgan_gp_one_sided,
     "r1": r1,
     "r2": r2,
     "dragan": dragan,
+    "consistency": consistency,
+    "balanced-consistency": balanced_consistency,
 }
+OF_GRADIENT = frozenset(PENALTIES) - {"consistency", "balanced-consistency"}
 
 
 def between(a: Images, b: Images) -> Images:

@@ -29,6 +29,11 @@ def warped(x: Images, rows: Float[Tensor, "b h h"], columns: Float[Tensor, "b w 
     return rows[:, None].to(x.dtype) @ x @ columns[:, None].mT.to(x.dtype)
 
 
+def moved(x: Images, share: float, mirrored_border: bool) -> Images:
+    """Each image moved at random by whole lines and columns, at most by this share of its side."""
+    return warped(x, *(sampling(lines(x, side) - _whole(x, side, share), mirrored_border) for side in (2, 3)))
+
+
 def lines(x: Images, side: int) -> Places:
     """The places from which every line comes in an image that stays as it is; side 2 is the height, 3 the width."""
     return torch.arange(x.shape[side], device=x.device, dtype=torch.float32).expand(len(x), -1)
@@ -37,3 +42,9 @@ def lines(x: Images, side: int) -> Places:
 def transposed(x: Images, which: Bool[Tensor, " b"]) -> Images:
     """Some of the images mirrored at their main diagonal; they must be square."""
     return torch.where(which[:, None, None, None], x.mT, x)
+
+
+def _whole(x: Images, side: int, share: float) -> Float[Tensor, "b 1"]:
+    """A whole number of lines for each image."""
+    most = int(x.shape[side] * share + 0.5)
+    return torch.randint(-most, most + 1, (len(x), 1), device=x.device).float()

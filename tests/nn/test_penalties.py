@@ -106,8 +106,17 @@ def test_a_lazy_penalty_comes_every_k_turns_and_is_k_times_as_heavy() -> None:
     assert Penalty("r1", 1.0, 1).state_dict() == {}, "nothing to count"
 
 
-@pytest.mark.parametrize("penalty", penalties.PENALTIES)
-def test_batch_norm_is_refused_under_a_penalty(penalty: str) -> None:
+def test_consistency_is_how_much_d_minds_where_an_image_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    d, real, fake = critic(), torch.randn(3, 1, 4, 4), torch.randn(3, 1, 4, 4)
+    monkeypatch.setattr(penalties, "moved", lambda x, share, mirrored_border: x.roll(1, 3))
+    of_real, of_fake = (((d(x) - d(x.roll(1, 3))) ** 2).mean() for x in (real, fake))
+    torch.testing.assert_close(penalties.consistency(d, real, fake), of_real)
+    torch.testing.assert_close(penalties.balanced_consistency(d, real, fake), of_real + of_fake)
+    assert penalties.consistency(lambda x: x.amax((1, 2, 3))[:, None], real.fill_(0.7), fake) == 0
+
+
+@pytest.mark.parametrize("penalty", penalties.OF_GRADIENT)
+def test_batch_norm_is_refused_under_a_penalty_of_the_gradient(penalty: str) -> None:
     small = {"generator_channels": 4, "discriminator_channels": 4, "penalty": penalty}
     with pytest.raises(Unsuitable, match="discriminator_norm: layer"):
         DCGAN(DCGAN.Config(**small), ImageSpec(1, 16, 16))
