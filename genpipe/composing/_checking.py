@@ -25,7 +25,7 @@ def problems(root: Path) -> list[Problem]:
 def verify(project: Project) -> None:
     """Raises ConfigError with all that is wrong in the files of a project, but for what DVC finds in the wiring."""
     project.check()
-    if found := [*_of_extractors(project), *_raised(verify_datasets, project)]:
+    if found := [*_of_extractors(project), *_unwatched(project), *_raised(verify_datasets, project)]:
         raise ConfigError(found)
 
 
@@ -48,6 +48,17 @@ def _of_extractors(project: Project) -> Iterator[Problem]:
     if phases.keys() == project.index.reference.extractors.keys():
         named = [phase for some in phases.values() for phase in some]
         yield from phase_problems(named, project.index.reference.optim, ("reference", "optim"), project.document)
+
+
+def _unwatched(project: Project) -> Iterator[Problem]:
+    """The files of extractors whose change DVC would not notice."""
+    wiring = read(project.root / paths.WIRING, str(paths.WIRING))
+    named = [one for data in project.index.datasets for one in project.extractors(data).items()]
+    files = {(name, registry.load("extractors", name).watched(config)) for name, config in named}
+    for name, path in sorted((name, path) for name, path in files if path):
+        if path not in wiring.value["stages"]["reference"]["do"]["deps"]:
+            message = f"'{path}' of extractor '{name}' is missing, so that DVC would not notice a change: add it."
+            yield wiring.problem(("stages", "reference", "do", "deps"), message)
 
 
 def _phases(extractor: str, config: Any, spec: Any) -> list[str]:

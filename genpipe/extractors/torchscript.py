@@ -52,6 +52,10 @@ class TorchScript(Network):
         self.net = _loaded(self.path)
         self._try(torch.zeros(2, *spec.shape, dtype=torch.uint8))
 
+    @classmethod
+    def watched(cls, config: Config) -> str:
+        return config.path
+
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), self.built_from  # a ScriptModule cannot be sent to another process
 

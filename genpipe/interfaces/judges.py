@@ -93,6 +93,11 @@ class Extractor(ABC):
     @abstractmethod
     def __init__(self, config: Any, spec: ImageSpec) -> None: ...
 
+    @classmethod
+    def watched(cls, config: Any) -> str | None:
+        """The file of a person's own that it reads, a change of which DVC must notice."""
+        return None
+
     @abstractmethod
     def extract(self, images: UInt8[np.ndarray, "n c h w"]) -> Evidence:
         """Features [n d] float32, and class probabilities [n k] float32 or None, of uint8 images."""

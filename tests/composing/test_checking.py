@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,18 @@ def test_a_classifier_that_does_not_suit_a_data_set(small_project: Path) -> None
     assert "params.yaml:12: datasets.mnist5k: classifier does not suit it: 6 halvings" in found
     with pytest.raises(ConfigError, match="classifier does not suit it"):
         verify(Project(small_project))  # what stands in front of every `dvc repro`
+
+
+def test_dvc_has_to_watch_a_network_of_ones_own(small_project: Path) -> None:
+    change(small_project / "params.yaml", "  extractors:\n", "  extractors:\n    torchscript: {path: mine.pt}\n")
+    (found,) = lines(small_project)
+    assert re.search(r"dvc.yaml:\d+: stages.reference.do.deps: 'mine.pt' of extractor 'torchscript' is missing", found)
+    change(
+        small_project / "dvc.yaml",
+        "        - stages/reference.py\n",
+        "        - stages/reference.py\n        - mine.pt\n",
+    )
+    assert lines(small_project) == []
 
 
 @pytest.mark.parametrize(
