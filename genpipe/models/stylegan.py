@@ -20,7 +20,7 @@ _FOLLOWS = 0.005
 
 
 class StyleGAN(Growing, HasStyles, Truncates):
-    """Codes become styles before G sees them; two of an image's codes may share its layers as it is trained.
+    """Codes become styles before G sees them; in training an image may have the styles of two codes.
 
     `sample` draws noise for every image. `decode` and `from_styles` take the noise that is kept with the weights, so
     that an image is of its code alone.

@@ -45,7 +45,7 @@ class Constant(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.features = nn.Parameter(torch.ones(channels, SEED_SIZE, SEED_SIZE))
+        self.features = nn.Parameter(torch.randn(channels, SEED_SIZE, SEED_SIZE))
 
     def forward(self, like: Tensor) -> Features:
         return self.features.expand(len(like), -1, -1, -1)
