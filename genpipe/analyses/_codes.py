@@ -76,6 +76,17 @@ def way(path: Path, a: Float[np.ndarray, "d"], b: Float[np.ndarray, "d"], steps:
     return path(a[None].astype(np.float64), b[None].astype(np.float64), np.linspace(0, 1, steps)[:, None])
 
 
+def path_length(
+    subject: Subject, images: Callable[[np.ndarray], Pixels], t: Float[np.ndarray, "n 1"], step: float
+) -> float:
+    """The mean of d²/ε² over ways, d between the features of the images at the place t of each and at t + ε.
+
+    Karras et al. 2019 (arXiv:1812.04948), eq. 2; `images` gives the image of every way at the places it is given.
+    """
+    here, there = (subject.see(images(at)).features.astype(np.float64) for at in (t, t + step))
+    return float(np.square(here - there).sum(1).mean() / step**2)
+
+
 def round_trip(path: Path, z: Codes, steps: int) -> Float[np.ndarray, "m d"]:
     """Codes from each to the next in so many steps, and from the last back to the first."""
     return np.concatenate([way(path, a, b, steps + 1)[:-1] for a, b in zip(z, np.roll(z, -1, 0), strict=True)])

@@ -1,4 +1,4 @@
-"""Truncation: precision against recall as codes come from ever less of the prior (Brock et al. 2019)."""
+"""Truncation: precision against recall as codes come from ever less of the prior, or nearer to the mean style."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -46,8 +46,8 @@ class Truncation(Analysis):
         }
         curve = _plots.drawn(400, 400, lambda figure: _draw(figure, thresholds, precision, recall))
         told = (
-            f"Precision and recall of {self.config.images:,} samples, whose codes lie within ±{thresholds[0]:g} to "
-            f"±{thresholds[-1]:g}: from {precision[0]:.2f} and {recall[0]:.2f} to {precision[-1]:.2f} and "
+            f"Precision and recall of {self.config.images:,} samples, truncated at {thresholds[0]:g} to "
+            f"{thresholds[-1]:g}: from {precision[0]:.2f} and {recall[0]:.2f} to {precision[-1]:.2f} and "
             f"{recall[-1]:.2f}."
         )
         rows = np.concatenate([images[:_SHOWN] for images in drawn])
@@ -56,7 +56,7 @@ class Truncation(Analysis):
 
 
 def drawn_within(subject: Subject, threshold: float, n: int) -> UInt8[np.ndarray, "n c h w"]:
-    """Samples whose codes lie within a threshold; at each, codes come from the same random numbers."""
+    """Samples truncated at a threshold; at each, codes come from the same random numbers."""
     model = subject.model
     assert isinstance(model, Truncates)
     rng = torch.Generator(model.device).manual_seed(subject.seed)

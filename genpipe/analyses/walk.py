@@ -6,7 +6,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from genpipe.analyses._codes import PATHS, Path, decoded, of_prior, round_trip, starts, way
+from genpipe.analyses._codes import PATHS, Path, decoded, of_prior, path_length, round_trip, starts, way
 from genpipe.errors import Unsuitable
 from genpipe.interfaces import Analysis, Decodes, Findings, Subject
 from genpipe.nn.pictures import grid
@@ -59,6 +59,4 @@ class Walk(Analysis):
         n, step = self.config.path_samples, self.config.path_step
         z = of_prior(subject.model, 2 * n, subject.seed).astype(np.float64)
         t = np.random.default_rng(subject.seed).uniform(0, 1 - step, (n, 1))
-        here, there = (decoded(subject.model, path(z[:n], z[n:], at)) for at in (t, t + step))
-        d = subject.see(here).features.astype(np.float64) - subject.see(there).features
-        return float(np.square(d).sum(1).mean() / step**2)
+        return path_length(subject, lambda at: decoded(subject.model, path(z[:n], z[n:], at)), t, step)

@@ -12,6 +12,7 @@ from genpipe.interfaces.judges import (
     Statistic,
     Subject,
 )
+from genpipe.interfaces.layered import Grows, HasStyles, Style, Styles
 from genpipe.interfaces.sources import SPLITS, Chunk, Collection, Encoded, Pixels, Source
 from genpipe.interfaces.systems import (
     Batch,
@@ -54,8 +55,10 @@ __all__ = [
     "Generates",
     "GeneratesClasses",
     "Generative",
+    "Grows",
     "HasImportanceWeights",
     "HasLikelihood",
+    "HasStyles",
     "ImageSpec",
     "Images",
     "Infers",
@@ -72,6 +75,8 @@ __all__ = [
     "Sight",
     "Source",
     "Statistic",
+    "Style",
+    "Styles",
     "Subject",
     "Trainable",
     "Truncates",

@@ -108,6 +108,9 @@ class Trainable(nn.Module, ABC):
     def phases(self) -> list[Phase]:
         """The turns of one step, in order; none for a model that is fitted in closed form by `finish`."""
 
+    def reach(self, done: float) -> None:
+        """Called before every step with the share of the training that lies behind it, from 0 to below 1."""
+
     def finish(self, batches: Iterable[Batch]) -> None:
         """Called once after the last step with one pass over the training images in order."""
 

@@ -1,4 +1,4 @@
-"""Penalties on a discriminator: on its gradient with respect to images, or on how little it minds where they are."""
+"""Penalties: on how a discriminator changes with its images, and a generator with its styles."""
 
 from collections.abc import Callable, Mapping
 from typing import Literal
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import relu
 
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Images, Scalar
+from genpipe.interfaces import Images, Scalar, Style
 from genpipe.nn.objectives import Logits
 from genpipe.nn.precision import full_precision
 from genpipe.nn.warping import moved
@@ -85,25 +85,24 @@ def between(a: Images, b: Images) -> Images:
     return torch.lerp(a, b, torch.rand(len(a), *[1] * (a.ndim - 1), device=a.device))
 
 
-class Penalty(nn.Module):
-    """A penalty at every k-th turn of D only, then k times as heavy (Karras et al. 2020, arXiv:1912.04958, app. B).
+def drift(real: Logits) -> Scalar:
+    """E D(x)² of real images, which keeps a critic near 0: appendix A.1 of Karras et al. 2018 (arXiv:1710.10196)."""
+    return real.square().mean()
+
+
+class Lazy(nn.Module):
+    """Comes at every k-th turn only, then k times as heavy (Karras et al. 2020, arXiv:1912.04958, appendix B).
 
     Turns are counted in a buffer, so that a training that goes on counts on.
     """
 
     turns: Tensor
 
-    def __init__(self, kind: str, weight: float, every_turns: int) -> None:
+    def __init__(self, weight: float, every_turns: int) -> None:
         super().__init__()
-        self.kind, self.weight, self.every_turns = kind, weight, every_turns
+        self.weight, self.every_turns = weight, every_turns
         if every_turns > 1:
             self.register_buffer("turns", torch.zeros((), dtype=torch.long))
-
-    def forward(self, critic: Critic, real: Images, fake: Images) -> dict[str, Tensor]:
-        """What D has to minimise besides its loss in this turn, by name: the weighted penalty, or nothing."""
-        if self.kind == "none" or not self._due():
-            return {}
-        return {"penalty": self.weight * self.every_turns * PENALTIES[self.kind](critic, real, fake)}
 
     def _due(self) -> bool:
         if self.every_turns == 1:
@@ -111,6 +110,54 @@ class Penalty(nn.Module):
         turn = int(self.turns)
         self.turns += 1
         return turn % self.every_turns == 0
+
+
+class Penalty(Lazy):
+    """A penalty at every k-th turn of D."""
+
+    def __init__(self, kind: str, weight: float, every_turns: int) -> None:
+        super().__init__(weight, every_turns)
+        self.kind = kind
+
+    def forward(self, critic: Critic, real: Images, fake: Images) -> dict[str, Tensor]:
+        """What D has to minimise besides its loss in this turn, by name: the weighted penalty, or nothing."""
+        if self.kind == "none" or not self._due():
+            return {}
+        return {"penalty": self.weight * self.every_turns * PENALTIES[self.kind](critic, real, fake)}
+
+
+def path_lengths(draw: Callable[[Style], Images], w: Style) -> Float[Tensor, " b"]:
+    """‖Jᵀy‖ of each style, J the Jacobian of G at w and y a random image, differentiable with respect to G's weights.
+
+    Section 3.2 of arXiv:1912.04958; as in the authors' code, y is of N(0, 1) over the root of the number of places.
+    """
+    with full_precision(w):
+        w = w.float()
+        x = draw(w)
+        y = torch.randn_like(x) / (x.shape[2] * x.shape[3]) ** 0.5
+        (gradient,) = torch.autograd.grad((x * y).sum(), w, create_graph=True)
+    return torch.linalg.vector_norm(gradient, dim=1)
+
+
+class PathLength(Lazy):
+    """E (‖Jᵀy‖ − a)² at every k-th turn of G, a the mean of the lengths so far: eq. 4 of arXiv:1912.04958."""
+
+    FOLLOWS = 0.01
+    """Share of the newest lengths in a."""
+
+    mean: Float[Tensor, ""]
+
+    def __init__(self, weight: float, every_turns: int) -> None:
+        super().__init__(weight, every_turns)
+        self.register_buffer("mean", torch.zeros(()))
+
+    def forward(self, draw: Callable[[Style], Images], styles: Callable[[], Style]) -> dict[str, Tensor]:
+        """What G has to minimise besides its loss in this turn, by name: the weighted penalty, or nothing."""
+        if not self.weight or not self._due():
+            return {}
+        lengths = path_lengths(draw, styles())
+        self.mean.lerp_(lengths.detach().mean(), self.FOLLOWS)
+        return {"path_length": self.weight * self.every_turns * (lengths - self.mean).square().mean()}
 
 
 def refuse_batch_norm(discriminator: nn.Module) -> None:

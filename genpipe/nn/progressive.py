@@ -10,29 +10,32 @@ from torch.nn.utils.parametrize import register_parametrization
 Features = Float[Tensor, "b c h w"]
 
 
-class EqualisedRate(nn.Module):
-    """A weight times its gain / √fan-in at each pass, as a parametrisation: section 4.1.
+class Scaled(nn.Module):
+    """A weight times a factor at each pass, as a parametrisation."""
 
-    The weight itself starts from N(0, 1), so that Adam moves all layers by the same share of their size.
-    """
-
-    def __init__(self, fan_in: int, gain: float) -> None:
+    def __init__(self, factor: float) -> None:
         super().__init__()
-        self.factor = gain / sqrt(fan_in)
+        self.factor = factor
 
     def forward(self, weight: Tensor) -> Tensor:
         return weight * self.factor
 
 
-def equalised(module: nn.Module, gain: float = sqrt(2)) -> nn.Module:
-    """The same module with equalised learning rates of every convolution and dense layer in it, their biases 0."""
+def equalised(module: nn.Module, gain: float = sqrt(2), rate: float = 1.0) -> nn.Module:
+    """The same module with equalised learning rates of every convolution and dense layer in it: section 4.1.
+
+    A weight is `gain` / √fan-in times one that starts from N(0, 1), so that Adam moves all layers by the same share of
+    their size; a bias starts at 0. With another `rate` both learn so many times as fast.
+    """
     for layer in [m for m in module.modules() if isinstance(m, nn.Linear | nn.Conv2d | nn.ConvTranspose2d)]:
         inputs = layer.in_features if isinstance(layer, nn.Linear) else layer.in_channels
-        nn.init.normal_(layer.weight)
+        nn.init.normal_(layer.weight, std=1 / rate)
+        fan_in = inputs * layer.weight[0, 0].numel()
+        register_parametrization(layer, "weight", Scaled(rate * gain / sqrt(fan_in)))
         if layer.bias is not None:
             nn.init.zeros_(layer.bias)
-        fan_in = inputs * layer.weight[0, 0].numel()
-        register_parametrization(layer, "weight", EqualisedRate(fan_in, gain))
+            if rate != 1:
+                register_parametrization(layer, "bias", Scaled(rate))
     return module
 
 

@@ -131,6 +131,7 @@ class _Run:
 
     def advance(self) -> None:
         """One step: every phase that is due takes its turns; turn k of each uses the step's k-th batch."""
+        self.model.reach(self.step / self.train.steps)
         self.step += 1
         n = self.batches_per_step
         shared = [self.batches.batch(self.position + k, ahead=2 * n) for k in range(n)]

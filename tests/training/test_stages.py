@@ -124,3 +124,35 @@ def test_the_learning_rate_runs_its_whole_course_in_each_part(monkeypatch: pytes
     fit(model, batches, Train(steps=8, batch_size=8), optim, device=device)
     twice = [0.1, 0.1, 0.05, 0.05]
     assert rates == pytest.approx([*twice, *twice, 0.1 * 3 / 4, 0.1 / 4])
+
+
+class Told(Staged):
+    """Weights move as far as the training is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[float] = []
+
+    def reach(self, done: float) -> None:
+        assert not self.heard or done > self.heard[-1]
+        self.heard.append(done)
+
+    def loss(self, batch: Batch, stage: str) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        loss, logs = super().loss(batch, stage)
+        return self.heard[-1] * loss, logs
+
+
+@pytest.mark.parametrize("leave_after", [None, 1, 5, 11])
+def test_a_model_is_told_before_every_step_how_far_the_training_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, leave_after: int | None
+) -> None:
+    monkeypatch.setitem(globals(), "Staged", Told)
+    model, _ = run(tmp_path / "whole")
+    assert isinstance(model, Told)
+    assert model.heard == [k / STEPS for k in range(STEPS)]
+    if leave_after:
+        with pytest.raises(Stopped):
+            run(tmp_path / "stopped", leave_after)
+        resumed, _ = run(tmp_path / "stopped")
+        assert resumed.heard == model.heard[leave_after:]
+        assert all(torch.equal(weight, model.state_dict()[name]) for name, weight in resumed.state_dict().items())

@@ -1,0 +1,52 @@
+"""Progressive growing of GANs (Karras et al. 2018, arXiv:1710.10196): from 4×4 images to the full size."""
+
+from itertools import pairwise
+from typing import Annotated
+
+from pydantic import Field
+from torch import nn
+
+from genpipe.interfaces import ImageSpec
+from genpipe.nn import objectives, penalties
+from genpipe.nn.fading import FadingDiscriminator, FadingGenerator
+from genpipe.nn.growing import Growing, Growth, sizes, widths
+from genpipe.nn.modulation import PixelNorm
+from genpipe.nn.progressive import equalised
+from genpipe.nn.strided import SEED_SIZE
+
+
+class ProGAN(Growing):
+    """Codes and features are held at one length, learning rates are equal, and D sees how much images differ."""
+
+    class Config(Growth):
+        loss: objectives.Loss = "wasserstein"
+        penalty: penalties.Kind = "wgan-gp"
+        drift_weight: Annotated[float, Field(ge=0)] = 1e-3
+
+    def __init__(self, config: Config, spec: ImageSpec) -> None:
+        levels = len(sizes(config, spec))
+        outwards = widths(config.generator_channels, config.most_channels, spec)
+        inwards = widths(config.discriminator_channels, config.most_channels, spec)
+        blocks = [_seed(config.latent_dim, outwards[0]), *(_doubling(i, o) for i, o in pairwise(outwards))]
+        drawing = FadingGenerator(blocks, outwards, spec.channels, levels)
+        super().__init__(config, drawing, FadingDiscriminator(inwards, spec.channels, levels), spec)
+
+
+def _seed(latent_dim: int, width: int) -> nn.Sequential:
+    """Codes, on the hypersphere, to the first features."""
+    dense = equalised(nn.Linear(latent_dim, width * SEED_SIZE**2))
+    return nn.Sequential(
+        PixelNorm(), dense, nn.Unflatten(1, (width, SEED_SIZE, SEED_SIZE)), *_bent(), *_convolution(width, width)
+    )
+
+
+def _doubling(inputs: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(nn.Upsample(scale_factor=2), *_convolution(inputs, outputs), *_convolution(outputs, outputs))
+
+
+def _convolution(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
+    return equalised(nn.Conv2d(inputs, outputs, 3, padding=1)), *_bent()
+
+
+def _bent() -> tuple[nn.Module, ...]:
+    return nn.LeakyReLU(0.2), PixelNorm()

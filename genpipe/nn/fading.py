@@ -1,0 +1,119 @@
+"""Generator and discriminator of several levels, the highest of which fades in (Karras et al. 2018, arXiv:1710.10196).
+
+Level 0 is that of the smallest images, and each one more doubles their side. At α = 0 a level is the one below it, with
+images twice as large; at α = 1 it stands alone (section 2 and figure 2 of the paper).
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from jaxtyping import Float
+from torch import Tensor, lerp, nn
+from torch.nn.functional import avg_pool2d, interpolate
+
+from genpipe.interfaces import Images
+from genpipe.nn.progressive import MinibatchDeviation, equalised
+from genpipe.nn.strided import SEED_SIZE
+
+Features = Float[Tensor, "b _ _ _"]
+Share = Float[Tensor, ""]
+Told = Sequence[Sequence[Tensor]]
+"""What each block is given besides features."""
+
+
+def doubled(x: Features) -> Features:
+    """Twice the side: every value four times."""
+    return interpolate(x, scale_factor=2, mode="nearest")
+
+
+def halved(x: Features) -> Features:
+    """Half the side: means of four values."""
+    return avg_pool2d(x, 2)
+
+
+def blurred(x: Features) -> Features:
+    """A binomial filter of 3 × 3, with zeros around: that of Karras et al. 2019 (arXiv:1812.04948), section 2."""
+    return avg_pool2d(avg_pool2d(x, 2, stride=1, padding=1), 2, stride=1)
+
+
+def faded(below: Features, above: Features, alpha: Share) -> Features:
+    """(1 − α) below + α above."""
+    return lerp(below, above, alpha.to(above.dtype))
+
+
+class FadingGenerator(nn.Module):
+    """Blocks from the seed outwards, of which all but the first double the side, and a way to an image at each level.
+
+    `widths` are the channels of the blocks. They end at the image's size; so does the last of so many levels.
+    """
+
+    def __init__(self, blocks: Sequence[nn.Module], widths: Sequence[int], channels: int, levels: int) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(blocks)
+        self.to_image = nn.ModuleList([equalised(nn.Conv2d(w, channels, 1), gain=1.0) for w in widths[-levels:]])
+
+    def at(self, level: int) -> nn.ModuleList:
+        """The parts that play at a level."""
+        return nn.ModuleList([*self._blocks(level), *self.to_image[max(level - 1, 0) : level + 1]])
+
+    def forward(self, x: Tensor, level: int, alpha: Share, told: Told = ()) -> Images:
+        before = x
+        for k, block in enumerate(self._blocks(level)):
+            before, x = x, block(x, *(told[k] if told else ()))
+        image = self.to_image[level](x)
+        if level == 0:
+            return image
+        return faded(doubled(self.to_image[level - 1](before)), image, alpha)
+
+    def _blocks(self, level: int) -> nn.ModuleList:
+        return self.blocks[: len(self.blocks) - len(self.to_image) + level + 1]
+
+
+class FadingDiscriminator(nn.Module):
+    """The same in reverse, from the image of each level inwards, with a statistic of the batch before the logit [b 1].
+
+    Appendix A of the paper, table 2; with `blur` features are filtered before they are halved.
+    """
+
+    def __init__(self, widths: Sequence[int], channels: int, levels: int, blur: bool = False) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList([Halving(inputs, outputs, blur) for outputs, inputs in pairwise(widths)])
+        self.from_image = nn.ModuleList([_convolution(channels, width, 1) for width in widths[-levels:]])
+        inner = _convolution(widths[0] + 1, widths[0], 3, padding=1)
+        whole = _convolution(widths[0], widths[0], SEED_SIZE)
+        logit = equalised(nn.Linear(widths[0], 1), gain=1.0)
+        self.last = nn.Sequential(MinibatchDeviation(), inner, whole, nn.Flatten(), logit)
+
+    def at(self, level: int) -> nn.ModuleList:
+        """The parts that play at a level."""
+        ways = self.from_image[max(level - 1, 0) : level + 1]
+        return nn.ModuleList([*self.blocks[: self._depth(level)], *ways, self.last])
+
+    def forward(self, x: Images, level: int, alpha: Share) -> Float[Tensor, "b 1"]:
+        h = self.from_image[level](x)
+        for k in reversed(range(self._depth(level))):
+            h = self.blocks[k](h)
+            if level and k + 1 == self._depth(level):
+                h = faded(self.from_image[level - 1](halved(x)), h, alpha)
+        return self.last(h)
+
+    def _depth(self, level: int) -> int:
+        """How often the images of a level are halved."""
+        return len(self.blocks) - len(self.from_image) + level + 1
+
+
+class Halving(nn.Module):
+    """Two convolutions, then half the side."""
+
+    def __init__(self, inputs: int, outputs: int, blur: bool) -> None:
+        super().__init__()
+        self.one, self.two = (_convolution(inputs, width, 3, padding=1) for width in (inputs, outputs))
+        self.blur = blur
+
+    def forward(self, x: Features) -> Features:
+        h = self.two(self.one(x))
+        return halved(blurred(h) if self.blur else h)
+
+
+def _convolution(inputs: int, outputs: int, kernel: int, padding: int = 0) -> nn.Sequential:
+    return nn.Sequential(equalised(nn.Conv2d(inputs, outputs, kernel, padding=padding)), nn.LeakyReLU(0.2))

@@ -1,0 +1,144 @@
+"""A game of two nets that grow as the training goes on (Karras et al. 2018, arXiv:1710.10196, section 2).
+
+How far they have grown is one number, kept with the weights: 1.5 is halfway from level 1 to level 2. The losses of each
+level have phases of their own, and with them optimizers, in its part of the training.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from itertools import pairwise
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from genpipe.errors import Unsuitable
+from genpipe.interfaces import Batch, Codes, Grows, Images, ImageSpec, Logs, Phase, Scalar
+from genpipe.nn import penalties
+from genpipe.nn.adversarial import Adversarial, Game, Said
+from genpipe.nn.fading import Features, Share, doubled, faded, halved
+from genpipe.nn.strided import SEED_SIZE, doublings
+
+_ONE = 1 << 16
+"""A level, as `Growing.grown` counts it: in whole numbers, which an average of the weights copies."""
+
+
+class Growth(Game):
+    """How wide the two are, and how they grow."""
+
+    generator_channels: Annotated[int, Field(ge=1)] = 16
+    """Of the layers next to the largest image; they double with each halving."""
+    discriminator_channels: Annotated[int, Field(ge=1)] = 16
+    most_channels: Annotated[int, Field(ge=1)] = 512
+    """No layer has more."""
+    start_size: Annotated[int, Field(ge=SEED_SIZE)] = SEED_SIZE
+    """Side in pixels of the first images; that of the data's images: nothing grows."""
+    growing_share: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """Of the training, until the nets are whole."""
+    drift_weight: Annotated[float, Field(ge=0)] = 0.0
+    """Of the mean square of what D says of real images in its loss."""
+
+
+class Growing(Adversarial, Grows):
+    """G(z) and D(x) that begin with small images; a generator and a discriminator as in `fading`."""
+
+    grown: Tensor
+
+    def __init__(self, game: Growth, generator: nn.Module, discriminator: nn.Module, spec: ImageSpec) -> None:
+        super().__init__(game, generator, discriminator)
+        self.sizes, self.share, self.drift_weight = sizes(game, spec), game.growing_share, game.drift_weight
+        self.register_buffer("grown", torch.zeros((), dtype=torch.long))
+
+    def reach(self, done: float) -> None:
+        self.grown.fill_(round(_ONE * grown(done, len(self.sizes), self.share)))
+
+    def phases(self) -> list[Phase]:
+        whole, level_parts = super().phases(), parts(len(self.sizes), self.share)
+        return [
+            replace(phase, module=phase.module.at(level), loss=partial(self.loss_at, level, phase.loss), during=part)  # type: ignore[operator]
+            for level, part in enumerate(level_parts)
+            for phase in whole
+        ]
+
+    def loss_at(self, level: int, loss: Callable[[Batch], tuple[Scalar, Logs]], batch: Batch) -> tuple[Scalar, Logs]:
+        """A loss on images of the size of a level."""
+        return loss(replace(batch, x=self.shrunk(batch.x, level)))
+
+    def generated(self, z: Codes, batch: Batch) -> Images:
+        level = self.level_of(batch)
+        return self.generator(z, level, self.alpha(level))
+
+    def judged(self, x: Images, batch: Batch) -> Said:
+        level = self.level_of(batch)
+        return self.discriminator(x, level, self.alpha(level))
+
+    def discriminator_terms(self, of_real: Said, of_fake: Said, batch: Batch) -> Mapping[str, Scalar]:
+        terms = dict(super().discriminator_terms(of_real, of_fake, batch))
+        if self.drift_weight:
+            terms["drift"] = self.drift_weight * penalties.drift(of_real)
+        return terms
+
+    def decode(self, z: Codes) -> Images:
+        return self.shown(partial(self.generator, z))
+
+    def decode_at(self, z: Codes, size: int) -> Images:
+        return self.generator(z, self.sizes.index(size), torch.ones((), device=z.device)).clamp(-1, 1)
+
+    def shown(self, draw: Callable[[int, Share], Images]) -> Images:
+        """What is drawn at the level that the nets have grown to, and its α, in the full size and in [-1, 1]."""
+        level = -(-int(self.grown) // _ONE)
+        x = draw(level, self.alpha(level))
+        for _ in self.sizes[level + 1 :]:
+            x = doubled(x)
+        return x.clamp(-1, 1)
+
+    def shrunk(self, x: Features, level: int) -> Features:
+        """Real images as they are at a level, faded like those that G draws."""
+        for _ in self.sizes[level + 1 :]:
+            x = halved(x)
+        return faded(doubled(halved(x)), x, self.alpha(level)) if level else x
+
+    def alpha(self, level: int) -> Share:
+        """How far a level has faded in, on the device."""
+        return (self.grown / _ONE - (level - 1)).clamp(0, 1)
+
+    def level_of(self, batch: Batch) -> int:
+        """The level of which images are."""
+        return self.sizes.index(batch.x.shape[-1])
+
+
+def sizes(game: Growth, spec: ImageSpec) -> tuple[int, ...]:
+    """The side in pixels of the images of each level. Raises Unsuitable."""
+    possible = tuple(SEED_SIZE * 2**k for k in range(doublings(spec) + 1))
+    if game.start_size not in possible:
+        raise Unsuitable(
+            f"start_size is {game.start_size}, from which doubling does not lead to images of {spec.height}×"
+            f"{spec.width}. Choose one of {', '.join(map(str, possible))}."
+        )
+    return possible[possible.index(game.start_size) :]
+
+
+def widths(channels: int, most: int, spec: ImageSpec) -> list[int]:
+    """The channels of features of each size, from the smallest. Raises Unsuitable."""
+    return [min(channels * 2**k, most) for k in reversed(range(doublings(spec) + 1))]
+
+
+def parts(levels: int, share: float) -> list[tuple[float, float]]:
+    """The part of the training that belongs to each level; the next one begins with fading in."""
+    piece = _piece(levels, share)
+    return list(pairwise([0.0, *((2 * k - 1) * piece for k in range(1, levels)), 1.0]))
+
+
+def grown(done: float, levels: int, share: float) -> float:
+    """To which level nets have grown after a share of the training.
+
+    Up to `share` equal pieces alternate, in which a level stays as it is and in which the next one fades in.
+    """
+    piece = _piece(levels, share)
+    return sum((min(max(done / piece - (2 * k - 1), 0.0), 1.0) for k in range(1, levels)), 0.0)
+
+
+def _piece(levels: int, share: float) -> float:
+    return share / max(2 * levels - 2, 1)

@@ -1,0 +1,116 @@
+"""A generator that is told a style at every layer (Karras et al. 2019, arXiv:1812.04948, section 2 and figure 1b)."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import cast
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from genpipe.interfaces import Codes, Images, Style, Styles
+from genpipe.nn.fading import FadingGenerator, Share, blurred
+from genpipe.nn.modulation import PixelNorm, adaptive_instance_norm
+from genpipe.nn.progressive import equalised
+from genpipe.nn.strided import SEED_SIZE
+
+Features = Float[Tensor, "b _ _ _"]
+Noise = Float[Tensor, "_ 1 _ _"]
+LAYERS_A_SIZE = 2
+
+
+def mapping(latent_dim: int, style_dim: int, layers: int, rate: float) -> nn.Sequential:
+    """Codes z, held at one length, to styles w; it learns `rate` times as fast as the rest (appendix C)."""
+    dims = [latent_dim, *[style_dim] * layers]
+    dense = (equalised(nn.Linear(i, o), rate=rate) for i, o in pairwise(dims))
+    return nn.Sequential(PixelNorm(), *(part for layer in dense for part in (layer, nn.LeakyReLU(0.2))))
+
+
+class StyledLayer(nn.Module):
+    """Noise of every place, as strong as each channel has learned, and then the style; no noise at first."""
+
+    def __init__(self, channels: int, style_dim: int) -> None:
+        super().__init__()
+        self.strength = nn.Parameter(torch.zeros(channels, 1, 1))
+        self.bent = nn.LeakyReLU(0.2)
+        self.norm = adaptive_instance_norm(channels, style_dim)
+        equalised(self.norm, gain=1.0)
+
+    def forward(self, x: Features, w: Style, noise: Noise) -> Features:
+        return self.norm(self.bent(x + self.strength * noise), w)
+
+
+class Constant(nn.Module):
+    """The same learned features for every image of a batch."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.features = nn.Parameter(torch.randn(channels, SEED_SIZE, SEED_SIZE))
+
+    def forward(self, like: Tensor) -> Features:
+        return self.features.expand(len(like), -1, -1, -1)
+
+
+class Doubling(nn.Module):
+    """Twice the side, by a convolution and a binomial filter."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.twice = nn.Upsample(scale_factor=2)
+        self.convolution = equalised(nn.Conv2d(inputs, outputs, 3, padding=1))
+
+    def forward(self, x: Features) -> Features:
+        return blurred(self.convolution(self.twice(x)))
+
+
+class StyledBlock(nn.Module):
+    """Features of one size: a way there, and two layers with a convolution between."""
+
+    def __init__(self, before: nn.Module, channels: int, style_dim: int) -> None:
+        super().__init__()
+        self.before, self.between = before, equalised(nn.Conv2d(channels, channels, 3, padding=1))
+        self.one, self.two = (StyledLayer(channels, style_dim) for _ in range(LAYERS_A_SIZE))
+
+    def forward(self, x: Tensor, w_one: Style, w_two: Style, noise_one: Noise, noise_two: Noise) -> Features:
+        return self.two(self.between(self.one(self.before(x), w_one, noise_one)), w_two, noise_two)
+
+
+class StyledGenerator(nn.Module):
+    """G(z), with z → w; drawn from codes alone an image has the one noise that is kept with the weights."""
+
+    def __init__(self, to_style: nn.Module, style_dim: int, widths: Sequence[int], channels: int, levels: int) -> None:
+        super().__init__()
+        self.to_style = to_style
+        before = [Constant(widths[0]), *(Doubling(i, o) for i, o in pairwise(widths))]
+        blocks = [StyledBlock(way, width, style_dim) for way, width in zip(before, widths, strict=True)]
+        self.net = FadingGenerator(blocks, widths, channels, levels)
+        self.sides = [SEED_SIZE * 2 ** (k // LAYERS_A_SIZE) for k in range(LAYERS_A_SIZE * len(widths))]
+        for k, noise in enumerate(self.noise(1)):
+            self.register_buffer(f"noise_{k}", noise)
+
+    def at(self, level: int) -> nn.ModuleList:
+        """The parts that play at a level."""
+        return nn.ModuleList([self.to_style, self.net.at(level)])
+
+    def forward(self, z: Codes, level: int, alpha: Share) -> Images:
+        w = self.to_style(z)[:, None].expand(-1, len(self.sides), -1)
+        return self.drawn(w, level, alpha, self.kept_noise)
+
+    def drawn(self, w: Styles, level: int, alpha: Share, noise: Sequence[Noise]) -> Images:
+        """The images of the styles and the noise of each layer, those beyond the level unused."""
+        layers = range(0, self.layers_at(level), LAYERS_A_SIZE)
+        told = [(w[:, k], w[:, k + 1], noise[k], noise[k + 1]) for k in layers]
+        return self.net(w, level, alpha, told)
+
+    def layers_at(self, level: int) -> int:
+        """How many layers play at a level."""
+        return len(self.sides) - LAYERS_A_SIZE * (len(self.net.to_image) - 1 - level)
+
+    @property
+    def kept_noise(self) -> list[Tensor]:
+        """Of each layer, the same for every image."""
+        return [cast(Tensor, getattr(self, f"noise_{k}")) for k in range(len(self.sides))]
+
+    def noise(self, n: int, device: torch.device | None = None, rng: torch.Generator | None = None) -> list[Tensor]:
+        """Of each layer for n images, from the generator that is given or from PyTorch's own."""
+        return [torch.randn(n, 1, side, side, device=device, generator=rng) for side in self.sides]
