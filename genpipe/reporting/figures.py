@@ -4,14 +4,14 @@ import base64
 import io
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from genpipe import paths
 from genpipe.analyses._plots import DENSITY, PAPER, style
 from genpipe.errors import GenpipeError
-from genpipe.reporting.reading import Result, damaged
+from genpipe.reporting.reading import Made, Result, damaged
 from genpipe.reporting.wording import number, words
 
 ORDER = ("sample_grid.png", "reconstruction.png", "nearest_neighbours.png")
@@ -40,6 +40,8 @@ class Curve:
     name: str
     svg: str
     alt: str
+    note: str = ""
+    """Of a score: its best figure, and that of the weights which made the samples, the last ones."""
 
 
 def pictures(root: Path, result: Result) -> list[Picture]:
@@ -56,8 +58,19 @@ def curves(root: Path, result: Result) -> list[Curve]:
 
     None for a model fitted in closed form. Raises GenpipeError if a file of curves is damaged.
     """
-    files = (paths.score_curves(result.name), paths.curves(result.name))
-    return [_curve(result.name, name, points) for file in files for name, points in _series(root, file).items()]
+    of_scores, of_training = (_series(root, file(result.name)) for file in (paths.score_curves, paths.curves))
+    drawn = [_curve(result.name, name, points) for name, points in (*of_scores.items(), *of_training.items())]
+    notes = {name: _best(points, name, result.made.get(name)) for name, points in of_scores.items()}
+    return [replace(curve, note=notes.get(curve.name, "")) for curve in drawn]
+
+
+def _best(points: Any, name: str, made: Made | None) -> str:
+    """The best score of samples drawn in training, with its step, beside the last one."""
+    if made is None or made.lower_is_better is None:
+        return ""
+    place = points[name].idxmin() if made.lower_is_better else points[name].idxmax()
+    best, last = ((number(row[name]), number(row["step"])) for row in (points.loc[place], points.iloc[-1]))
+    return f"Best {best[0]} at step {best[1]}; last {last[0]}, at step {last[1]}."
 
 
 def _series(root: Path, file: Path) -> dict[str, Any]:

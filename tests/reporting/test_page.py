@@ -101,6 +101,16 @@ def test_every_picture_has_words(two_scored: Any) -> None:
     assert told[0] == "generator/loss of first over training: 3.5 at step 1, 2.25 at step 3, lowest 2.25, highest 3.5"
 
 
+def test_the_best_score_of_a_training_is_shown_as_that_beside_the_last(two_scored: Any) -> None:
+    rows = "step,fid_classifier,is_classifier,parameters\n10,9.5,4,1\n20,7.25,6,1\n30,8,5,1\n"
+    two_scored.write("reports/score_curves/second.csv", rows)
+    page = write_report(two_scored.root).read_text()
+    assert re.findall(r"<figcaption>(Best [^<]*)", page) == [
+        "Best 7.25 at step 20; last 8, at step 30.",
+        "Best 6 at step 20; last 5, at step 30.",
+    ]
+
+
 def test_equal_inputs_give_equal_bytes(two_scored: Any) -> None:
     files = [two_scored.root / "reports" / name for name in ("index.html", "README.md", "leaderboard.csv")]
     write_report(two_scored.root)
