@@ -7,6 +7,12 @@ from genpipe import registry
 from genpipe.document import Document, KeyPath
 from genpipe.errors import Problem, Unsuitable, nearest
 
+_GIVEN_BY = {
+    "known_label": "; write `labelled: 100` there, how many labels it may know",
+    "sweep": "; write `source: shapes` and `sweep_images: 10` there",
+}
+"""The knobs of a data set that make extras."""
+
 
 def lacking(
     system: Any, name: str, knobs: Any, metrics: Collection[str], analyses: Collection[str], document: Document
@@ -44,6 +50,24 @@ def too_small(metrics: Collection[str], size: int, document: Document) -> list[P
     ]
 
 
+def unsaid(system: Any, name: str, known: Any, at: KeyPath, document: Document) -> list[Problem]:
+    """What a system has to be told of each image and the data set, which is at this place, does not know."""
+    missing = [] if known.extras is None else [extra for extra in system.extras if extra not in known.extras]
+    return [
+        document.problem(
+            at,
+            f"{name} needs '{extra}' of each image, which is not known{_GIVEN_BY.get(extra, '; take another source')}.",
+        )
+        for extra in missing
+    ]
+
+
+def not_known(analyses: Mapping[str, Any], known: Any, document: Document) -> list[Problem]:
+    """The analyses, each with its knobs, that need what is not known of the data."""
+    asked = {one: registry.load("analyses", one)(knobs).missing(known) for one, knobs in analyses.items()}
+    return [document.problem(("analyses", one), message) for one, message in asked.items() if message]
+
+
 def _needed(metric: str) -> list[type]:
     from genpipe.interfaces import GeneratesClasses, Reconstructs
 
@@ -51,10 +75,10 @@ def _needed(metric: str) -> list[type]:
     return [GeneratesClasses] if looks_at == "labels" else [Reconstructs] if "pairs" in looks_at else []
 
 
-def optim_problems(system: Any, model: Any, data: Any, optim: Mapping[str, Any], document: Document) -> list[Problem]:
+def optim_problems(system: Any, model: Any, spec: Any, optim: Mapping[str, Any], document: Document) -> list[Problem]:
     """What is wrong with `optim`, seen from the phases of the model; it is built without memory for its weights."""
     try:
-        phases = [phase.name for phase in registry.outline(system, model, data.spec()).phases()]
+        phases = [phase.name for phase in registry.outline(system, model, spec).phases()]
     except Unsuitable as error:
         return [document.problem(("model",), str(error))]
     return phase_problems(phases, optim, ("optim",), document)

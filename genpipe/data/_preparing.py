@@ -7,7 +7,16 @@ from pathlib import Path
 import numpy as np
 
 from genpipe.data._splitting import known_labels
-from genpipe.data._storage import SPLITS, ArrayFile, Prepared, extra_file, images_file, labels_file, write_meta
+from genpipe.data._storage import (
+    KNOWN_LABEL,
+    SPLITS,
+    ArrayFile,
+    Prepared,
+    extra_file,
+    images_file,
+    labels_file,
+    write_meta,
+)
 from genpipe.data._working import Done, Target, Work, cores, done, in_order
 from genpipe.errors import DataError, nearest
 from genpipe.files import whole_folder
@@ -53,6 +62,7 @@ def prepare(
                 if piece.broken and not skip_broken:
                     raise DataError(_complaint(piece.broken))
                 broken += [f"{name}: {why}" for name, why in piece.broken]
+                _verify_announced(piece.extras, source)
                 writer.write(piece)
                 shown(writer.count + len(broken), len(rows))
         writer.verify(len(rows) - len(broken))
@@ -62,13 +72,13 @@ def prepare(
 
 
 def _write_known_labels(folder: Path, class_count: int, count: int | None, seed: int) -> None:
-    """Notes which labels of training images are known, as their extra "known_label", if only some are to be."""
+    """Notes which labels of training images are known, as an extra, if only some are to be."""
     if count is None:
         return
     if not labels_file(folder, "train").exists():
         raise DataError("labelled says how many labels are known, but the source has none. Leave it out.")
     rows = known_labels(np.load(labels_file(folder, "train")), class_count, count, seed)
-    np.save(extra_file(folder, "train", "known_label"), rows)
+    np.save(extra_file(folder, "train", KNOWN_LABEL), rows)
 
 
 def left_out(collection: Collection, classes: Sequence[str], names: Sequence[str | int]) -> np.ndarray:
@@ -118,6 +128,15 @@ def _verify(chunk: Chunk, first: int, count: int) -> None:
             f"a chunk of {shown} came after {first} of {count} images; uint8 [n h w c] of 1 to 3 channels is needed, "
             f"{count} images in all."
         )
+
+
+def _verify_announced(extras: Iterable[str], source: Source) -> None:
+    """Raises DataError if there is an extra that the source has not named."""
+    if source.factors is None or source.extras is None:
+        return
+    for name in extras:
+        if name not in (*source.factors, *source.extras):
+            raise DataError(f"images came with '{name}', which the source names neither in `factors` nor in `extras`.")
 
 
 class Writer:

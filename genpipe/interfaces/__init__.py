@@ -12,7 +12,7 @@ from genpipe.interfaces.judges import (
     Statistic,
     Subject,
 )
-from genpipe.interfaces.sources import SPLITS, Chunk, Collection, Encoded, Pixels, Source
+from genpipe.interfaces.sources import SPLITS, Chunk, Collection, Encoded, Known, Pixels, Source
 from genpipe.interfaces.systems import (
     Batch,
     Classifies,
@@ -59,6 +59,7 @@ __all__ = [
     "ImageSpec",
     "Images",
     "Infers",
+    "Known",
     "Labels",
     "Logs",
     "Measure",
