@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
+from torch import Tensor
 
 from genpipe.analyses._passing import passed
-from genpipe.interfaces import Decodes, Encodes, Generative, Subject
+from genpipe.interfaces import Decodes, Encodes, Generative, Images, Infers, Subject
 from genpipe.nn.pixels import to_pixels
 
 Codes = Float[np.ndarray, "n d"]
@@ -21,6 +22,15 @@ def encoded(model: Generative, images: Pixels) -> Codes:
     """The codes of uint8 images, float32."""
     assert isinstance(model, Encodes)
     return passed(images, lambda x: model.encode(x).float(), model.device)
+
+
+def drawn_codes(model: Generative, x: Images, rng: torch.Generator) -> Float[Tensor, "b d"]:
+    """A code of each image: drawn, if the model gives a distribution."""
+    if not isinstance(model, Infers):
+        assert isinstance(model, Encodes)
+        return model.encode(x)
+    mu, logvar = model.posterior(x)
+    return mu + torch.exp(0.5 * logvar) * torch.randn(mu.shape, generator=rng, device=mu.device)
 
 
 def decoded(model: Generative, z: Float[np.ndarray, "n d"]) -> Pixels:

@@ -1,0 +1,78 @@
+"""Code density: samples of the prior beside samples of densities that are fitted to the codes of training images."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from pydantic import Field
+
+from genpipe.analyses._codes import Codes, decoded, drawn_codes, of_prior
+from genpipe.analyses._passing import passed
+from genpipe.analyses._scoring import named
+from genpipe.errors import Unsuitable
+from genpipe.interfaces import Analysis, Decodes, Encodes, Findings, Subject
+from genpipe.nn.pictures import grid
+from genpipe.schema import Strict
+
+_COLUMNS = 10
+_ITERATIONS = 500
+NAMES = {"prior": "the prior", "gaussian": "one Gaussian", "mixture": "a Gaussian mixture"}
+
+
+class CodeDensity(Analysis):
+    """FID of as many images of codes of the prior, of a Gaussian and of a mixture, both with full covariances.
+
+    The two are fitted by maximum likelihood after the training (Ghosh et al. 2020, arXiv:1903.12436, section 4) to
+    codes of training images, drawn from q(z|x) where that is a distribution.
+    """
+
+    class Config(Strict):
+        images: Annotated[int, Field(ge=10)] = 10_000
+        """Training images, at most, to whose codes the densities are fitted."""
+        components: Annotated[int, Field(ge=2)] = 10
+        """Of the mixture."""
+        samples: Annotated[int, Field(ge=2)] = 10_000
+        """Of each density."""
+        shown: Annotated[int, Field(ge=1, le=1000)] = 50
+
+    requires = (Encodes, Decodes)
+    metrics = ("fid",)
+
+    def run(self, subject: Subject) -> Findings:
+        numbers, pictures = {}, {}
+        for kind, z in self._drawn(subject).items():
+            images = decoded(subject.model, z)
+            name, value = named(subject.scorer(subject.see(images), self.metrics), "fid_")
+            numbers[f"{name}_of_{kind}"] = value
+            told = f"Images of codes of {NAMES[kind]}: {name} {value:.4g} of {len(images):,}."
+            pictures[f"code_density_{kind}"] = (grid(images[: self.config.shown], _COLUMNS), told)
+        return Findings(pictures, numbers)
+
+    def _drawn(self, subject: Subject) -> Mapping[str, Codes]:
+        """As many codes of each density. Raises Unsuitable if there are fewer images than components."""
+        codes, n, seed = self._codes(subject), self.config.samples, subject.seed
+        if len(codes) < self.config.components:
+            raise Unsuitable(
+                f"code_density: {len(codes)} images make no {self.config.components} components; ask for fewer."
+            )
+        fits = {"gaussian": 1, "mixture": self.config.components}
+        return {"prior": of_prior(subject.model, n, seed)} | {
+            kind: drawn_like(codes, components, n, seed) for kind, components in fits.items()
+        }
+
+    def _codes(self, subject: Subject) -> Codes:
+        images = subject.real.training.images
+        some = np.sort(np.random.default_rng(subject.seed).permutation(len(images))[: self.config.images])
+        rng = torch.Generator(subject.model.device).manual_seed(subject.seed)
+        return passed(images[some], lambda x: drawn_codes(subject.model, x, rng), subject.model.device)
+
+
+def drawn_like(codes: Float[np.ndarray, "m d"], components: int, n: int, seed: int) -> Float[np.ndarray, "n d"]:
+    """n codes of a mixture of so many Gaussians that is fitted to codes, in random order."""
+    from sklearn.mixture import GaussianMixture
+
+    fit = GaussianMixture(components, max_iter=_ITERATIONS, random_state=seed).fit(codes.astype(np.float64))
+    drawn, _ = fit.sample(n)
+    return np.random.default_rng(seed).permutation(drawn)
