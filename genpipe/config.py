@@ -20,7 +20,7 @@ from genpipe import paths, registry
 from genpipe.document import Document, KeyPath, read
 from genpipe.errors import ConfigError, Problem, UnknownName, nearest
 from genpipe.schema import Strict
-from genpipe.suitability import lacking, not_known, optim_problems, too_small, unsaid
+from genpipe.suitability import lacking, optim_problems, too_small, unknown
 from genpipe.training.knobs import Count, Optim, Train
 from genpipe.validation import examined, validated
 
@@ -83,10 +83,6 @@ class Dataset(Strict):
     labelled: Count | None = None
     """How many labels a system that learns from few may know: drawn by the seed, of all classes alike."""
 
-    def extras(self) -> tuple[str, ...]:
-        """The names of what is known of each image because these knobs say so."""
-        return ("known_label",) if self.labelled else ()
-
 
 class Reference(Strict):
     """What scores look through; made once for each data set."""
@@ -138,14 +134,6 @@ class Data:
         channels = self.common.channels or self.opened.channels
         size, levels = self.common.size, 2 if self.common.binarise else 256
         return ImageSpec(channels, size, size, self.opened.classes, levels)
-
-    def known(self) -> Any:
-        """What is Known of the images before any is read. Raises DataError if the source cannot be read."""
-        from genpipe.interfaces import Known
-
-        factors, others, left_out = self.opened.factors, self.opened.extras, tuple(map(str, self.common.leave_out))
-        extras = None if factors is None or others is None else (*factors, *others, *self.common.extras())
-        return Known(self.spec(), factors, extras, left_out)
 
 
 @dataclass(frozen=True)
@@ -248,10 +236,8 @@ class Project:
         problems += more + wrong + wrong_too + lacking(system, model_name, knobs, metrics, analyses, document)
         problems += too_small(metrics, data.common.size, document)
         if not problems:
-            known = data.known()
-            problems += unsaid(system, model_name, known, ("datasets", data.name), self.document)
-            problems += not_known(analyses, known, document)
-            problems += optim_problems(system, model, known.spec, knobs.optim, document)
+            problems += unknown(system, model_name, data, analyses, self.document, document)
+            problems += optim_problems(system, model, data, knobs.optim, document)
         if problems:
             raise ConfigError(dict.fromkeys(problems))
         return Experiment(name, model_name, data, knobs, model, metrics, analyses)

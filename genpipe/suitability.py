@@ -8,8 +8,8 @@ from genpipe.document import Document, KeyPath
 from genpipe.errors import Problem, Unsuitable, nearest
 
 _GIVEN_BY = {
-    "known_label": "; write `labelled: 100` there, how many labels it may know",
-    "sweep": "; write `source: shapes` and `sweep_images: 10` there",
+    "known_label": "write `labelled: 100` there, how many labels it may know",
+    "sweep": "write `source: shapes` and `sweep_images: 10` there",
 }
 """The knobs of a data set that make extras."""
 
@@ -50,22 +50,29 @@ def too_small(metrics: Collection[str], size: int, document: Document) -> list[P
     ]
 
 
-def unsaid(system: Any, name: str, known: Any, at: KeyPath, document: Document) -> list[Problem]:
-    """What a system has to be told of each image and the data set, which is at this place, does not know."""
-    missing = [] if known.extras is None else [extra for extra in system.extras if extra not in known.extras]
-    return [
-        document.problem(
-            at,
-            f"{name} needs '{extra}' of each image, which is not known{_GIVEN_BY.get(extra, '; take another source')}.",
-        )
-        for extra in missing
+def unknown(
+    system: Any, name: str, data: Any, analyses: Mapping[str, Any], index: Document, document: Document
+) -> list[Problem]:
+    """What a system and analyses, each with its knobs, have to be told of each image and the data set does not know."""
+    known = known_of(data)
+    extras = system.extras if known.extras is None else known.extras
+    remedies = {extra: _GIVEN_BY.get(extra, "take another source") for extra in system.extras if extra not in extras}
+    missing = {one: registry.load("analyses", one)(knobs).missing(known) for one, knobs in analyses.items()}
+    unsaid = [
+        index.problem(("datasets", data.name), f"{name} needs '{extra}' of each image, which is not known; {remedy}.")
+        for extra, remedy in remedies.items()
     ]
+    return unsaid + [document.problem(("analyses", one), told) for one, told in missing.items() if told]
 
 
-def not_known(analyses: Mapping[str, Any], known: Any, document: Document) -> list[Problem]:
-    """The analyses, each with its knobs, that need what is not known of the data."""
-    asked = {one: registry.load("analyses", one)(knobs).missing(known) for one, knobs in analyses.items()}
-    return [document.problem(("analyses", one), message) for one, message in asked.items() if message]
+def known_of(data: Any) -> Any:
+    """What is Known of a data set before any image is read. Raises DataError if its source cannot be read."""
+    from genpipe.interfaces import Known
+
+    factors, others = data.opened.factors, data.opened.extras
+    labels = ("known_label",) if data.common.labelled else ()
+    extras = None if factors is None or others is None else (*factors, *others, *labels)
+    return Known(data.spec(), factors, extras, tuple(map(str, data.common.leave_out)))
 
 
 def _needed(metric: str) -> list[type]:
@@ -75,10 +82,10 @@ def _needed(metric: str) -> list[type]:
     return [GeneratesClasses] if looks_at == "labels" else [Reconstructs] if "pairs" in looks_at else []
 
 
-def optim_problems(system: Any, model: Any, spec: Any, optim: Mapping[str, Any], document: Document) -> list[Problem]:
+def optim_problems(system: Any, model: Any, data: Any, optim: Mapping[str, Any], document: Document) -> list[Problem]:
     """What is wrong with `optim`, seen from the phases of the model; it is built without memory for its weights."""
     try:
-        phases = [phase.name for phase in registry.outline(system, model, spec).phases()]
+        phases = [phase.name for phase in registry.outline(system, model, data.spec()).phases()]
     except Unsuitable as error:
         return [document.problem(("model",), str(error))]
     return phase_problems(phases, optim, ("optim",), document)

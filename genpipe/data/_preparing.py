@@ -56,13 +56,12 @@ def prepare(
     rows = chosen(np.where(left_out(collection, source.classes, leave_out), -1, collection.parts), limit, seed)
     with whole_folder(folder) as temporary:
         broken: list[str] = []
-        with Writer(temporary, collection) as writer:
+        with Writer(temporary, collection, _named(source)) as writer:
             target = Target(size, spec.channels, fit, seed, binarise)
             for piece in finished(collection, rows, target, cores() if workers is None else workers):
                 if piece.broken and not skip_broken:
                     raise DataError(_complaint(piece.broken))
                 broken += [f"{name}: {why}" for name, why in piece.broken]
-                _verify_announced(piece.extras, source)
                 writer.write(piece)
                 shown(writer.count + len(broken), len(rows))
         writer.verify(len(rows) - len(broken))
@@ -130,20 +129,16 @@ def _verify(chunk: Chunk, first: int, count: int) -> None:
         )
 
 
-def _verify_announced(extras: Iterable[str], source: Source) -> None:
-    """Raises DataError if there is an extra that the source has not named."""
-    if source.factors is None or source.extras is None:
-        return
-    for name in extras:
-        if name not in (*source.factors, *source.extras):
-            raise DataError(f"images came with '{name}', which the source names neither in `factors` nor in `extras`.")
+def _named(source: Source) -> tuple[str, ...] | None:
+    """The extras that a source has named; None if only reading tells."""
+    return None if source.factors is None or source.extras is None else (*source.factors, *source.extras)
 
 
 class Writer:
     """The arrays of a data set, written as the images come."""
 
-    def __init__(self, folder: Path, collection: Collection) -> None:
-        self.folder, self.collection, self.count = folder, collection, 0
+    def __init__(self, folder: Path, collection: Collection, named: Sequence[str] | None) -> None:
+        self.folder, self.collection, self.named, self.count = folder, collection, named, 0
         self._files: dict[Path, ArrayFile] = {}
         self._open = ExitStack()
 
@@ -154,7 +149,11 @@ class Writer:
         self._open.close()
 
     def write(self, piece: Done) -> None:
-        """Adds each image to the split that it is in."""
+        """Adds each image to the split that it is in. Raises DataError if it has an extra that was not named."""
+        named = piece.extras if self.named is None else self.named
+        for name in piece.extras:
+            if name not in named:
+                raise DataError(f"images came with '{name}', which the source names neither as factor nor as extra.")
         self.count += len(piece.images)
         parts = self.collection.parts[piece.rows]
         for part in np.unique(parts):

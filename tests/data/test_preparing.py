@@ -128,7 +128,9 @@ def test_extras_follow_their_images(tmp_path: Path) -> None:
 
 def test_an_extra_that_was_not_named_is_refused(tmp_path: Path) -> None:
     chunk = Chunk(square(4), {"colour": np.arange(4)})
-    with pytest.raises(DataError, match="images came with 'colour', which the source names neither"):
+    with pytest.raises(
+        DataError, match="images came with 'colour', which the source names neither as factor nor as extra"
+    ):
         prepare(Given([chunk], 4), size=6, fit="pad", seed=0, folder=tmp_path / "x")
 
 
