@@ -6,10 +6,11 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from genpipe.analyses import _factors
-from genpipe.analyses._codes import decoded, encoded, of_prior
+from genpipe.analyses._codes import encoded, of_prior
 from genpipe.analyses._factors import Reader, known, reader, restored
 from genpipe.errors import Unsuitable
 from genpipe.interfaces import Encodes, Evidence, Known, Subject
+from genpipe.nn.passing import decoded
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from genpipe.analyses import _plots
-from genpipe.analyses._passing import passed, rebuilt, squared_errors
+from genpipe.analyses._errors import squared_errors
 from genpipe.errors import Unsuitable
 from genpipe.interfaces import (
     Analysis,
@@ -23,6 +23,7 @@ from genpipe.interfaces import (
     Reconstructs,
     Subject,
 )
+from genpipe.nn.passing import passed, rebuilt
 from genpipe.nn.pictures import grid
 from genpipe.schema import Strict
 

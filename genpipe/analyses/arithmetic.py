@@ -7,9 +7,9 @@ from jaxtyping import Float
 from pydantic import Field
 
 from genpipe.analyses._attributes import Attribute, attribute, examples, missing
-from genpipe.analyses._codes import decoded
 from genpipe.errors import Unsuitable
 from genpipe.interfaces import Analysis, Decodes, Encodes, Findings, Known, Subject
+from genpipe.nn.passing import decoded
 from genpipe.nn.pictures import grid
 from genpipe.schema import Strict
 

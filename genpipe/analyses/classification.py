@@ -9,10 +9,10 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from genpipe.analyses._matrices import drawn
-from genpipe.analyses._passing import passed
 from genpipe.analyses._transferring import drawn_anew, missing, taught
 from genpipe.errors import Unsuitable
 from genpipe.interfaces import Analysis, Classifies, Evidence, Findings, Images, Known, Subject
+from genpipe.nn.passing import passed
 from genpipe.schema import Strict
 
 Count = Annotated[int, Field(ge=1)]

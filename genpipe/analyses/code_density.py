@@ -8,11 +8,11 @@ import torch
 from jaxtyping import Float
 from pydantic import Field
 
-from genpipe.analyses._codes import Codes, decoded, drawn_codes, of_prior
-from genpipe.analyses._passing import passed
+from genpipe.analyses._codes import Codes, drawn_codes, of_prior
 from genpipe.analyses._scoring import named
 from genpipe.errors import Unsuitable
 from genpipe.interfaces import Analysis, Decodes, Encodes, Findings, Subject
+from genpipe.nn.passing import decoded, passed
 from genpipe.nn.pictures import grid
 from genpipe.schema import Strict
 

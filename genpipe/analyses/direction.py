@@ -8,10 +8,10 @@ from pydantic import Field
 
 from genpipe.analyses import _plots
 from genpipe.analyses._attributes import Attribute, attribute, examples, missing
-from genpipe.analyses._codes import decoded
 from genpipe.analyses._ranks import rank_correlation
 from genpipe.errors import Unsuitable
 from genpipe.interfaces import Analysis, Decodes, Findings, Known, Subject
+from genpipe.nn.passing import decoded
 from genpipe.nn.pictures import grid
 from genpipe.schema import Strict
 

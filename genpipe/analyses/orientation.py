@@ -9,9 +9,9 @@ from pydantic import Field
 
 from genpipe.analyses._codes import encoded
 from genpipe.analyses._factors import missing
-from genpipe.analyses._passing import passed
 from genpipe.errors import Unsuitable
 from genpipe.interfaces import Analysis, Encodes, Evidence, Findings, Known, Subject
+from genpipe.nn.passing import passed
 from genpipe.nn.pictures import grid
 from genpipe.nn.pixels import to_pixels
 from genpipe.nn.views import Augmentation, augmented
