@@ -18,7 +18,6 @@ from genpipe.schema import Strict
 
 _COLUMNS = 10
 _ITERATIONS = 500
-NAMES = {"prior": "the prior", "gaussian": "one Gaussian", "mixture": "a Gaussian mixture"}
 
 
 class CodeDensity(Analysis):
@@ -33,22 +32,28 @@ class CodeDensity(Analysis):
         """Training images, at most, to whose codes the densities are fitted."""
         components: Annotated[int, Field(ge=2)] = 10
         """Of the mixture."""
-        samples: Annotated[int, Field(ge=2)] = 10_000
+        samples: Annotated[int, Field(ge=10)] = 10_000
         """Of each density."""
-        shown: Annotated[int, Field(ge=1, le=1000)] = 50
+        rows: Annotated[int, Field(ge=1, le=64)] = 3
+        """Of ten images of each density, that are shown."""
 
     requires = (Encodes, Decodes)
     metrics = ("fid",)
 
     def run(self, subject: Subject) -> Findings:
-        numbers, pictures = {}, {}
+        rows = min(self.config.rows, self.config.samples // _COLUMNS)
+        scores, shown = {}, []
         for kind, z in self._drawn(subject).items():
             images = decoded(subject.model, z)
-            name, value = named(subject.scorer(subject.see(images), self.metrics), "fid_")
-            numbers[f"{name}_of_{kind}"] = value
-            told = f"Images of codes of {NAMES[kind]}: {name} {value:.4g} of {len(images):,}."
-            pictures[f"code_density_{kind}"] = (grid(images[: self.config.shown], _COLUMNS), told)
-        return Findings(pictures, numbers)
+            name, scores[kind] = named(subject.scorer(subject.see(images), self.metrics), "fid_")
+            shown.append(images[: rows * _COLUMNS])
+        told = (
+            f"Images of codes of the prior, of one Gaussian and of a mixture of {self.config.components}, the last two "
+            f"fitted to codes of training images; {rows} rows each. {name} of {self.config.samples:,} "
+            f"images each: {', '.join(f'{score:.4g}' for score in scores.values())}."
+        )
+        picture = grid(np.concatenate(shown), _COLUMNS)
+        return Findings({"code_density": (picture, told)}, {f"{name}_of_{kind}": scores[kind] for kind in scores})
 
     def _drawn(self, subject: Subject) -> Mapping[str, Codes]:
         """As many codes of each density. Raises Unsuitable if there are fewer images than components."""
