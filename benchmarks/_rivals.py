@@ -165,45 +165,9 @@ def _turn(loss: Callable[[Batch], Any], optimizer: torch.optim.Optimizer, batch:
 
 def pythae_trainer(task: Task) -> Found:
     """Images/s of pythae's trainer with its VAE around the same encoder and decoder; in epochs of `steps` steps."""
-    from pythae.data.datasets import BaseDataset
-    from pythae.models import VAE, VAEConfig
-    from pythae.models.base.base_utils import ModelOutput
-    from pythae.models.nn import BaseDecoder, BaseEncoder
-    from pythae.trainers import BaseTrainer, BaseTrainerConfig
-    from pythae.trainers.training_callbacks import TrainingCallback
-
-    encoder, decoder, epochs = task.model.encoder, task.model.decoder, []
-
-    class Encoder(BaseEncoder):
-        def __init__(self) -> None:
-            super().__init__()
-            self.net = encoder
-
-        def forward(self, x: Tensor) -> Any:
-            mu, logvar = self.net(x).chunk(2, dim=1)
-            return ModelOutput(embedding=mu, log_covariance=logvar)
-
-    class Decoder(BaseDecoder):
-        def __init__(self) -> None:
-            super().__init__()
-            self.net = decoder
-
-        def forward(self, z: Tensor) -> Any:
-            return ModelOutput(reconstruction=self.net(z))
-
-    class Clock(TrainingCallback):
-        def on_epoch_begin(self, training_config: Any, **_: Any) -> None:
-            epochs.append(-synchronised_now(task.device))
-
-        def on_epoch_end(self, training_config: Any, **_: Any) -> None:
-            epochs[-1] += synchronised_now(task.device)
+    import _pythae
 
     taken = task.images[np.arange(task.steps * task.batch_size) % len(task.images)]
-    data = BaseDataset(torch.from_numpy(taken).float() / 127.5 - 1, torch.zeros(len(taken)))
-    config = VAEConfig(input_dim=task.images.shape[1:], latent_dim=task.model.config.latent_dim)
-    with TemporaryDirectory() as folder:
-        knobs = BaseTrainerConfig(
-            output_dir=folder, num_epochs=2, per_device_train_batch_size=task.batch_size, learning_rate=task.lr
-        )
-        BaseTrainer(VAE(config, Encoder(), Decoder()), data, training_config=knobs, callbacks=[Clock()]).train()
-    return {"speed": len(taken) / epochs[-1]}
+    model = _pythae.vae(task.model, task.images.shape[1:], task.model.config.latent_dim)
+    images = torch.from_numpy(taken).float() / 127.5 - 1
+    return {"speed": len(taken) / _pythae.epochs_sec(model, images, task.batch_size, 2, task.lr)[-1]}

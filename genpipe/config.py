@@ -20,7 +20,7 @@ from genpipe import paths, registry
 from genpipe.document import Document, KeyPath, read
 from genpipe.errors import ConfigError, Problem, UnknownName, nearest
 from genpipe.schema import Strict
-from genpipe.suitability import lacking, optim_problems, too_small
+from genpipe.suitability import lacking, optim_problems, too_small, unknown
 from genpipe.training.knobs import Count, Optim, Train
 from genpipe.validation import examined, validated
 
@@ -236,6 +236,7 @@ class Project:
         problems += more + wrong + wrong_too + lacking(system, model_name, knobs, metrics, analyses, document)
         problems += too_small(metrics, data.common.size, document)
         if not problems:
+            problems += unknown(system, model_name, data, analyses, self.document, document)
             problems += optim_problems(system, model, data, knobs.optim, document)
         if problems:
             raise ConfigError(dict.fromkeys(problems))

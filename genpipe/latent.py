@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from genpipe import paths, registry
-from genpipe.analyses._codes import PATHS, Codes, Pixels, decoded, encoded, of_prior, quantiles, round_trip, way
+from genpipe.analyses._codes import PATHS, Codes, Pixels, encoded, of_prior, quantiles, round_trip, way
 from genpipe.analyses.traversal import changed, turned
 from genpipe.config import Project
 from genpipe.data._preparing import finished
@@ -19,6 +19,7 @@ from genpipe.data._working import Target, cores
 from genpipe.errors import DataError, UnknownName, UsageError
 from genpipe.interfaces import Chunk, Collection, Decodes, Encodes, Generative, ImageSpec, Reconstructs
 from genpipe.modelfiles import load_model
+from genpipe.nn.passing import decoded
 from genpipe.nn.pictures import grid
 from genpipe.sampling import rebuild
 from genpipe.scoring import source_at

@@ -49,7 +49,7 @@ class Reference:
 
     def _split(self, split: str) -> Evidence:
         found = evidence.load(self.prepared.images(split), self.prepared.labels(split), self.folder / split)
-        return replace(found, factors=self.prepared.factors(split))
+        return replace(found, factors=self.prepared.factors(split), label_known=self.prepared.label_known(split))
 
     def _kept(self, name: str) -> Mapping[str, np.ndarray] | None:
         file = self.folder / STATISTICS / f"{name}.npz"

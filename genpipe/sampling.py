@@ -16,8 +16,9 @@ from genpipe.errors import DataError, UsageError
 from genpipe.files import whole_file, whole_folder
 from genpipe.interfaces import Generates, GeneratesClasses, Generative, Reconstructs
 from genpipe.modelfiles import load_model
+from genpipe.nn.passing import rebuilt
 from genpipe.nn.pictures import grid
-from genpipe.nn.pixels import to_model, to_pixels
+from genpipe.nn.pixels import to_pixels
 from genpipe.nn.spreading import spread
 
 _AT_ONCE = 500
@@ -129,8 +130,5 @@ def _classes(model: GeneratesClasses, numbers: range) -> np.ndarray:
     return np.array(numbers) % model.class_count
 
 
-@torch.inference_mode()
 def _rebuilt(portable: Portable, pixels: np.ndarray) -> np.ndarray:
-    model = portable.model
-    x = to_model(torch.from_numpy(np.array(pixels)).to(model.device))
-    return to_pixels(model.reconstruct(x)).cpu().numpy()
+    return rebuilt(portable.model, pixels)

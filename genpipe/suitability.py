@@ -7,6 +7,12 @@ from genpipe import registry
 from genpipe.document import Document, KeyPath
 from genpipe.errors import Problem, Unsuitable, nearest
 
+_GIVEN_BY = {
+    "known_label": "write `labelled: 100` there, how many labels it may know",
+    "sweep": "write `source: shapes` and `sweep_images: 10` there",
+}
+"""The knobs of a data set that make extras."""
+
 
 def lacking(
     system: Any, name: str, knobs: Any, metrics: Collection[str], analyses: Collection[str], document: Document
@@ -42,6 +48,31 @@ def too_small(metrics: Collection[str], size: int, document: Document) -> list[P
         for name, most in least.items()
         if size < most
     ]
+
+
+def unknown(
+    system: Any, name: str, data: Any, analyses: Mapping[str, Any], index: Document, document: Document
+) -> list[Problem]:
+    """What a system and analyses, each with its knobs, have to be told of each image and the data set does not know."""
+    known = known_of(data)
+    extras = system.extras if known.extras is None else known.extras
+    remedies = {extra: _GIVEN_BY.get(extra, "take another source") for extra in system.extras if extra not in extras}
+    missing = {one: registry.load("analyses", one)(knobs).missing(known) for one, knobs in analyses.items()}
+    unsaid = [
+        index.problem(("datasets", data.name), f"{name} needs '{extra}' of each image, which is not known; {remedy}.")
+        for extra, remedy in remedies.items()
+    ]
+    return unsaid + [document.problem(("analyses", one), told) for one, told in missing.items() if told]
+
+
+def known_of(data: Any) -> Any:
+    """What is Known of a data set before any image is read. Raises DataError if its source cannot be read."""
+    from genpipe.interfaces import Known
+
+    factors, others = data.opened.factors, data.opened.extras
+    labels = ("known_label",) if data.common.labelled else ()
+    extras = None if factors is None or others is None else (*factors, *others, *labels)
+    return Known(data.spec(), factors, extras, tuple(map(str, data.common.leave_out)))
 
 
 def _needed(metric: str) -> list[type]:

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from genpipe.analyses._codes import decoded, encoded, of_prior
+from genpipe.analyses import _factors
+from genpipe.analyses._codes import encoded, of_prior
 from genpipe.analyses._factors import Reader, known, reader, restored
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Encodes, Evidence, Subject
+from genpipe.interfaces import Encodes, Evidence, Known, Subject
+from genpipe.nn.passing import decoded
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,16 @@ class Attribute:
     def value(self, images: UInt8[np.ndarray, "m c h w"]) -> np.ndarray:
         """It as seen in images, as the value of each."""
         return restored(self.read(images), self.true)
+
+
+def missing(known: Known, factor: str | None) -> str | None:
+    """What to say of data that do not know a factor, or the class if none is named; None if they do."""
+    if factor is not None:
+        return _factors.missing(known.factors, [factor])
+    few = (
+        f"the images have {len(known.spec.classes) or 'no'} classes, and two are needed; name a `factor`, or remove it."
+    )
+    return few if len(known.spec.classes) < 2 else None
 
 
 def attribute(subject: Subject, factor: str | None) -> Attribute:

@@ -1,20 +1,19 @@
 """Codes of images, images of codes, and ways from one code to another."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
+from torch import Tensor
 
-from genpipe.analyses._passing import passed
-from genpipe.interfaces import Decodes, Encodes, Generative, Subject
-from genpipe.nn.pixels import to_pixels
+from genpipe.interfaces import Decodes, Encodes, Generative, Images, Infers, Subject
+from genpipe.nn.passing import passed
 
 Codes = Float[np.ndarray, "n d"]
 Pixels = UInt8[np.ndarray, "n c h w"]
 Path = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 """The codes at places t, from 0 to 1, between two codes; all broadcast against each other."""
-_AT_ONCE = 500
 
 
 def encoded(model: Generative, images: Pixels) -> Codes:
@@ -23,12 +22,13 @@ def encoded(model: Generative, images: Pixels) -> Codes:
     return passed(images, lambda x: model.encode(x).float(), model.device)
 
 
-def decoded(model: Generative, z: Float[np.ndarray, "n d"]) -> Pixels:
-    """The uint8 images of codes."""
-    assert isinstance(model, Decodes)
-    with torch.inference_mode():
-        x = [model.decode(torch.from_numpy(part.astype(np.float32)).to(model.device)) for part in _parts(z)]
-        return to_pixels(torch.cat(x)).cpu().numpy()
+def drawn_codes(model: Generative, x: Images, rng: torch.Generator) -> Float[Tensor, "b d"]:
+    """A code of each image: drawn, if the model gives a distribution."""
+    if not isinstance(model, Infers):
+        assert isinstance(model, Encodes)
+        return model.encode(x)
+    mu, logvar = model.posterior(x)
+    return mu + torch.exp(0.5 * logvar) * torch.randn(mu.shape, generator=rng, device=mu.device)
 
 
 def of_prior(model: Generative, n: int, seed: int) -> Codes:
@@ -90,7 +90,3 @@ def path_length(
 def round_trip(path: Path, z: Codes, steps: int) -> Float[np.ndarray, "m d"]:
     """Codes from each to the next in so many steps, and from the last back to the first."""
     return np.concatenate([way(path, a, b, steps + 1)[:-1] for a, b in zip(z, np.roll(z, -1, 0), strict=True)])
-
-
-def _parts(rows: np.ndarray) -> Iterator[np.ndarray]:
-    return (rows[first : first + _AT_ONCE] for first in range(0, len(rows), _AT_ONCE))

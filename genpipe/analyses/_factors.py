@@ -20,13 +20,22 @@ Factors = Mapping[str, np.ndarray]
 
 def known(evidence: Evidence, names: Sequence[str] | None = None) -> Factors:
     """The factors of images: all, or those with these names. Raises Unsuitable if the source does not know them."""
-    if not evidence.factors:
-        raise Unsuitable(
-            "no factors are known of these images; take a source that knows some, or leave the analysis out."
-        )
-    if missing := sorted(set(names or ()) - set(evidence.factors)):
-        raise Unsuitable(f"no factor '{missing[0]}' is known of these images.{nearest(missing[0], evidence.factors)}")
+    if message := missing(tuple(evidence.factors), names):
+        raise Unsuitable(message)
     return {name: np.asarray(evidence.factors[name]) for name in names or evidence.factors}
+
+
+def missing(factors: tuple[str, ...] | None, names: Sequence[str] | None = None) -> str | None:
+    """What to say of data with these factors if all, or those with these names, are asked for; None if they are there.
+
+    Of factors that only reading tells nothing is said.
+    """
+    if factors is None:
+        return None
+    if not factors:
+        return "no factors are known of these images; take a source that knows some, or leave the analysis out."
+    unknown = sorted(set(names or ()) - set(factors))
+    return f"no factor '{unknown[0]}' is known of these images.{nearest(unknown[0], factors)}" if unknown else None
 
 
 def columns(values: np.ndarray) -> Float[np.ndarray, "n k"]:

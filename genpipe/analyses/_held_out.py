@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 
 import numpy as np
-import torch
-from jaxtyping import Int, UInt8
+from jaxtyping import Int
 
 from genpipe.interfaces import Images, Subject
-from genpipe.nn.pixels import to_model
+from genpipe.nn.passing import parts
 
 _AT_ONCE = 100
 
@@ -20,6 +19,4 @@ def some(subject: Subject, most: int) -> Int[np.ndarray, "n"]:
 
 def batches(subject: Subject, which: Int[np.ndarray, "n"]) -> Iterator[Images]:
     """The held-out images with these numbers, on the device of the model."""
-    images: UInt8[np.ndarray, "n c h w"] = np.asarray(subject.real.held_out.images)[which]
-    for part in np.array_split(images, -(-len(images) // _AT_ONCE)):
-        yield to_model(torch.from_numpy(part).to(subject.model.device))
+    return parts(np.asarray(subject.real.held_out.images)[which], subject.model.device, _AT_ONCE)

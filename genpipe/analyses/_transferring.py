@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Encodes, Generative, Images
+from genpipe.interfaces import Encodes, Generative, Images, Known
 from genpipe.nn.pixels import to_model
 
 Classifier = TypeVar("Classifier", bound=nn.Module)
@@ -30,6 +30,12 @@ class CodeClassifier(nn.Module):
     def forward(self, x: Images) -> Float[Tensor, "b k"]:
         assert isinstance(self.model, Encodes)
         return self.head(self.model.encode(x))
+
+
+def missing(known: Known) -> str | None:
+    """What to say of data without classes; None if there are some."""
+    few = f"a classifier needs two classes, and these images have {len(known.spec.classes) or 'none'}; remove it."
+    return few if len(known.spec.classes) < 2 else None
 
 
 def drawn_anew(model: Generative) -> Generative:

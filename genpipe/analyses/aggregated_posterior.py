@@ -8,8 +8,9 @@ from jaxtyping import Float, Int
 from pydantic import Field
 
 from genpipe.analyses import _plots
+from genpipe.analyses._codes import drawn_codes
 from genpipe.analyses._held_out import batches, some
-from genpipe.interfaces import Analysis, Codes, Decodes, Encodes, Findings, Images, Infers, Subject
+from genpipe.interfaces import Analysis, Codes, Decodes, Encodes, Findings, Subject
 from genpipe.schema import Strict
 
 _SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -51,14 +52,6 @@ class AggregatedPosterior(Analysis):
         )
         numbers = {"prior_mmd2": distance, "prior_mmd2_floor": floor, "prior_marginal_kl_nats": float(kl.sum())}
         return Findings({"aggregated_posterior": (picture, caption)}, numbers)
-
-
-def drawn_codes(model: Any, x: Images, rng: torch.Generator) -> Codes:
-    """A code of each image: drawn, if the model gives a distribution."""
-    if not isinstance(model, Infers):
-        return model.encode(x)
-    mu, logvar = model.posterior(x)
-    return mu + torch.exp(0.5 * logvar) * torch.randn(mu.shape, generator=rng, device=mu.device)
 
 
 def mmd2(x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "n d"]) -> float:

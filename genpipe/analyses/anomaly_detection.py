@@ -1,46 +1,86 @@
-"""Anomaly detection: whether images of a class that was left out of the training are reconstructed worse."""
+"""Anomaly detection: whether images of a class that was left out of the training are told by error or likelihood."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import numpy as np
-from jaxtyping import Bool, Float
+import torch
+from jaxtyping import Bool, Float, UInt8
 from pydantic import Field
+from torch import Tensor
 
 from genpipe.analyses import _plots
-from genpipe.analyses._passing import rebuilt, squared_errors
+from genpipe.analyses._errors import squared_errors
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Analysis, Evidence, Findings, Reconstructs, Subject
+from genpipe.interfaces import (
+    Analysis,
+    Evidence,
+    Findings,
+    HasImportanceWeights,
+    HasLikelihood,
+    Images,
+    Known,
+    Reconstructs,
+    Subject,
+)
+from genpipe.nn.passing import passed, rebuilt
 from genpipe.nn.pictures import grid
 from genpipe.schema import Strict
 
+_AXES = {"": "squared error", "_likelihood": "negative bound in nats"}
+"""What each score is, by the end of its figure's name."""
+_NOTHING_LEFT_OUT = (
+    "anomaly_detection needs held-out images of a class that no training image has, and of others. "
+    "Give the data set `leave_out: [class]`, or take the analysis out."
+)
+
 
 class AnomalyDetection(Analysis):
-    """The squared error of reconstruction as a score of how unusual an image is (Hawkins et al. 2002).
+    """Scores of how unusual an image is: its squared error of reconstruction (Hawkins et al. 2002), and −log p(x).
 
+    The latter, of a system with a likelihood, is the negative evidence lower bound where codes are drawn for an image.
     Outliers are the held-out images of the classes that no training image has: give the data set `leave_out`.
     """
 
     class Config(Strict):
         images: Annotated[int, Field(ge=1, le=64)] = 10
+        draws: Annotated[int, Field(ge=1)] = 10
+        """Codes for each image, over which its evidence lower bound is averaged."""
 
     requires = (Reconstructs,)
 
+    def missing(self, known: Known) -> str | None:
+        return None if known.left_out else _NOTHING_LEFT_OUT
+
     def run(self, subject: Subject) -> Findings:
         held_out = subject.real.held_out
-        outlier = outliers(held_out, subject.real.training)
-        images = np.asarray(held_out.images)
+        outlier, images = outliers(held_out, subject.real.training), np.asarray(held_out.images)
         approximations = rebuilt(subject.model, images)
-        scores = squared_errors(images, approximations)
-        area = auroc(scores, outlier)
+        scores = {"": squared_errors(images, approximations)}
+        if isinstance(subject.model, HasLikelihood):
+            scores["_likelihood"] = self._nats(subject, images)
+        areas = {f"anomaly_auroc{by}": auroc(values, outlier) for by, values in scores.items()}
         counted = f"{outlier.sum():,} held-out images of classes that were left out of the training"
-        drawing = _plots.drawn(480, 320, lambda figure: _draw(figure, scores, outlier))
-        told = f"Squared errors of reconstruction of {counted}, and of {(~outlier).sum():,} others. AUROC {area:.3f}."
-        most = np.argsort(-scores, kind="stable")[: self.config.images]
+        drawing = _plots.drawn(480 * len(scores), 320, lambda figure: _draw(figure, scores, outlier))
+        measured = " and ".join(f"{_AXES[by]}: AUROC {auroc(values, outlier):.3f}" for by, values in scores.items())
+        told = f"Scores of {counted}, and of {(~outlier).sum():,} others. By {measured}."
+        most = np.argsort(-scores[""], kind="stable")[: self.config.images]
         pairs = grid(np.concatenate([images[most], approximations[most]]), len(most))
         worst = f"The {len(most)} held-out images with the largest errors, their reconstructions below; "
         worst += f"{outlier[most].sum()} of them are of classes that were left out."
-        pictures = {"anomaly_detection": (drawing, told), "anomalies": (pairs, worst)}
-        return Findings(pictures, {"anomaly_auroc": area})
+        return Findings({"anomaly_detection": (drawing, told), "anomalies": (pairs, worst)}, areas)
+
+    def _nats(self, subject: Subject, images: UInt8[np.ndarray, "n c h w"]) -> Float[np.ndarray, "n"]:
+        model = subject.model
+        rng = torch.Generator(model.device).manual_seed(subject.seed)
+        return passed(images, lambda x: negative_bound(model, x, self.config.draws, rng), model.device)
+
+
+def negative_bound(model: Any, x: Images, draws: int, rng: torch.Generator) -> Float[Tensor, " b"]:
+    """The negative evidence lower bound in nats, the mean over so many codes; −log p(x), where there are no codes."""
+    if isinstance(model, HasImportanceWeights):
+        return -model.log_weights(x, draws, rng).double().mean(0)
+    return -model.log_likelihood(x, draws, rng).double()
 
 
 def outliers(held_out: Evidence, training: Evidence) -> Bool[np.ndarray, "n"]:
@@ -48,10 +88,7 @@ def outliers(held_out: Evidence, training: Evidence) -> Bool[np.ndarray, "n"]:
     known = held_out.labels is not None and training.labels is not None
     found = ~np.isin(held_out.labels, training.labels) if known else np.zeros(len(held_out.images), bool)  # type: ignore
     if found.all() or not found.any():
-        raise Unsuitable(
-            "anomaly_detection needs held-out images of a class that no training image has, and of others. "
-            "Give the data set `leave_out: [class]`, or take the analysis out."
-        )
+        raise Unsuitable(_NOTHING_LEFT_OUT)
     return found
 
 
@@ -65,11 +102,13 @@ def auroc(scores: Float[np.ndarray, "n"], positive: Bool[np.ndarray, "n"]) -> fl
     return float(below.mean() / (2 * len(negatives)))
 
 
-def _draw(figure: Any, scores: Float[np.ndarray, "n"], outlier: Bool[np.ndarray, "n"]) -> None:
-    axes = _plots.panel(figure, x="squared error", y="share of the images")
-    edges = np.linspace(0, np.quantile(scores, 0.995), 41)
+def _draw(figure: Any, scores: Mapping[str, Float[np.ndarray, "n"]], outlier: Bool[np.ndarray, "n"]) -> None:
     groups = ((~outlier, _plots.SOFT, "classes trained on"), (outlier, _plots.WARM, "classes left out"))
-    for some, colour, label in groups:
-        weights = np.full(some.sum(), 1 / some.sum())
-        axes.hist(np.minimum(scores[some], edges[-1]), edges, weights=weights, color=colour, alpha=0.6, label=label)
+    for column, (by, values) in enumerate(scores.items(), 1):
+        axes = _plots.panel(figure, 1, len(scores), column, x=_AXES[by], y="" if column > 1 else "share of the images")
+        edges = np.linspace(min(0, values.min()), np.quantile(values, 0.995), 41)
+        for some, colour, label in groups:
+            weights = np.full(some.sum(), 1 / some.sum())
+            shown = np.minimum(values[some], edges[-1])
+            axes.hist(shown, edges, weights=weights, color=colour, alpha=0.6, label=label)
     axes.legend()

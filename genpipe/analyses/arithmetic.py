@@ -6,10 +6,10 @@ import numpy as np
 from jaxtyping import Float
 from pydantic import Field
 
-from genpipe.analyses._attributes import Attribute, attribute, examples
-from genpipe.analyses._codes import decoded
+from genpipe.analyses._attributes import Attribute, attribute, examples, missing
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Analysis, Decodes, Encodes, Findings, Subject
+from genpipe.interfaces import Analysis, Decodes, Encodes, Findings, Known, Subject
+from genpipe.nn.passing import decoded
 from genpipe.nn.pictures import grid
 from genpipe.schema import Strict
 
@@ -33,6 +33,9 @@ class Arithmetic(Analysis):
         """Codes from which all are taken."""
 
     requires = (Decodes,)
+
+    def missing(self, known: Known) -> str | None:
+        return missing(known, self.config.factor)
 
     def run(self, subject: Subject) -> Findings:
         of = attribute(subject, self.config.factor)

@@ -9,10 +9,10 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from genpipe.analyses._matrices import drawn
-from genpipe.analyses._passing import passed
-from genpipe.analyses._transferring import balanced, drawn_anew, taught
+from genpipe.analyses._transferring import drawn_anew, missing, taught
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Analysis, Classifies, Findings, Images, Subject
+from genpipe.interfaces import Analysis, Classifies, Evidence, Findings, Images, Known, Subject
+from genpipe.nn.passing import passed
 from genpipe.schema import Strict
 
 Count = Annotated[int, Field(ge=1)]
@@ -21,33 +21,33 @@ Count = Annotated[int, Field(ge=1)]
 class Classification(Analysis):
     """Accuracy on held-out images, and that of a classifier of the same layers that sees labelled images and no others.
 
-    The latter is taught by as many labels, drawn anew for each seed, of all classes alike.
+    The latter is taught by the very images of which the system knows the label, from other weights for each seed.
     """
 
     class Config(Strict):
-        labels: Count = 100
-        """As many as the system knows."""
         steps: Count = 500
         """Of the classifier that is taught by labels alone."""
         seeds: Count = 5
 
     requires = (Classifies,)
 
+    def missing(self, known: Known) -> str | None:
+        return missing(known)
+
     def run(self, subject: Subject) -> Findings:
         training, held_out = subject.real.training, subject.real.held_out
-        if training.labels is None or held_out.labels is None or len(training.labels) < self.config.labels:
-            raise Unsuitable(
-                f"classification needs {self.config.labels:,} labelled training images, and held-out ones with labels; "
-                "ask for fewer `labels`, take labelled data, or take it out."
-            )
+        if training.labels is None or held_out.labels is None:
+            raise Unsuitable("classification needs labels; take labelled data, or take it out.")
         model, truth = subject.model, np.asarray(held_out.labels)
         assert isinstance(model, Classifies)
         guesses = passed(held_out.images, lambda x: model.classify(x).argmax(1), subject.model.device)
-        accuracy, alone = share_right(guesses, truth), [self._alone(subject, k) for k in range(self.config.seeds)]
+        labelled = known_images(training)
+        accuracy = share_right(guesses, truth)
+        alone = [self._alone(subject, labelled, k) for k in range(self.config.seeds)]
         told = (
             "Of the held-out images of each class (row), the share that is taken for each; "
-            f"{accuracy:.1%} are named right. The same classifier taught by {self.config.labels:,} labels alone names "
-            f"{np.mean(alone):.1%} right ({self.config.seeds} seeds)."
+            f"{accuracy:.1%} are named right. The same classifier taught by the {len(labelled):,} known labels alone "
+            f"names {np.mean(alone):.1%} right ({self.config.seeds} seeds)."
         )
         shares = confusion(guesses, truth)
         numbers = {
@@ -58,15 +58,13 @@ class Classification(Analysis):
         picture = drawn(shares, [str(label) for label in range(len(shares))], "taken for")
         return Findings({"classification": (picture, told)}, numbers)
 
-    def _alone(self, subject: Subject, number: int) -> float:
+    def _alone(self, subject: Subject, labelled: Int[np.ndarray, "k"], number: int) -> float:
         """The share of held-out images that a classifier begun from other weights and taught by labels names right."""
         seed, training, held_out = subject.seed + number, subject.real.training, subject.real.held_out
-        labels = np.asarray(training.labels)
-        some = balanced(labels, self.config.labels, seed)
+        images, labels = np.asarray(training.images[labelled]), np.asarray(training.labels)[labelled]
         with torch.random.fork_rng():
             torch.manual_seed(int(np.random.SeedSequence((seed, 1)).generate_state(1)[0]))  # unlike the training's
-            classifier = _Logits(drawn_anew(subject.model))
-            taught(classifier, np.asarray(training.images[some]), labels[some], self.config.steps, seed)
+            classifier = taught(_Logits(drawn_anew(subject.model)), images, labels, self.config.steps, seed)
         guesses = passed(held_out.images, lambda x: classifier(x).argmax(1), subject.model.device)
         return share_right(guesses, np.asarray(held_out.labels))
 
@@ -81,6 +79,12 @@ class _Logits(nn.Module):
     def forward(self, x: Images) -> Float[Tensor, "b k"]:
         assert isinstance(self.model, Classifies)
         return self.model.class_logits(x)
+
+
+def known_images(training: Evidence) -> Int[np.ndarray, "k"]:
+    """The numbers of the images of which the label is known: all, if nothing else is said."""
+    known = training.label_known
+    return np.arange(len(training.images)) if known is None else np.flatnonzero(known)
 
 
 def share_right(guesses: Int[np.ndarray, "n"], truth: Int[np.ndarray, "n"]) -> float:

@@ -8,9 +8,10 @@ import torch
 from jaxtyping import UInt8
 from pydantic import Field
 
-from genpipe.analyses._passing import passed, rebuilt, squared_errors
+from genpipe.analyses._errors import squared_errors
 from genpipe.interfaces import Analysis, Findings, Reconstructs, Subject
 from genpipe.nn.corruption import Corruption, corrupted
+from genpipe.nn.passing import passed, rebuilt
 from genpipe.nn.pictures import grid
 from genpipe.nn.pixels import to_pixels
 

@@ -7,11 +7,11 @@ from jaxtyping import Bool, Float
 from pydantic import Field
 
 from genpipe.analyses import _plots
-from genpipe.analyses._attributes import Attribute, attribute, examples
-from genpipe.analyses._codes import decoded
+from genpipe.analyses._attributes import Attribute, attribute, examples, missing
 from genpipe.analyses._ranks import rank_correlation
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Analysis, Decodes, Findings, Subject
+from genpipe.interfaces import Analysis, Decodes, Findings, Known, Subject
+from genpipe.nn.passing import decoded
 from genpipe.nn.pictures import grid
 from genpipe.schema import Strict
 
@@ -45,6 +45,9 @@ class Direction(Analysis):
         examples: Annotated[int, Field(ge=10)] = 2000
 
     requires = (Decodes,)
+
+    def missing(self, known: Known) -> str | None:
+        return missing(known, self.config.factor)
 
     def run(self, subject: Subject) -> Findings:
         of = attribute(subject, self.config.factor)

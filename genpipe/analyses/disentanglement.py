@@ -7,9 +7,9 @@ from pydantic import Field
 
 from genpipe.analyses._codes import encoded
 from genpipe.analyses._disentangling import dci, importances, mig, sap
-from genpipe.analyses._factors import known
+from genpipe.analyses._factors import known, missing
 from genpipe.analyses._matrices import drawn
-from genpipe.interfaces import Analysis, Encodes, Findings, Subject
+from genpipe.interfaces import Analysis, Encodes, Findings, Known, Subject
 from genpipe.schema import Strict
 
 
@@ -30,6 +30,9 @@ class Disentanglement(Analysis):
         """Those that count; all that are known, if none is named."""
 
     requires = (Encodes,)
+
+    def missing(self, known: Known) -> str | None:
+        return missing(known.factors, self.config.factors)
 
     def run(self, subject: Subject) -> Findings:
         rng = np.random.default_rng(subject.seed)

@@ -9,10 +9,10 @@ import torch
 from pydantic import Field
 
 from genpipe.analyses import _plots
-from genpipe.analyses._passing import passed
-from genpipe.analyses._transferring import CodeClassifier, balanced, drawn_anew, taught
+from genpipe.analyses._transferring import CodeClassifier, balanced, drawn_anew, missing, taught
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Analysis, Encodes, Findings, Subject
+from genpipe.interfaces import Analysis, Encodes, Findings, Known, Subject
+from genpipe.nn.passing import passed
 from genpipe.schema import Strict
 
 Count = Annotated[int, Field(ge=1)]
@@ -34,6 +34,9 @@ class FeatureTransfer(Analysis):
         seeds: Count = 3
 
     requires = (Encodes,)
+
+    def missing(self, known: Known) -> str | None:
+        return missing(known)
 
     def run(self, subject: Subject) -> Findings:
         known = subject.real.training.labels

@@ -7,9 +7,10 @@ from jaxtyping import UInt8
 from pydantic import Field
 
 from genpipe.analyses._codes import encoded
-from genpipe.analyses._passing import rebuilt, squared_errors
+from genpipe.analyses._errors import squared_errors
 from genpipe.errors import Unsuitable
 from genpipe.interfaces import Analysis, Encodes, Findings, Reconstructs, Subject
+from genpipe.nn.passing import rebuilt
 from genpipe.nn.pictures import grid
 from genpipe.schema import Strict
 

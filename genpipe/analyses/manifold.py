@@ -6,9 +6,10 @@ import numpy as np
 from jaxtyping import Float
 from pydantic import Field
 
-from genpipe.analyses._codes import decoded, encoded, of_prior, quantiles
+from genpipe.analyses._codes import encoded, of_prior, quantiles
 from genpipe.errors import Unsuitable
 from genpipe.interfaces import Analysis, Decodes, Encodes, Findings, Subject
+from genpipe.nn.passing import decoded
 from genpipe.nn.pictures import grid
 from genpipe.schema import Strict
 

@@ -8,9 +8,10 @@ from jaxtyping import Float, Int
 from pydantic import Field
 
 from genpipe.analyses._codes import encoded
-from genpipe.analyses._passing import passed
+from genpipe.analyses._factors import missing
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Analysis, Encodes, Evidence, Findings, Subject
+from genpipe.interfaces import Analysis, Encodes, Evidence, Findings, Known, Subject
+from genpipe.nn.passing import passed
 from genpipe.nn.pictures import grid
 from genpipe.nn.pixels import to_pixels
 from genpipe.nn.views import Augmentation, augmented
@@ -32,6 +33,9 @@ class Orientation(Analysis):
         images: Annotated[int, Field(ge=1, le=64)] = 10
 
     requires = (Encodes,)
+
+    def missing(self, known: Known) -> str | None:
+        return missing(known.factors, FACTORS)
 
     def run(self, subject: Subject) -> Findings:
         training, held_out = subject.real.training, subject.real.held_out

@@ -6,9 +6,10 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from genpipe.analyses._codes import Pixels, decoded, linear, of_prior, path_length, spherical, way
+from genpipe.analyses._codes import Pixels, linear, of_prior, path_length, spherical, way
 from genpipe.analyses._styles import everywhere, styled, styles
 from genpipe.interfaces import Analysis, Findings, HasStyles, Subject
+from genpipe.nn.passing import decoded
 from genpipe.nn.pictures import grid
 from genpipe.schema import Strict
 

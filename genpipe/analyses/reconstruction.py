@@ -5,8 +5,9 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from genpipe.analyses._passing import rebuilt, squared_errors
+from genpipe.analyses._errors import squared_errors
 from genpipe.interfaces import Analysis, Findings, Reconstructs, Subject
+from genpipe.nn.passing import rebuilt
 from genpipe.nn.pictures import grid
 from genpipe.schema import Strict
 

@@ -6,12 +6,13 @@ import numpy as np
 from jaxtyping import Float
 from pydantic import Field
 
-from genpipe.analyses._codes import decoded, encoded, of_prior, quantiles, starts
+from genpipe.analyses._codes import encoded, of_prior, quantiles, starts
 from genpipe.analyses._disentangling import dci
 from genpipe.analyses._factors import Reader, reader
 from genpipe.analyses._matrices import drawn
 from genpipe.errors import Unsuitable
 from genpipe.interfaces import Analysis, Decodes, Encodes, Findings, Generative, Subject
+from genpipe.nn.passing import decoded
 from genpipe.nn.pictures import grid
 from genpipe.schema import Strict
 

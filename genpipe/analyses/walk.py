@@ -6,9 +6,10 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from genpipe.analyses._codes import PATHS, Path, decoded, of_prior, path_length, round_trip, starts, way
+from genpipe.analyses._codes import PATHS, Path, of_prior, path_length, round_trip, starts, way
 from genpipe.errors import Unsuitable
 from genpipe.interfaces import Analysis, Decodes, Findings, Subject
+from genpipe.nn.passing import decoded
 from genpipe.nn.pictures import grid
 from genpipe.schema import Strict
 

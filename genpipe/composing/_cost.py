@@ -65,12 +65,12 @@ def memory(root: Path, experiment: Experiment) -> Memory | None:
     model = _built(experiment)
     if not model.phases():
         return None
-    moved = {phase.name: _bytes(phase.module.parameters()) for phase in model.phases()}
+    moved = [(phase.name, _bytes(phase.module.parameters())) for phase in model.phases()]
     weights = _bytes(chain(model.parameters(), model.buffers()))
     return Memory(
         weights=weights,
         gradients=_bytes(model.parameters()),
-        optimizer=sum(STATE[experiment.knobs.optim[name].algorithm] * size for name, size in moved.items()),
+        optimizer=sum(STATE[experiment.knobs.optim[name].algorithm] * size for name, size in moved),
         average=weights if experiment.knobs.train.average_halflife_images else 0,
         activations=_activations(model, experiment),
         images=_images(root / paths.data(experiment.data.name)),

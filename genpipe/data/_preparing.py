@@ -7,7 +7,16 @@ from pathlib import Path
 import numpy as np
 
 from genpipe.data._splitting import known_labels
-from genpipe.data._storage import SPLITS, ArrayFile, Prepared, extra_file, images_file, labels_file, write_meta
+from genpipe.data._storage import (
+    KNOWN_LABEL,
+    SPLITS,
+    ArrayFile,
+    Prepared,
+    extra_file,
+    images_file,
+    labels_file,
+    write_meta,
+)
 from genpipe.data._working import Done, Target, Work, cores, done, in_order
 from genpipe.errors import DataError, nearest
 from genpipe.files import whole_folder
@@ -47,7 +56,7 @@ def prepare(
     rows = chosen(np.where(left_out(collection, source.classes, leave_out), -1, collection.parts), limit, seed)
     with whole_folder(folder) as temporary:
         broken: list[str] = []
-        with Writer(temporary, collection) as writer:
+        with Writer(temporary, collection, _named(source)) as writer:
             target = Target(size, spec.channels, fit, seed, binarise)
             for piece in finished(collection, rows, target, cores() if workers is None else workers):
                 if piece.broken and not skip_broken:
@@ -62,13 +71,13 @@ def prepare(
 
 
 def _write_known_labels(folder: Path, class_count: int, count: int | None, seed: int) -> None:
-    """Notes which labels of training images are known, as their extra "known_label", if only some are to be."""
+    """Notes which labels of training images are known, as an extra, if only some are to be."""
     if count is None:
         return
     if not labels_file(folder, "train").exists():
         raise DataError("labelled says how many labels are known, but the source has none. Leave it out.")
     rows = known_labels(np.load(labels_file(folder, "train")), class_count, count, seed)
-    np.save(extra_file(folder, "train", "known_label"), rows)
+    np.save(extra_file(folder, "train", KNOWN_LABEL), rows)
 
 
 def left_out(collection: Collection, classes: Sequence[str], names: Sequence[str | int]) -> np.ndarray:
@@ -120,11 +129,16 @@ def _verify(chunk: Chunk, first: int, count: int) -> None:
         )
 
 
+def _named(source: Source) -> tuple[str, ...] | None:
+    """The extras that a source has named; None if only reading tells."""
+    return None if source.factors is None or source.extras is None else (*source.factors, *source.extras)
+
+
 class Writer:
     """The arrays of a data set, written as the images come."""
 
-    def __init__(self, folder: Path, collection: Collection) -> None:
-        self.folder, self.collection, self.count = folder, collection, 0
+    def __init__(self, folder: Path, collection: Collection, named: Sequence[str] | None) -> None:
+        self.folder, self.collection, self.named, self.count = folder, collection, named, 0
         self._files: dict[Path, ArrayFile] = {}
         self._open = ExitStack()
 
@@ -135,7 +149,11 @@ class Writer:
         self._open.close()
 
     def write(self, piece: Done) -> None:
-        """Adds each image to the split that it is in."""
+        """Adds each image to the split that it is in. Raises DataError if it has an extra that was not named."""
+        named = piece.extras if self.named is None else self.named
+        for name in piece.extras:
+            if name not in named:
+                raise DataError(f"images came with '{name}', which the source names neither as factor nor as extra.")
         self.count += len(piece.images)
         parts = self.collection.parts[piece.rows]
         for part in np.unique(parts):

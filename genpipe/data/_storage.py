@@ -12,8 +12,10 @@ from genpipe.errors import DataError, nearest
 from genpipe.files import read_json, write_json
 from genpipe.interfaces import SPLITS, ImageSpec
 
-__all__ = ["SPLITS", "ArrayFile", "Prepared", "extra_file", "images_file", "labels_file", "write_meta"]
+__all__ = ["KNOWN_LABEL", "SPLITS", "ArrayFile", "Prepared", "extra_file", "images_file", "labels_file", "write_meta"]
 
+KNOWN_LABEL = "known_label"
+"""The extra that tells few labels, one-hot, and has zeros where a label is not known."""
 _NUMBERS = "biufc"
 """The kinds of numpy's types that are numbers."""
 _NAMED = 1000
@@ -121,6 +123,11 @@ class Prepared:
         """The labels of a split, int64 [n], or None if it has none."""
         file = labels_file(self.folder, split)
         return _array(file) if file.exists() else None
+
+    def label_known(self, split: str) -> np.ndarray | None:
+        """Of which images the label is known to a system that learns from few, bool [n]; None: of all."""
+        file = extra_file(self.folder, split, KNOWN_LABEL)
+        return np.any(_array(file), axis=1) if file.exists() else None
 
     def factors(self, split: str) -> dict[str, np.ndarray]:
         """What decided each image, by name, memory-mapped: every extra that is a number an image."""

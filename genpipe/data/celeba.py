@@ -18,6 +18,7 @@ class CelebA(Torchvision):
 
     classes = ()
     channels = 3
+    factors = None
     wanted = ({"split": "train"}, {"split": "test"})
 
     def part(self, dataset: Any) -> Part:

@@ -40,6 +40,8 @@ class Mixture(Source):
                 raise ValueError(f"at most {(1 - REACH) / _TAILS:.3g}, so that the points lie between -1 and 1")
             return self
 
+    extras = ("point",)
+
     def __init__(self, config: Config, root: Path) -> None:
         self.config = config
         self.means = _means(config.layout, config.components)

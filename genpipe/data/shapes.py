@@ -70,9 +70,15 @@ class Shapes(Source):
 
     classes = KINDS
     channels = 3
+    factors = Factors._fields
 
     def __init__(self, config: Config, root: Path) -> None:
         self.config = config
+
+    @property
+    def extras(self) -> tuple[str, ...]:
+        swept = ("sweep",) if self.config.sweep_images > 1 else ()
+        return ("caption", "label_map", "edge_map", *swept)
 
     def collection(self, seed: int) -> Collection:
         count, together = self.config.images, self.config.sweep_images

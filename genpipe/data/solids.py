@@ -32,6 +32,9 @@ COLOURS = np.array([(230, 60, 50), (60, 190, 80), (70, 110, 240), (240, 200, 60)
 """Of the faces in their order, so that no two orientations look the same."""
 
 
+QUATERNION = ("qw", "qx", "qy", "qz")
+
+
 class Solids(Source):
     """One solid on black in the middle, turned at random; its factors are the unit quaternion (qw, qx, qy, qz)."""
 
@@ -41,6 +44,7 @@ class Solids(Source):
 
     classes = tuple(SOLIDS)
     channels = 3
+    factors = QUATERNION
 
     def __init__(self, config: Config, root: Path) -> None:
         self.config = config
@@ -58,7 +62,7 @@ def _drawn(rows: np.ndarray, kinds: np.ndarray, seed: int) -> Iterator[Chunk]:
         for number, faces in enumerate(SOLIDS.values()):
             mine = of_kind == number
             images[mine] = views(np.array(faces), rotations(q[mine]))
-        yield Chunk(images, {name: q[:, i].copy() for i, name in enumerate(("qw", "qx", "qy", "qz"))})
+        yield Chunk(images, {name: q[:, i].copy() for i, name in enumerate(QUATERNION)})
 
 
 def orientations(rows: np.ndarray, seed: int) -> Quaternions:

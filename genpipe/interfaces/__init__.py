@@ -13,7 +13,7 @@ from genpipe.interfaces.judges import (
     Subject,
 )
 from genpipe.interfaces.layered import Grows, HasStyles, Style, Styles
-from genpipe.interfaces.sources import SPLITS, Chunk, Collection, Encoded, Pixels, Source
+from genpipe.interfaces.sources import SPLITS, Chunk, Collection, Encoded, Known, Pixels, Source
 from genpipe.interfaces.systems import (
     Batch,
     Classifies,
@@ -62,6 +62,7 @@ __all__ = [
     "ImageSpec",
     "Images",
     "Infers",
+    "Known",
     "Labels",
     "Logs",
     "Measure",

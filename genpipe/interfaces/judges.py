@@ -7,8 +7,9 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 
+from genpipe.interfaces.sources import Known
 from genpipe.interfaces.systems import Generative, ImageSpec
 from genpipe.schema import Strict
 
@@ -29,6 +30,8 @@ class Evidence:
     """Of classes, where the extractor gives them."""
     labels: Int[np.ndarray, "n"] | None = None
     """The class that each image shows, or was asked to show, where there are classes."""
+    label_known: Bool[np.ndarray, "n"] | None = None
+    """Of which images a system that learns from few labels may know the label; None: of all."""
     factors: Mapping[str, np.ndarray] = field(default_factory=dict)
     """What decided each image, by name, where the source knows; the type says of what kind it is: see `Chunk`."""
     kept: Callable[[str], Mapping[str, np.ndarray] | None] = _nothing
@@ -36,7 +39,7 @@ class Evidence:
 
     def part(self, which: slice | Int[np.ndarray, "k"]) -> "Evidence":
         """The evidence of some of the images."""
-        columns = (self.images, self.features, self.probabilities, self.labels)
+        columns = (self.images, self.features, self.probabilities, self.labels, self.label_known)
         some = Evidence(*(None if column is None else column[which] for column in columns))  # type: ignore[arg-type]
         return replace(some, factors={name: values[which] for name, values in self.factors.items()})
 
@@ -191,6 +194,10 @@ class Analysis(ABC):
 
     def __init__(self, config: Any) -> None:
         self.config = config
+
+    def missing(self, known: Known) -> str | None:
+        """What it needs and the data have not, and what to do; None if nothing. It is asked before anything runs."""
+        return None
 
     @abstractmethod
     def run(self, subject: Subject) -> Findings:

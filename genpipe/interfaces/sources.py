@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Int, UInt8
 
+from genpipe.interfaces.systems import ImageSpec
 from genpipe.schema import Strict
 
 SPLITS = ("train", "test")
@@ -44,6 +45,19 @@ class Collection:
     """What the images are called where they come from."""
 
 
+@dataclass(frozen=True)
+class Known:
+    """What a data set says of itself before any of its images is read."""
+
+    spec: ImageSpec
+    factors: tuple[str, ...] | None = ()
+    """The names of what is a number an image; None where only reading tells."""
+    extras: tuple[str, ...] | None = ()
+    """The names of all that is known of each image, the factors among them; None where only reading tells."""
+    left_out: tuple[str, ...] = ()
+    """The classes of which no image is trained on."""
+
+
 class Source(ABC):
     """Where images come from; it is built from its own `Config` and the folder at which relative paths begin."""
 
@@ -65,6 +79,16 @@ class Source(ABC):
     @abstractmethod
     def collection(self, seed: int) -> Collection:
         """All images; the seed decides which is in which split, if the source leaves that open."""
+
+    @property
+    def factors(self) -> tuple[str, ...] | None:
+        """The names of those extras of its chunks that are a number an image; None where only reading tells."""
+        return ()
+
+    @property
+    def extras(self) -> tuple[str, ...] | None:
+        """The names of all other extras of its chunks, likewise."""
+        return ()
 
     @property
     def watched(self) -> str | None:

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn.functional import nll_loss
 
 from genpipe.interfaces import (
     Batch,
@@ -23,7 +24,7 @@ from genpipe.nn.bodies import Width, encoder
 from genpipe.nn.labels import class_count
 from genpipe.nn.likelihoods import likelihood
 from genpipe.nn.priors import StandardNormalPrior
-from genpipe.nn.semi_supervised import M1, M2, CodeGaussian, objective, perceptron
+from genpipe.nn.semi_supervised import M1, M2, CodeGaussian, objective, perceptron, unlabelled_bound
 from genpipe.nn.variational import LatentVariable, likelihood_decoder
 
 
@@ -66,18 +67,27 @@ class SSVAE(StandardNormalPrior, Generative, GeneratesClasses, Classifies):
         ]
 
     def feature_loss(self, batch: Batch) -> tuple[Scalar, Logs]:
-        """Negative bound of M1 in nats per image."""
+        """Negative bound of M1 in nats per image, of the images without a known label.
+
+        Those with one come over and over in the batches, and would be learned by heart.
+        """
         assert self.m1 is not None
-        return self.m1.loss(batch.x)
+        unlabelled = batch.x[~batch.extras["known_label"].any(1)]
+        return self.m1.loss(unlabelled if len(unlabelled) else batch.x)
 
     def loss(self, batch: Batch) -> tuple[Scalar, Logs]:
         """J^α in nats per image; of M1+M2, of a code that is drawn for each image."""
         x = self.m1.drawn(batch.x) if self.m1 else batch.x
         rows, config = batch.extras["known_label"], self.config
+        known, log_q = rows.any(1), self.m2.log_q(x)
+        y = rows[known].argmax(1)
         return objective(
-            self.m2.negative_bounds(x), self.m2.log_q(x), rows.any(1), rows.argmax(1),
-            config.labelled_share, config.classification_weight,
-        )  # fmt: skip
+            unlabelled_bound(self.m2.negative_bounds(x[~known]), log_q[~known]),
+            self.m2.negative_bound(x[known], y),
+            nll_loss(log_q[known], y, reduction="none"),
+            config.labelled_share,
+            config.classification_weight,
+        )
 
     def class_logits(self, x: Images) -> Float[Tensor, "b k"]:
         return self.m2.log_q(self.m1.posterior(x)[0] if self.m1 else x)
@@ -94,10 +104,10 @@ class SSVAE(StandardNormalPrior, Generative, GeneratesClasses, Classifies):
         trunk = nn.Sequential(encoder(config, spec, widths[0]), nn.ReLU())
         inference = perceptron(widths[0] + k, widths, 2 * d)
         decoder = likelihood_decoder(config, d + k, spec, self.likelihood)
-        return M2(encoder(config, spec, k), trunk, inference, decoder, self.likelihood, k)
+        return M2(encoder(config, spec, k), trunk, inference, decoder, self.likelihood, k, d)
 
     def _of_codes(self, features: int) -> M2:
         widths, k, d = self.config.feature_widths, self.class_count, self.latent_dim
         nets = ((features, k), (features + k, 2 * d), (d + k, 2 * features))
         classifier, inference, decoder = (perceptron(i, widths, o) for i, o in nets)
-        return M2(classifier, nn.Identity(), inference, decoder, CodeGaussian(), k)
+        return M2(classifier, nn.Identity(), inference, decoder, CodeGaussian(), k, d)

@@ -4,9 +4,8 @@ from itertools import pairwise
 from math import log, pi
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from genpipe.interfaces import Codes, Images, ImageSpec, Labels, Logs, Scalar
 from genpipe.nn.bodies import Body, encoder
@@ -72,28 +71,34 @@ class M2(nn.Module):
         decoder: nn.Module,
         given: Likelihood | CodeGaussian,
         class_count: int,
+        latent_dim: int,
     ) -> None:
         super().__init__()
         self.classifier, self.trunk, self.encoder, self.decoder = classifier, trunk, encoder, decoder
-        self.likelihood, self.class_count = given, class_count
+        self.likelihood, self.class_count, self.latent_dim = given, class_count, latent_dim
 
     def decode(self, z: Codes, y: Labels) -> Tensor:
         """What the decoder puts out for codes and labels."""
         return self.decoder(beside(z, y, self.class_count))
 
-    def negative_bounds(self, x: Inputs) -> Float[Tensor, "b k"]:
-        """−L(x, y) of each class y, where L is the lower bound on log p(x, y) in nats; eq. 6.
+    def negative_bound(self, x: Inputs, y: Labels) -> Float[Tensor, " b"]:
+        """−L(x, y), where L is the lower bound on log p(x, y) in nats; eq. 6."""
+        return self._negative_bound(x, self.trunk(x), self._noise(x), y)
 
-        One noise is drawn for each x, and its codes for all classes come from that.
-        """
-        b, k = len(x), self.class_count
-        y = torch.arange(k, device=x.device).repeat(b)
-        h = self.trunk(x).repeat_interleave(k, dim=0)
-        mu, logvar = self.encoder(beside(h, y, k)).to(x.dtype).chunk(2, dim=1)
-        noise = torch.randn(b, mu.shape[1], device=x.device, dtype=x.dtype).repeat_interleave(k, dim=0)
+    def negative_bounds(self, x: Inputs) -> Float[Tensor, "b k"]:
+        """−L(x, y) of each class y in nats; the codes of an x for all classes come from one noise."""
+        k, parts = self.class_count, (x, self.trunk(x), self._noise(x))
+        each, h, noise = (part.repeat_interleave(k, dim=0) for part in parts)
+        y = torch.arange(k, device=x.device).repeat(len(x))
+        return self._negative_bound(each, h, noise, y).view(len(x), k)
+
+    def _negative_bound(self, x: Inputs, h: Float[Tensor, "b *h"], noise: Codes, y: Labels) -> Float[Tensor, " b"]:
+        mu, logvar = self.encoder(beside(h, y, self.class_count)).to(x.dtype).chunk(2, dim=1)
         outputs = self.decode(mu + torch.exp(0.5 * logvar) * noise, y)
-        nats = self.likelihood.nll(x.repeat_interleave(k, dim=0), outputs) + kl_to_standard_normal(mu, logvar) + log(k)
-        return nats.view(b, k)
+        return self.likelihood.nll(x, outputs) + kl_to_standard_normal(mu, logvar) + log(self.class_count)
+
+    def _noise(self, x: Inputs) -> Codes:
+        return torch.randn(len(x), self.latent_dim, device=x.device, dtype=x.dtype)
 
     def log_q(self, x: Inputs) -> Float[Tensor, "b k"]:
         """log q(y|x) of each class y."""
@@ -106,23 +111,20 @@ def unlabelled_bound(of_classes: Float[Tensor, "b k"], log_q: Float[Tensor, "b k
 
 
 def objective(
-    of_classes: Float[Tensor, "b k"],
-    log_q: Float[Tensor, "b k"],
-    known: Bool[Tensor, " b"],
-    y: Labels,
+    unlabelled: Float[Tensor, " u"],
+    labelled: Float[Tensor, " l"],
+    classification: Float[Tensor, " l"],
     labelled_share: float,
     classification_weight: float,
 ) -> tuple[Scalar, Logs]:
-    """J^α in nats per image, eqs. 8 and 9, of −L(x, y) and log q(y|x); y counts only where it is known.
+    """J^α in nats per image, eqs. 8 and 9, of −U(x), −L(x, y) and −log q(y|x).
 
     Labelled images weigh as is their share of the data, whatever it is of the batch; the mean cross-entropy of their
     labels has a weight of its own, α/N of the paper.
     """
-    unlabelled = _mean(unlabelled_bound(of_classes, log_q), ~known)
-    labelled = _mean(of_classes.gather(1, y[:, None])[:, 0], known)
-    nats = _mean(cross_entropy(log_q, y, reduction="none"), known)
-    loss = (1 - labelled_share) * unlabelled + labelled_share * labelled + classification_weight * nats
-    logs = {"unlabelled_nats": unlabelled, "labelled_nats": labelled, "classification_nats": nats}
+    free, told, nats = _mean(unlabelled), _mean(labelled), _mean(classification)
+    loss = (1 - labelled_share) * free + labelled_share * told + classification_weight * nats
+    logs = {"unlabelled_nats": free, "labelled_nats": told, "classification_nats": nats}
     return loss, {name: value.detach() for name, value in logs.items()}
 
 
@@ -133,6 +135,6 @@ def perceptron(inputs: int, widths: list[int], outputs: int) -> nn.Sequential:
     return nn.Sequential(*hidden, nn.Linear(sizes[-1], outputs))
 
 
-def _mean(values: Float[Tensor, " b"], of: Bool[Tensor, " b"]) -> Scalar:
-    """Of some; 0 if there are none."""
-    return torch.where(of, values, 0.0).sum() / of.sum().clamp(min=1)
+def _mean(values: Float[Tensor, " b"]) -> Scalar:
+    """0 of none."""
+    return values.sum() / max(1, len(values))

@@ -6,9 +6,9 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from genpipe.analyses.anomaly_detection import AnomalyDetection, auroc, outliers
+from genpipe.analyses.anomaly_detection import AnomalyDetection, auroc, negative_bound, outliers
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Generative, Images, Real, Reconstructs, Subject
+from genpipe.interfaces import Generative, HasImportanceWeights, HasLikelihood, Images, Real, Reconstructs, Subject
 
 
 class Darkener(Generative, Reconstructs):
@@ -68,3 +68,43 @@ def test_without_a_class_that_was_left_out_there_is_nothing_to_find(make: Any) -
     ):
         with pytest.raises(Unsuitable, match="leave_out"):
             outliers(held_out, training)
+
+
+class Counter(Darkener, HasImportanceWeights):
+    """Log weights about minus how many pixels are bright, twice as far above as below in every third draw."""
+
+    likelihood_of = "density"
+
+    def log_weights(self, x: Images, draws: int, rng: torch.Generator) -> torch.Tensor:
+        bright = (x > 0).flatten(1).sum(1).float()
+        return -bright + torch.tensor([2.0, -1.0, -1.0]).repeat(draws // 3)[:, None]
+
+
+class Exact(Darkener, HasLikelihood):
+    likelihood_of = "density"
+
+    def log_likelihood(self, x: Images, draws: int, rng: torch.Generator) -> torch.Tensor:
+        return -x.flatten(1).sum(1)
+
+
+@pytest.mark.parametrize("model", [Counter(), Exact()], ids=["bound", "exact"])
+def test_a_likelihood_is_a_score_of_its_own(make: Any, model: Generative) -> None:
+    subject = replace(bright_are_outliers(make), model=model)
+    held_out = subject.real.held_out
+    noisy = np.random.default_rng(3).integers(0, 256, held_out.images.shape, dtype=np.uint8)
+    subject = replace(subject, real=replace(subject.real, held_out=replace(held_out, images=noisy)))
+    found = AnomalyDetection(AnomalyDetection.Config(images=6, draws=6)).run(subject)
+    x, outlier = noisy.astype(np.float64) / 127.5 - 1, held_out.labels == 3
+    nats = (noisy > 127).sum((1, 2, 3)) if isinstance(model, Counter) else x.sum((1, 2, 3))
+    errors = np.square(x - np.rint((np.minimum(x, 0) + 1) * 127.5) / 127.5 + 1).sum((1, 2, 3))
+    assert found.numbers == {
+        "anomaly_auroc": pytest.approx(roc_auc_score(outlier, errors)),
+        "anomaly_auroc_likelihood": pytest.approx(roc_auc_score(outlier, nats)),
+    }
+    assert "negative bound in nats: AUROC" in found.pictures["anomaly_detection"][1]
+
+
+def test_the_bound_is_the_mean_over_draws() -> None:
+    x, rng = torch.zeros(2, 1, 4, 4), torch.Generator()
+    x[1] = 0.5
+    torch.testing.assert_close(negative_bound(Counter(), x, 6, rng), torch.tensor([0.0, 16.0], dtype=torch.float64))

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from genpipe.analyses.classification import Classification, confusion
+from genpipe.analyses.classification import Classification, confusion, known_images
 from genpipe.errors import Unsuitable
 from genpipe.interfaces import Classifies, Generative, Images, Real, Subject
 
@@ -36,19 +36,21 @@ def bright_corners(make: Any, n: int = 400) -> Subject:
     labels = (images[:, 0, 0, 0] >= 128).astype(np.int64)
     labels[n // 2 :: 10] = 1 - labels[n // 2 :: 10]
     made = make(images[:5], images[: n // 2], images[n // 2 :])
-    half = replace(made.real.training, labels=labels[: n // 2]), replace(made.real.held_out, labels=labels[n // 2 :])
-    return Subject(Corner(), made.samples, Real(*half), 0)
+    known = np.isin(np.arange(n // 2), np.random.default_rng(1).permutation(n // 2)[:10])
+    training = replace(made.real.training, labels=labels[: n // 2], label_known=known)
+    return Subject(Corner(), made.samples, Real(training, replace(made.real.held_out, labels=labels[n // 2 :])), 0)
 
 
 def test_a_classifier_is_read_out_and_stands_beside_one_of_few_labels(make: Any) -> None:
     subject, state = bright_corners(make), torch.get_rng_state()
     before = {name: weight.clone() for name, weight in subject.model.state_dict().items()}
-    analysis = Classification(Classification.Config(labels=10, steps=50, seeds=3))
+    analysis = Classification(Classification.Config(steps=50, seeds=3))
     found = analysis.run(subject)
     assert found.numbers["classification_accuracy"] == 0.9
     assert 0.4 < found.numbers["labels_alone_accuracy"] < 0.8
     assert found.numbers["labels_alone_accuracy_std"] > 0
     assert found.pictures["classification"][0].ndim == 3
+    assert "taught by the 10 known labels alone" in found.pictures["classification"][1]
     assert analysis.run(subject).numbers == found.numbers
     assert all(torch.equal(weight, before[name]) for name, weight in subject.model.state_dict().items())
     assert torch.equal(torch.get_rng_state(), state)
@@ -59,6 +61,24 @@ def test_what_is_taken_for_what() -> None:
     np.testing.assert_allclose(confusion(guesses, truth), [[0.5, 0.5, 0], [0, 1 / 3, 2 / 3], [0, 0, 0]])
 
 
-def test_too_few_labels_are_told(make: Any) -> None:
-    with pytest.raises(Unsuitable, match="classification needs 1,000 labelled training images"):
-        Classification(Classification.Config(labels=1000)).run(bright_corners(make))
+def test_no_label_but_the_known_ones_teaches_the_classifier_beside_it(make: Any) -> None:
+    subject = bright_corners(make)
+    training = subject.real.training
+    hidden = np.where(training.label_known, training.labels, 1 - training.labels)
+    other = replace(subject, real=replace(subject.real, training=replace(training, labels=hidden)))
+    analysis = Classification(Classification.Config(steps=20, seeds=2))
+    assert analysis.run(other).numbers == analysis.run(subject).numbers
+
+
+def test_where_all_labels_are_known_all_teach(make: Any) -> None:
+    training = bright_corners(make).real.training
+    assert known_images(training).tolist() == np.flatnonzero(training.label_known).tolist()
+    assert len(known_images(replace(training, label_known=None))) == len(training.images)
+    assert training.part(slice(0, 50)).label_known.tolist() == training.label_known[:50].tolist()
+
+
+def test_without_labels_there_is_nothing_to_teach(make: Any) -> None:
+    subject = bright_corners(make)
+    real = replace(subject.real, training=replace(subject.real.training, labels=None))
+    with pytest.raises(Unsuitable, match="classification needs labels"):
+        Classification(Classification.Config()).run(replace(subject, real=real))

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from genpipe.analyses._codes import PATHS, decoded, encoded, linear, of_prior, quantiles, spherical, starts, way
+from genpipe.analyses._codes import PATHS, encoded, linear, of_prior, quantiles, spherical, starts, way
+from genpipe.nn.passing import decoded
 from tests.analyses._toys import Bands, Coded, subject
 
 

@@ -3,9 +3,11 @@ from pathlib import Path
 
 import pytest
 
+from genpipe import registry
 from genpipe.composing import Wish, plan, problems, strays, verify
 from genpipe.config import Project
 from genpipe.errors import ConfigError
+from genpipe.interfaces import ImageSpec, Known
 
 
 def change(file: Path, old: str, new: str) -> None:
@@ -83,3 +85,91 @@ def test_the_wiring_is_shown_to_dvc(small_project: Path, old: str, new: str, sai
 def test_files_of_no_experiment_are_found(small_project: Path) -> None:
     (small_project / "pipelines" / "stray.yaml").write_text("seed: 0\n")
     assert strays(Project(small_project)) == [Path("pipelines/stray.yaml")]
+
+
+DATA = {
+    "mnist5k": "{source: mnist5k, size: 32, fit: pad}",
+    "shapes": "{source: shapes, size: 32}",
+    "solids": "{source: solids, size: 32}",
+}
+
+
+@pytest.mark.parametrize(
+    ("data", "analysis", "message"),
+    [
+        ("mnist5k", "arithmetic: {factor: kind}", "no factors are known of these images"),
+        ("shapes", "direction: {factor: colur}", "no factor 'colur' is known of these images. Did you mean 'colour'?"),
+        ("mnist5k", "disentanglement: {}", "no factors are known of these images"),
+        ("shapes", "disentanglement: {factors: [kind, size]}", "no factor 'size' is known"),
+        ("shapes", "orientation: {}", "no factor 'qw' is known"),
+        ("shapes", "anomaly_detection: {}", "Give the data set `leave_out: [class]`"),
+    ],
+)
+def test_what_an_analysis_needs_of_the_data_is_told_with_its_line(
+    small_project: Path, data: str, analysis: str, message: str
+) -> None:
+    of_data(small_project, data)
+    file = small_project / "pipelines" / "vae.yaml"
+    change(file, "  sample_grid:\n", f"  {analysis}\n  sample_grid:\n")
+    line = file.read_text().splitlines().index(f"  {analysis}") + 1
+    name = analysis.partition(":")[0]
+    (found,) = lines(small_project)
+    assert found.startswith(f"pipelines/vae.yaml:{line}: analyses.{name}: ")
+    assert message in found
+
+
+@pytest.mark.parametrize("name", ["arithmetic", "direction", "feature_transfer", "classification"])
+def test_classes_are_asked_for_where_nothing_else_is_named(name: str) -> None:
+    kind = registry.load("analyses", name)
+    analysis = kind(kind.Config())
+    for classes, missing in (((), True), (("one",), True), (("one", "two"), False)):
+        assert bool(analysis.missing(Known(ImageSpec(1, 8, 8, classes)))) == missing
+
+
+def test_what_only_reading_tells_is_not_refused() -> None:
+    kind = registry.load("analyses", "arithmetic")
+    assert kind(kind.Config(factor="smiling")).missing(Known(ImageSpec(1, 8, 8), None, None)) is None
+
+
+@pytest.mark.parametrize(
+    ("data", "analysis"),
+    [
+        ("mnist5k", "arithmetic: {}"),
+        ("mnist5k", "feature_transfer: {}"),
+        ("shapes", "direction: {factor: angle}"),
+        ("shapes", "disentanglement: {factors: [kind, row]}"),
+        ("solids", "orientation: {}"),
+    ],
+)
+def test_of_data_that_know_enough_nothing_is_told(small_project: Path, data: str, analysis: str) -> None:
+    of_data(small_project, data)
+    file = small_project / "pipelines" / "vae.yaml"
+    change(file, "  sample_grid:\n", f"  {analysis}\n  sample_grid:\n")
+    assert lines(small_project) == []
+
+
+@pytest.mark.parametrize(
+    ("system", "data", "message"),
+    [
+        (
+            "ss_vae",
+            "mnist5k",
+            "ss_vae needs 'known_label' of each image, which is not known; write `labelled: 100` there",
+        ),
+        ("dc_ign", "shapes", "dc_ign needs 'sweep' of each image, which is not known; write `source: shapes` and"),
+    ],
+)
+def test_what_a_system_has_to_be_told_of_each_image_is_asked_of_the_data_set(
+    small_project: Path, system: str, data: str, message: str
+) -> None:
+    of_data(small_project, data)
+    with pytest.raises(ConfigError) as refused:
+        plan(Project(small_project), Wish("other", system, data="mnist5k"))
+    (problem,) = map(str, refused.value.problems)
+    assert problem.startswith("params.yaml:12: datasets.mnist5k: ")
+    assert message in problem
+
+
+def of_data(root: Path, kind: str) -> None:
+    """The small project with other images in its one data set."""
+    change(root / "params.yaml", "{source: mnist5k,  size: 32, fit: pad}", DATA[kind])

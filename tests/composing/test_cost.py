@@ -43,6 +43,12 @@ def test_every_part_is_counted(small_project: Path) -> None:
     assert found.total == found.activations + 5 * weights
 
 
+def test_every_phase_has_an_optimizer_of_its_own_whatever_its_name(small_project: Path) -> None:
+    found = memory(small_project, experiment(small_project, "ss_vae", "model.feature_dim=4"))
+    assert found
+    assert found.optimizer == 2 * found.gradients, "Adam keeps two numbers for each weight of M1 and of M2"
+
+
 def test_activations_grow_with_the_batch_and_weights_do_not(small_project: Path) -> None:
     one, two = (memory(small_project, experiment(small_project, "dcgan", f"train.batch_size={n}")) for n in (8, 16))
     assert one

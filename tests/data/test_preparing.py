@@ -90,6 +90,7 @@ class Given(Source):
     class Config(Strict): ...
 
     classes, channels = ("a", "b"), 1
+    factors, extras = ("number",), ("word",)
 
     def __init__(self, chunks: list[Chunk], announced: int) -> None:
         self.chunks, self.announced = chunks, announced
@@ -123,6 +124,27 @@ def test_extras_follow_their_images(tmp_path: Path) -> None:
     assert prepared.extra("train", "word").tolist() == ["a", "c"]
     with pytest.raises(DataError, match=r"knows no 'nubmer' of its images\. Did you mean 'number'"):
         prepared.extra("train", "nubmer")
+
+
+def test_an_extra_that_was_not_named_is_refused(tmp_path: Path) -> None:
+    chunk = Chunk(square(4), {"colour": np.arange(4)})
+    with pytest.raises(
+        DataError, match="images came with 'colour', which the source names neither as factor nor as extra"
+    ):
+        prepare(Given([chunk], 4), size=6, fit="pad", seed=0, folder=tmp_path / "x")
+
+
+@pytest.mark.parametrize(
+    ("name", "knobs"), [("shapes", {}), ("shapes", {"sweep_images": 10}), ("solids", {}), ("mixture", {})]
+)
+def test_a_source_names_what_it_knows_of_each_image(
+    name: str, knobs: dict[str, int], tmp_path: Path, source: Callable[..., Source]
+) -> None:
+    found = source(name, images=60, test_images=20, **knobs)
+    (chunk, *_) = found.collection(0).read(np.arange(60))
+    assert {*found.factors, *found.extras} == {*chunk.extras}
+    numbers = {extra for extra, values in chunk.extras.items() if values.ndim == 1 and values.dtype.kind in "biufc"}
+    assert set(found.factors) == numbers
 
 
 def test_flip_is_noted_and_makes_another_data_set(tmp_path: Path) -> None:

@@ -108,3 +108,18 @@ def test_known_labels_change_the_classifier() -> None:
         torch.manual_seed(0)
         losses.append(model.loss(replace(batch, extras={"known_label": given}))[1]["classification_nats"])
     assert losses[0] != losses[1]
+
+
+def test_features_are_learned_from_images_without_a_known_label() -> None:
+    model = SSVAE(SSVAE.Config(**SMALL, feature_dim=3), SPEC)
+    images, labels = halves(8)
+    rows = known_labels(labels, 2, 4, 0)
+    batches = Batches(images, labels, size=8, seed=0, device=torch.device("cpu"), extras={"known_label": rows})
+    batch = batches.batch(0)
+    known = batch.extras["known_label"].any(1)
+    losses = []
+    for x in (batch.x, torch.where(known[:, None, None, None], -batch.x, batch.x), -batch.x):
+        torch.manual_seed(0)
+        losses.append(model.feature_loss(replace(batch, x=x))[0])
+    assert losses[0] == losses[1]
+    assert losses[0] != losses[2]

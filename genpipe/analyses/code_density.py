@@ -1,0 +1,83 @@
+"""Code density: samples of the prior beside samples of densities that are fitted to the codes of training images."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from pydantic import Field
+
+from genpipe.analyses._codes import Codes, drawn_codes, of_prior
+from genpipe.analyses._scoring import named
+from genpipe.errors import Unsuitable
+from genpipe.interfaces import Analysis, Decodes, Encodes, Findings, Subject
+from genpipe.nn.passing import decoded, passed
+from genpipe.nn.pictures import grid
+from genpipe.schema import Strict
+
+_COLUMNS = 10
+_ITERATIONS = 500
+
+
+class CodeDensity(Analysis):
+    """FID of as many images of codes of the prior, of a Gaussian and of a mixture, both with full covariances.
+
+    The two are fitted by maximum likelihood after the training (Ghosh et al. 2020, arXiv:1903.12436, section 4) to
+    codes of training images, drawn from q(z|x) where that is a distribution.
+    """
+
+    class Config(Strict):
+        images: Annotated[int, Field(ge=10)] = 10_000
+        """Training images, at most, to whose codes the densities are fitted."""
+        components: Annotated[int, Field(ge=2)] = 10
+        """Of the mixture."""
+        samples: Annotated[int, Field(ge=10)] = 10_000
+        """Of each density."""
+        rows: Annotated[int, Field(ge=1, le=64)] = 3
+        """Of ten images of each density, that are shown."""
+
+    requires = (Encodes, Decodes)
+    metrics = ("fid",)
+
+    def run(self, subject: Subject) -> Findings:
+        rows = min(self.config.rows, self.config.samples // _COLUMNS)
+        scores, shown = {}, []
+        for kind, z in self._drawn(subject).items():
+            images = decoded(subject.model, z)
+            name, scores[kind] = named(subject.scorer(subject.see(images), self.metrics), "fid_")
+            shown.append(images[: rows * _COLUMNS])
+        told = (
+            f"Images of codes of the prior, of one Gaussian and of a mixture of {self.config.components}, the last two "
+            f"fitted to codes of training images; {rows} rows each. {name} of {self.config.samples:,} "
+            f"images each: {', '.join(f'{score:.4g}' for score in scores.values())}."
+        )
+        picture = grid(np.concatenate(shown), _COLUMNS)
+        return Findings({"code_density": (picture, told)}, {f"{name}_of_{kind}": scores[kind] for kind in scores})
+
+    def _drawn(self, subject: Subject) -> Mapping[str, Codes]:
+        """As many codes of each density. Raises Unsuitable if there are fewer images than components."""
+        codes, n, seed = self._codes(subject), self.config.samples, subject.seed
+        if len(codes) < self.config.components:
+            raise Unsuitable(
+                f"code_density: {len(codes)} images make no {self.config.components} components; ask for fewer."
+            )
+        fits = {"gaussian": 1, "mixture": self.config.components}
+        return {"prior": of_prior(subject.model, n, seed)} | {
+            kind: drawn_like(codes, components, n, seed) for kind, components in fits.items()
+        }
+
+    def _codes(self, subject: Subject) -> Codes:
+        images = subject.real.training.images
+        some = np.sort(np.random.default_rng(subject.seed).permutation(len(images))[: self.config.images])
+        rng = torch.Generator(subject.model.device).manual_seed(subject.seed)
+        return passed(images[some], lambda x: drawn_codes(subject.model, x, rng), subject.model.device)
+
+
+def drawn_like(codes: Float[np.ndarray, "m d"], components: int, n: int, seed: int) -> Float[np.ndarray, "n d"]:
+    """n codes of a mixture of so many Gaussians that is fitted to codes, in random order."""
+    from sklearn.mixture import GaussianMixture
+
+    fit = GaussianMixture(components, max_iter=_ITERATIONS, random_state=seed).fit(codes.astype(np.float64))
+    drawn, _ = fit.sample(n)
+    return np.random.default_rng(seed).permutation(drawn)

@@ -1,0 +1,41 @@
+"""Many rows passed through a model, some hundreds at a time and without gradients: arrays to arrays."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from genpipe.interfaces import Decodes, Generative, Images, Reconstructs
+from genpipe.nn.pixels import to_model, to_pixels
+
+Pixels = UInt8[np.ndarray, "n c h w"]
+_AT_ONCE = 500
+
+
+def parts(rows: np.ndarray, device: torch.device, at_once: int = _AT_ONCE) -> Iterator[Tensor]:
+    """Rows on a device, at most so many at once; uint8 images come in [-1, 1]."""
+    for part in np.array_split(rows, max(1, -(-len(rows) // at_once))):
+        there = torch.from_numpy(np.array(part)).to(device)
+        yield to_model(there) if there.dtype == torch.uint8 else there
+
+
+def passed(rows: np.ndarray, through: Callable[[Tensor], Tensor], device: torch.device) -> np.ndarray:
+    """What a function gives of uint8 images, which it gets in [-1, 1], or of other rows."""
+    with torch.inference_mode():
+        return np.concatenate([through(part).cpu().numpy() for part in parts(rows, device)])
+
+
+def rebuilt(model: Generative, images: Pixels) -> Pixels:
+    """What a model that reconstructs makes of images."""
+    assert isinstance(model, Reconstructs)
+    reconstruct: Callable[[Images], Images] = model.reconstruct
+    return passed(images, lambda x: to_pixels(reconstruct(x)), model.device)
+
+
+def decoded(model: Generative, z: Float[np.ndarray, "n d"]) -> Pixels:
+    """The uint8 images of codes."""
+    assert isinstance(model, Decodes)
+    decode: Callable[[Tensor], Images] = model.decode
+    return passed(z.astype(np.float32), lambda part: to_pixels(decode(part)), model.device)
