@@ -3,6 +3,7 @@
 A thousand and more spoiled projects, each spoiled in one to four ways, in the index, the pipeline or both.
 """
 
+import json
 import re
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from genpipe.errors import GenpipeError
 INDEX = """\
 seed: 0
 datasets:
-  tiny: {source: digits, size: 16, fit: crop, test_images: 360LEVELS}
+  tiny: DATA
 reference:
   extractors:
     classifier: {channels: [8, 16], features: 16}
@@ -87,9 +88,11 @@ def _lines_spoiled(draw: st.DrawFn, text: str, value: str) -> str:
 
 
 def index_of(recipe: recipes.Recipe) -> str:
-    """An index with an experiment of a recipe, on images of as many levels as it asks for."""
-    levels = ", binarise: sampled" if "binarise" in (recipe.dataset or {}) else ""
-    return INDEX.replace("MODEL", recipe.model).replace("LEVELS", levels)
+    """An index with an experiment of a recipe, on a data set like its own, of digits that are at hand."""
+    knobs = {**(recipe.dataset or {"source": "mnist5k"}), "size": 16}
+    if knobs["source"] == "mnist5k":
+        knobs |= {"source": "digits", "fit": "crop", "test_images": 360}
+    return INDEX.replace("MODEL", recipe.model).replace("DATA", json.dumps(knobs))
 
 
 @st.composite

@@ -105,8 +105,8 @@ class Lazy(nn.Module):
             self.register_buffer("turns", torch.zeros((), dtype=torch.long))
 
     def _due(self) -> bool:
-        if self.every_turns == 1:
-            return True  # a look at the counter would make the device wait
+        if self.every_turns == 1 or self.turns.is_meta:
+            return True  # a look at the counter would make the device wait; without memory there is nothing to see
         turn = int(self.turns)
         self.turns += 1
         return turn % self.every_turns == 0
