@@ -59,16 +59,17 @@ class AnomalyDetection(Analysis):
         scores = {"": squared_errors(images, approximations)}
         if isinstance(subject.model, HasLikelihood):
             scores["_likelihood"] = self._nats(subject, images)
-        areas = {f"anomaly_auroc{by}": auroc(values, outlier) for by, values in scores.items()}
+        areas = {by: auroc(values, outlier) for by, values in scores.items()}
         counted = f"{outlier.sum():,} held-out images of classes that were left out of the training"
         drawing = _plots.drawn(480 * len(scores), 320, lambda figure: _draw(figure, scores, outlier))
-        measured = " and ".join(f"{_AXES[by]}: AUROC {auroc(values, outlier):.3f}" for by, values in scores.items())
+        measured = " and ".join(f"{_AXES[by]}: AUROC {area:.3f}" for by, area in areas.items())
         told = f"Scores of {counted}, and of {(~outlier).sum():,} others. By {measured}."
         most = np.argsort(-scores[""], kind="stable")[: self.config.images]
         pairs = grid(np.concatenate([images[most], approximations[most]]), len(most))
         worst = f"The {len(most)} held-out images with the largest errors, their reconstructions below; "
         worst += f"{outlier[most].sum()} of them are of classes that were left out."
-        return Findings({"anomaly_detection": (drawing, told), "anomalies": (pairs, worst)}, areas)
+        pictures = {"anomaly_detection": (drawing, told), "anomalies": (pairs, worst)}
+        return Findings(pictures, {f"anomaly_auroc{by}": area for by, area in areas.items()})
 
     def _nats(self, subject: Subject, images: UInt8[np.ndarray, "n c h w"]) -> Float[np.ndarray, "n"]:
         model = subject.model

@@ -4,7 +4,7 @@ import base64
 import io
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +59,11 @@ def curves(root: Path, result: Result) -> list[Curve]:
     None for a model fitted in closed form. Raises GenpipeError if a file of curves is damaged.
     """
     of_scores, of_training = (_series(root, file(result.name)) for file in (paths.score_curves, paths.curves))
-    drawn = [_curve(result.name, name, points) for name, points in (*of_scores.items(), *of_training.items())]
-    notes = {name: _best(points, name, result.made.get(name)) for name, points in of_scores.items()}
-    return [replace(curve, note=notes.get(curve.name, "")) for curve in drawn]
+    scored = [
+        _curve(result.name, name, points, _best(points, name, result.made.get(name)))
+        for name, points in of_scores.items()
+    ]
+    return scored + [_curve(result.name, name, points) for name, points in of_training.items()]
 
 
 def _best(points: Any, name: str, made: Made | None) -> str:
@@ -107,12 +109,12 @@ def _picture(root: Path, file: Path, caption: str) -> Picture:
     return Picture(file.name, caption, uri, int(width * times), int(height * times), drawn)
 
 
-def _curve(experiment: str, name: str, points: Any) -> Curve:
+def _curve(experiment: str, name: str, points: Any, note: str = "") -> Curve:
     """One curve over the steps, drawn as it was noted."""
     steps, values = points["step"].to_list(), points[name].to_list()
     first, last = f"{number(values[0])} at step {number(steps[0])}", f"{number(values[-1])} at step {number(steps[-1])}"
     alt = f"{name} of {experiment} over training: {first}, {last}, lowest {number(min(values))}, highest "
-    return Curve(name, _svg(name, steps, values, f"{experiment}-{name}"), alt + number(max(values)))
+    return Curve(name, _svg(name, steps, values, f"{experiment}-{name}"), alt + number(max(values)), note)
 
 
 def _svg(name: str, steps: list[float], values: list[float], unique: str) -> str:
