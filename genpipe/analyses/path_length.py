@@ -8,7 +8,7 @@ from pydantic import Field
 
 from genpipe.analyses._codes import Pixels, linear, of_prior, path_length, spherical, way
 from genpipe.analyses._styles import everywhere, styled, styles
-from genpipe.interfaces import Analysis, Findings, HasStyles, Subject
+from genpipe.interfaces import Analysis, Findings, Generative, HasStyles, Subject
 from genpipe.nn.passing import decoded
 from genpipe.nn.pictures import grid
 from genpipe.schema import Strict
@@ -35,7 +35,9 @@ class PathLength(Analysis):
 
     def run(self, subject: Subject) -> Findings:
         n, step = self.config.samples, self.config.step
-        ways = self._ways(subject)
+        z = of_prior(subject.model, 2 * n, subject.seed)
+        w = styles(subject.model, z)
+        ways = self._ways(subject.model, z, w)
         t = np.random.default_rng(subject.seed).uniform(0, 1 - step, (n, 1))
         numbers = {}
         for space, along in ways.items():
@@ -45,22 +47,18 @@ class PathLength(Analysis):
             f"Between the same codes along the circle in Z, and below it along the line in W. Perceptual path length "
             f"{numbers['path_length_z']:.4g} in Z and {numbers['path_length_w']:.4g} in W."
         )
-        return Findings({"path_length": (self._picture(subject), told)}, numbers)
+        return Findings({"path_length": (self._picture(subject.model, z, w), told)}, numbers)
 
-    def _ways(self, subject: Subject) -> Mapping[str, Callable[[np.ndarray], Pixels]]:
+    def _ways(self, model: Generative, z: np.ndarray, w: np.ndarray) -> Mapping[str, Callable[[np.ndarray], Pixels]]:
         """The images at places of ways between the same codes in each space."""
-        model, n = subject.model, self.config.samples
-        z = of_prior(model, 2 * n, subject.seed)
-        w = styles(model, z)
+        n = self.config.samples
         return {
             "z": lambda t: decoded(model, spherical(z[:n], z[n:], t)),
             "w": lambda t: styled(model, everywhere(model, linear(w[:n], w[n:], t))),
         }
 
-    def _picture(self, subject: Subject) -> np.ndarray:
-        model, n, steps = subject.model, self.config.samples, self.config.images
-        z = of_prior(model, 2 * n, subject.seed)
-        w = styles(model, z)
+    def _picture(self, model: Generative, z: np.ndarray, w: np.ndarray) -> np.ndarray:
+        n, steps = self.config.samples, self.config.images
         rows = []
         for k in range(_SHOWN):
             rows.append(decoded(model, way(spherical, z[k], z[n + k], steps)))

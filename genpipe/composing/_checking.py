@@ -6,7 +6,7 @@ from typing import Any
 
 from genpipe import paths, registry
 from genpipe.composing import _graph
-from genpipe.composing._datasets import verify_datasets
+from genpipe.composing._datasets import unwatched, verify_datasets
 from genpipe.config import Project
 from genpipe.document import read
 from genpipe.errors import ConfigError, Problem, Unsuitable
@@ -55,10 +55,8 @@ def _unwatched(project: Project) -> Iterator[Problem]:
     wiring = read(project.root / paths.WIRING, str(paths.WIRING))
     named = [one for data in project.index.datasets for one in project.extractors(data).items()]
     files = {(name, registry.load("extractors", name).watched(config)) for name, config in named}
-    for name, path in sorted((name, path) for name, path in files if path):
-        if path not in wiring.value["stages"]["reference"]["do"]["deps"]:
-            message = f"'{path}' of extractor '{name}' is missing, so that DVC would not notice a change: add it."
-            yield wiring.problem(("stages", "reference", "do", "deps"), message)
+    for name, path in sorted(files, key=str):
+        yield from unwatched(wiring, ("stages", "reference", "do", "deps"), path, f"extractor '{name}'")
 
 
 def _phases(extractor: str, config: Any, spec: Any) -> list[str]:

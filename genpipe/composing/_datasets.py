@@ -3,6 +3,8 @@
 import json
 import os
 from collections.abc import Iterable, Mapping
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from genpipe.composing._editing import put, word
 from genpipe.composing._grid import settings as split
 from genpipe.composing._plan import Change, Plan, read
 from genpipe.config import RULE, Project, name_allowed
-from genpipe.document import Document, parse
+from genpipe.document import Document, KeyPath, parse
 from genpipe.document import read as read_document
 from genpipe.errors import ConfigError, ExistsError, Problem, Unsuitable, UsageError
 
@@ -75,11 +77,16 @@ def verify_datasets(project: Project) -> None:
         except ConfigError as error:
             problems += error.problems
             continue
-        if path and path not in wiring.value["stages"]["check"]["deps"]:
-            message = f"'{path}' of data set '{name}' is missing, so that DVC would not notice a change: add it."
-            problems.append(wiring.problem(_DEPS, message))
+        problems += unwatched(wiring, _DEPS, path, f"data set '{name}'")
     if problems:
         raise ConfigError(problems)
+
+
+def unwatched(wiring: Document, deps: KeyPath, path: str | None, whose: str) -> list[Problem]:
+    """The problem, if a person's own file is not among the dependencies of the stage that has to notice a change."""
+    if path is None or path in reduce(getitem, deps, wiring.value):
+        return []
+    return [wiring.problem(deps, f"'{path}' of {whose} is missing, so that DVC would not notice a change: add it.")]
 
 
 def settings(sets: Iterable[str]) -> dict[str, Any]:
