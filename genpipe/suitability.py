@@ -67,10 +67,10 @@ def unknown(
 
 def known_of(data: Any) -> Any:
     """What is Known of a data set before any image is read. Raises DataError if its source cannot be read."""
-    from genpipe.interfaces import Known
+    from genpipe.interfaces import KNOWN_LABEL, Known
 
     factors, others = data.opened.factors, data.opened.extras
-    labels = ("known_label",) if data.common.labelled else ()
+    labels = (KNOWN_LABEL,) if data.common.labelled else ()
     extras = None if factors is None or others is None else (*factors, *others, *labels)
     return Known(data.spec(), factors, extras, tuple(map(str, data.common.leave_out)))
 

@@ -8,7 +8,6 @@ import numpy as np
 
 from genpipe.data._splitting import known_labels
 from genpipe.data._storage import (
-    KNOWN_LABEL,
     SPLITS,
     ArrayFile,
     Prepared,
@@ -20,7 +19,7 @@ from genpipe.data._storage import (
 from genpipe.data._working import Done, Target, Work, cores, done, in_order
 from genpipe.errors import DataError, nearest
 from genpipe.files import whole_folder
-from genpipe.interfaces import Chunk, Collection, ImageSpec, Source
+from genpipe.interfaces import KNOWN_LABEL, Chunk, Collection, ImageSpec, Source
 
 CHUNK_BYTES = 4 * 2**20
 """No more finished pixels than this travel between processes at once."""

@@ -10,12 +10,10 @@ import numpy as np
 
 from genpipe.errors import DataError, nearest
 from genpipe.files import read_json, write_json
-from genpipe.interfaces import SPLITS, ImageSpec
+from genpipe.interfaces import KNOWN_LABEL, SPLITS, ImageSpec
 
-__all__ = ["KNOWN_LABEL", "SPLITS", "ArrayFile", "Prepared", "extra_file", "images_file", "labels_file", "write_meta"]
+__all__ = ["SPLITS", "ArrayFile", "Prepared", "extra_file", "images_file", "labels_file", "write_meta"]
 
-KNOWN_LABEL = "known_label"
-"""The extra that tells few labels, one-hot, and has zeros where a label is not known."""
 _NUMBERS = "biufc"
 """The kinds of numpy's types that are numbers."""
 _NAMED = 1000

@@ -13,7 +13,7 @@ from genpipe.interfaces.judges import (
     Subject,
 )
 from genpipe.interfaces.layered import Grows, HasStyles, Style, Styles
-from genpipe.interfaces.sources import SPLITS, Chunk, Collection, Encoded, Known, Pixels, Source
+from genpipe.interfaces.sources import KNOWN_LABEL, SPLITS, Chunk, Collection, Encoded, Known, Pixels, Source
 from genpipe.interfaces.systems import (
     Batch,
     Classifies,
@@ -39,6 +39,7 @@ from genpipe.interfaces.systems import (
 )
 
 __all__ = [
+    "KNOWN_LABEL",
     "SPLITS",
     "Analysis",
     "Batch",

@@ -14,6 +14,8 @@ from genpipe.schema import Strict
 
 SPLITS = ("train", "test")
 """The parts of every data set, in the order of their numbers."""
+KNOWN_LABEL = "known_label"
+"""The extra that tells few labels, one-hot, and has zeros where a label is not known."""
 Pixels = UInt8[np.ndarray, "n h w c"]
 Encoded = tuple[str, bytes | Path]
 """What a picture is called where it comes from, and its file: what is in it, or where it lies."""

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import nll_loss
 
 from genpipe.interfaces import (
+    KNOWN_LABEL,
     Batch,
     Classifies,
     GeneratesClasses,
@@ -46,8 +47,8 @@ class SSVAE(StandardNormalPrior, Generative, GeneratesClasses, Classifies):
         classification_weight: Annotated[float, Field(ge=0)] = 0.1
         """Of the cross-entropy of known labels, in nats per image: α/N of the paper."""
 
-    extras = ("known_label",)
-    alternating = "known_label"
+    extras = (KNOWN_LABEL,)
+    alternating = KNOWN_LABEL
 
     def __init__(self, config: Config, spec: ImageSpec) -> None:
         super().__init__(config, spec)
@@ -72,13 +73,13 @@ class SSVAE(StandardNormalPrior, Generative, GeneratesClasses, Classifies):
         Those with one come over and over in the batches, and would be learned by heart.
         """
         assert self.m1 is not None
-        unlabelled = batch.x[~batch.extras["known_label"].any(1)]
+        unlabelled = batch.x[~batch.extras[KNOWN_LABEL].any(1)]
         return self.m1.loss(unlabelled if len(unlabelled) else batch.x)
 
     def loss(self, batch: Batch) -> tuple[Scalar, Logs]:
         """J^α in nats per image; of M1+M2, of a code that is drawn for each image."""
         x = self.m1.drawn(batch.x) if self.m1 else batch.x
-        rows, config = batch.extras["known_label"], self.config
+        rows, config = batch.extras[KNOWN_LABEL], self.config
         known, log_q = rows.any(1), self.m2.log_q(x)
         y = rows[known].argmax(1)
         return objective(

@@ -1,8 +1,6 @@
 """How exactly PyTorch computes."""
 
-import ctypes
 import os
-import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,9 +8,7 @@ import torch
 
 from genpipe.errors import TrainingError
 from genpipe.training.knobs import Train
-
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-"""As in malloc.h."""
+from genpipe.training.memory import keep_freed_memory
 
 
 @contextmanager
@@ -24,7 +20,7 @@ def numerics(train: Train, device: torch.device) -> Iterator[None]:
     Raises TrainingError if results shall be the same every time and an operation cannot give that.
     """
     if device.type != "cuda":
-        _keep_freed_memory()
+        keep_freed_memory()
         yield
         return
     before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32, torch.backends.cudnn.benchmark
@@ -44,17 +40,6 @@ def numerics(train: Train, device: torch.device) -> Iterator[None]:
     finally:
         torch.use_deterministic_algorithms(False)
         _set(*before)
-
-
-def _keep_freed_memory() -> None:
-    """Every step allocates what the last one freed; to get it from the kernel anew takes a tenth of the time and more.
-
-    Blocks beyond a gigabyte are given back. Other C libraries than glibc do as they like.
-    """
-    if platform.libc_ver()[0] == "glibc":
-        libc = ctypes.CDLL(None)
-        libc.mallopt(_M_MMAP_THRESHOLD, 2**30)
-        libc.mallopt(_M_TRIM_THRESHOLD, -1)
 
 
 def _set(matmul: str, tf32: bool, benchmark: bool) -> None:
