@@ -12,6 +12,7 @@ from torch.distributed.tensor import DTensor
 from genpipe import registry
 from genpipe.data._batches import Batches
 from genpipe.interfaces import ImageSpec, Phase, Trainable
+from genpipe.nn.augmentation import Adaptive
 from genpipe.training.checkpoints import Checkpoints
 from genpipe.training.devices import devices
 from genpipe.training.knobs import Optim, Train
@@ -80,10 +81,21 @@ def share_held(model: Trainable) -> float:
     return sum(w.numel() for w in mine) / sum(w.numel() for w in model.parameters())
 
 
+def heard(rank: int, processes: int) -> list[float]:
+    """ADA's probability after each turn of D, of whose logits of real images this process has its part."""
+    adaptive, rng, found = Adaptive(ramp_images=200), torch.Generator().manual_seed(0), []
+    for turn in range(24):
+        logits = torch.randn(8, 1, generator=rng) + (2 if turn < 16 else -1)
+        adaptive.hear(logits[rank::processes])
+        found.append(float(adaptive.p))
+    return found
+
+
 def everything(device, train: Train, folder: Path) -> dict:
     """What all systems come to, with and without a stop on the way, and what was seen of one meanwhile."""
     found = {name: trained(name, device, train) for name in SYSTEMS}
     found["spoiled"] = trained("spoiled", device, train.model_copy(update={"on_nan": "skip"}))
+    found["ada"] = {"heard": heard(device.global_rank, device.world_size)}
     found["in parts"] = trained("ae mlp", device, train.model_copy(update={"accumulate_steps": 2}))
     checkpoints = Checkpoints(folder / "checkpoints")
     try:

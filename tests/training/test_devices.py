@@ -64,6 +64,12 @@ def test_a_turn_is_skipped_by_all_when_one_process_has_no_finite_loss(found: lis
     )
 
 
+def test_adaptive_augmentation_follows_what_is_said_in_all_processes(found: list[dict], script: ModuleType) -> None:
+    alone = script.heard(0, 1)
+    assert max(alone) > alone[-1] > 0, "it rises and falls"
+    assert [one["ada"]["heard"] for one in found] == [pytest.approx(alone), pytest.approx(alone)]
+
+
 def test_all_processes_end_with_the_same_weights_and_curves(found: list[dict]) -> None:
     first, second = ({name: came for name, came in one.items() if name != "seen"} for one in found)
     assert {name: {**came, "held": 0} for name, came in first.items()} == {
