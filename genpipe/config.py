@@ -20,7 +20,7 @@ from genpipe import paths, registry
 from genpipe.document import Document, KeyPath, read
 from genpipe.errors import ConfigError, Problem, UnknownName, nearest
 from genpipe.schema import Strict
-from genpipe.suitability import lacking, optim_problems, too_small, unknown
+from genpipe.suitability import lacking, optim_problems, too_small, unknown, unserved
 from genpipe.training.knobs import Count, Optim, Train
 from genpipe.validation import examined, validated
 
@@ -241,6 +241,11 @@ class Project:
         if problems:
             raise ConfigError(dict.fromkeys(problems))
         return Experiment(name, model_name, data, knobs, model, metrics, analyses)
+
+    def unserved(self, data: Data, document: Document) -> dict[str, str]:
+        """What to say of each of a document's analyses that a data set cannot serve. Raises DataError."""
+        analyses, _ = self._named("analyses", ("analyses",), document)
+        return unserved(data, analyses)
 
     def check(self) -> list[Experiment]:
         """Every experiment of the index. Raises one ConfigError with all that is wrong in all files."""

@@ -57,12 +57,18 @@ def unknown(
     known = known_of(data)
     extras = system.extras if known.extras is None else known.extras
     remedies = {extra: _GIVEN_BY.get(extra, "take another source") for extra in system.extras if extra not in extras}
-    missing = {one: registry.load("analyses", one)(knobs).missing(known) for one, knobs in analyses.items()}
     unsaid = [
         index.problem(("datasets", data.name), f"{name} needs '{extra}' of each image, which is not known; {remedy}.")
         for extra, remedy in remedies.items()
     ]
-    return unsaid + [document.problem(("analyses", one), told) for one, told in missing.items() if told]
+    return unsaid + [document.problem(("analyses", one), told) for one, told in unserved(data, analyses).items()]
+
+
+def unserved(data: Any, analyses: Mapping[str, Any]) -> dict[str, str]:
+    """What to say of each analysis that a data set cannot serve. Raises DataError if its source cannot be read."""
+    known = known_of(data)
+    missing = {one: registry.load("analyses", one)(knobs).missing(known) for one, knobs in analyses.items()}
+    return {one: told for one, told in missing.items() if told}
 
 
 def known_of(data: Any) -> Any:

@@ -18,6 +18,7 @@ from genpipe.interfaces import (
     Generates,
     GeneratesClasses,
     Generative,
+    HasFeatures,
     HasImportanceWeights,
     HasLikelihood,
     ImageSpec,
@@ -112,6 +113,20 @@ def test_classes_are_drawn_as_asked_and_need_labels(name: str, spec: ImageSpec) 
     assert all(not torch.equal(a, b) for a, b in zip(first, other, strict=True)), f"{name} ignores the class"
     with pytest.raises(Unsuitable, match="labels"):
         build(name, replace(spec, classes=()))
+
+
+def test_layers_see_each_image_alike(name: str, spec: ImageSpec) -> None:
+    if not issubclass(registry.load("models", name), HasFeatures):
+        pytest.skip(f"{name} tells no features")
+    model = train(build(name, spec), spec).eval()
+    assert isinstance(model, HasFeatures)
+    x = torch.rand(4, *spec.shape).mul(2).sub(1)
+    with torch.inference_mode():
+        found, again = model.features(x), model.features(x)
+    assert found
+    assert all(len(one) == 4 and one[0].numel() > 1 and torch.isfinite(one).all() for one in found)
+    assert all(torch.equal(one, other) for one, other in zip(found, again, strict=True))
+    assert any(not torch.equal(one[0], one[1]) for one in found)
 
 
 def test_sampling_leaves_the_other_random_generators_alone(name: str, spec: ImageSpec) -> None:

@@ -172,6 +172,7 @@ def _summary(plan: "Plan", wish: "Wish", dry_run: bool) -> dict[str, object]:
         "files": [str(change.file) for change in plan.changes],
         "written": bool(plan.changes) and not dry_run,
         "stages": plan.stages(),
+        "left_out": plan.left_out,
         "measured": measured and measured.model_dump(),
         "next": _next(plan),
     }
@@ -187,6 +188,8 @@ def _tell(plan: "Plan", wish: "Wish", dry_run: bool) -> None:
         typer.echo("\nNothing is written.")
     else:
         typer.echo(f"Wrote {_screen.listed([str(change.file) for change in plan.changes])}.")
+    for analysis in plan.left_out:
+        typer.echo(f"Left out, as the data cannot serve it: {analysis}")
     _tell_the_cost(plan, wish)
     if not dry_run:
         typer.echo(f"Next: {_next(plan)}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from genpipe import paths, registry
 from genpipe.composing import _recipes as recipes
 from genpipe.composing._datasets import added
-from genpipe.composing._editing import put, word
+from genpipe.composing._editing import put, take, word
 from genpipe.composing._grid import Edits, variants
 from genpipe.composing._knobs import turned
 from genpipe.composing._plan import Change, Plan, read
@@ -53,14 +53,16 @@ def plan(project: Project, wish: Wish, *, force: bool = False) -> Plan:
     data = wish.data or start.data
     project, with_data = added(project, data, start.dataset if data == start.data else None)
     composed = [
-        _composed(project, start, name, [*start.edits(wish.profile).items(), *edits], data)
+        _composed(project, start, wish.profile, name, edits, data)
         for name, edits in variants(wish.name, wish.sets, wish.grid, wish.seeds)
     ]
-    experiments = tuple(experiment for experiment, _ in composed)
+    experiments = tuple(experiment for experiment, _, _ in composed)
     index = _index(project, experiments, with_data)
     moved = frozenset(experiment.name for experiment in experiments if not _listed(project, experiment))
-    fresh = moved | {experiment.name for experiment, pipeline in composed if pipeline.needed}
-    planned = Plan(project.root, (*(pipeline for _, pipeline in composed), index), experiments, fresh, moved)
+    fresh = moved | {experiment.name for experiment, pipeline, _ in composed if pipeline.needed}
+    left_out = tuple(dict.fromkeys(told for *_, left in composed for told in left))
+    pipelines = tuple(pipeline for _, pipeline, _ in composed)
+    planned = Plan(project.root, (*pipelines, index), experiments, fresh, moved, left_out)
     if not force:
         _refuse_to_replace(project, planned)
     return planned
@@ -84,16 +86,32 @@ def _start(project: Project, wish: Wish) -> Recipe:
     return Recipe(wish.source, text, found.model_name, found.data.name, {}, {})
 
 
-def _composed(project: Project, start: Recipe, name: str, edits: Edits, data: str) -> tuple[Experiment, Change]:
-    """An experiment and its file; problems name the experiment, for the file is not there to look at."""
+def _composed(
+    project: Project, start: Recipe, profile: str, name: str, edits: Edits, data: str
+) -> tuple[Experiment, Change, list[str]]:
+    """An experiment, its file, and the analyses that stay out of it for the sake of the data.
+
+    Problems name the experiment, for the file is not there to look at.
+    """
     if not name_allowed(name):
         raise UsageError(f"an experiment cannot be called '{name}': {RULE}.")
     system = registry.load("models", start.model)
-    text = turned(start.text, edits, system)
+    text = turned(start.text, [*start.edits(profile).items(), *edits], system)
+    text, left_out = _served(project, data, text, edits)
     document = Document(f"experiment '{name}'", parse(text).value)
     experiment = project.compose(name, start.model, system, project.data(data), document)
     file = paths.pipeline(name)
-    return experiment, Change(project.root, file, read(project.root / file), text)
+    return experiment, Change(project.root, file, read(project.root / file), text), left_out
+
+
+def _served(project: Project, data: str, text: str, edits: Edits) -> tuple[str, list[str]]:
+    """A pipeline's text without the analyses that the data cannot serve, and why; one that `edits` name stays."""
+    unserved = project.unserved(project.data(data), parse(text))
+    asked = {path.split(".")[1] for path, _ in edits if path.startswith("analyses.")}
+    left_out = {one: told for one, told in unserved.items() if one not in asked}
+    for one in left_out:
+        text = take(text, ("analyses", one))
+    return text, [f"{one}: {told.partition(';')[0]}" for one, told in left_out.items()]  # what to do is done
 
 
 def _listed(project: Project, experiment: Experiment) -> bool:

@@ -62,6 +62,8 @@ class Plan:
     """The names of those of them that are not there yet, just so."""
     moved: frozenset[str] = frozenset()
     """The names of those whose index line is new or changed."""
+    left_out: tuple[str, ...] = ()
+    """The analyses of the recipe that the data cannot serve, each with the reason."""
     outputs: tuple[Path, ...] = ()
     """Files and folders, relative to the root, that are deleted once all else is done."""
 

@@ -208,6 +208,14 @@ class Infers(Encodes):
         return self.posterior(x)[0]
 
 
+class HasFeatures(ABC):
+    """Has layers that look at images, and tells what they see."""
+
+    @abstractmethod
+    def features(self, x: Images) -> list[Tensor]:
+        """What layers make of images, outermost first: maps [b c h w] and rows [b d]."""
+
+
 class Classifies(ABC):
     """Says which class an image shows."""
 

@@ -16,6 +16,7 @@ from genpipe.interfaces import (
     Decodes,
     GeneratesClasses,
     Generative,
+    HasFeatures,
     Images,
     Labels,
     Logs,
@@ -25,6 +26,7 @@ from genpipe.interfaces import (
 )
 from genpipe.nn import augmentation, objectives, penalties
 from genpipe.nn.labels import known
+from genpipe.nn.layers import put_out
 from genpipe.nn.priors import StandardNormalPrior
 from genpipe.schema import Strict
 
@@ -124,7 +126,7 @@ class Adversarial(StandardNormalPrior, Generative):
         return torch.randn(len(batch.x), self.latent_dim, device=batch.x.device)
 
 
-class Unconditional(Adversarial, Decodes, Truncates):
+class Unconditional(Adversarial, Decodes, Truncates, HasFeatures):
     """G(z) is given codes [b latent_dim] and D(x) images."""
 
     def decode(self, z: Codes) -> Images:
@@ -138,6 +140,9 @@ class Unconditional(Adversarial, Decodes, Truncates):
 
     def judged(self, x: Images, batch: Batch) -> Said:
         return self.discriminator(x)
+
+    def features(self, x: Images) -> list[Tensor]:
+        return put_out(self.discriminator, lambda: self.judged(x, Batch(x)))
 
 
 class ClassConditional(Adversarial, GeneratesClasses, Truncates):

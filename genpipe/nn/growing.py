@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from genpipe.errors import Unsuitable
 from genpipe.interfaces import Batch, Codes, Grows, Images, ImageSpec, Logs, Phase, Scalar
 from genpipe.nn import penalties
-from genpipe.nn.adversarial import Adversarial, Game, Said
+from genpipe.nn.adversarial import Game, Said, Unconditional
 from genpipe.nn.fading import Features, Share, doubled, faded, halved
 from genpipe.nn.strided import SEED_SIZE, doublings
 
@@ -41,7 +41,7 @@ class Growth(Game):
     """Of the mean square of what D says of real images in its loss."""
 
 
-class Growing(Adversarial, Grows):
+class Growing(Unconditional, Grows):
     """G(z) and D(x) that begin with small images; a generator and a discriminator as in `fading`."""
 
     grown: Tensor

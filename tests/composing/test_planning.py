@@ -6,6 +6,7 @@ from shutil import copyfile
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from genpipe import files
 from genpipe.composing import Plan, Wish, parameters, plan
@@ -149,6 +150,27 @@ def test_an_experiment_can_be_the_start(small_project: Path) -> None:
     planned(small_project, "model.kl_weight=4", name="beta", recipe=None, source="fresh").write()
     beta = Project(small_project).experiment("beta")
     assert (beta.knobs.train.steps, beta.resolved()["model"]["kl_weight"]) == (7, 4.0)
+
+
+def test_analyses_that_the_data_cannot_serve_stay_out(small_project: Path) -> None:
+    (small_project / "pictures").mkdir()
+    for k in range(3):
+        Image.new("L", (16, 16), 80 * k).save(small_project / "pictures" / f"{k}.png")
+    index = small_project / "params.yaml"
+    data = "    plain: {source: folder, path: pictures, size: 16, extractors: [pixels]}\n"
+    index.write_text(index.read_text().replace("    mnist5k:", f"{data}    mnist5k:"))
+    served, plain = (planned(small_project, recipe="dcgan", data=data) for data in ("mnist5k", "plain"))
+    assert served.left_out == ()
+    assert list(plain.left_out) == [
+        "arithmetic: the images have no classes, and two are needed",
+        "feature_learning: a classifier needs two classes, and these images have none",
+    ]
+    assert set(served.experiments[0].analyses) - set(plain.experiments[0].analyses) == {
+        "arithmetic",
+        "feature_learning",
+    }
+    with pytest.raises(ConfigError, match="needs two classes"):
+        planned(small_project, "analyses.feature_learning.images=50", recipe="dcgan", data="plain")
 
 
 def test_stages_leave_out_what_is_prepared(small_project: Path) -> None:
