@@ -30,6 +30,17 @@ def neighbourly(x: Float[np.ndarray, "n d"], start: np.ndarray, perplexity: floa
     return TSNE(2, perplexity=perplexity, init=small, random_state=seed).fit_transform(x)
 
 
+def umap_of(x: Float[np.ndarray, "n d"], neighbours: int, seed: int) -> Float[np.ndarray, "n 2"]:
+    """UMAP (McInnes et al. 2018, arXiv:1802.03426) of rows. Raises Unsuitable where its package is not installed."""
+    try:
+        from umap import UMAP
+    except ImportError:
+        raise Unsuitable(
+            "embedding: `umap` needs a package more: pip install 'genpipe[umap]', or take `method: tsne`."
+        ) from None
+    return np.asarray(UMAP(n_neighbors=neighbours, random_state=seed).fit_transform(x), np.float64)
+
+
 def scattered(groups: Mapping[str, Float[np.ndarray, "_ 2"]], colours: Mapping[str, str]) -> UInt8[np.ndarray, "h w 3"]:
     """A drawing of groups of points, each in its colour, with a legend above."""
     return _plots.drawn(480, 400 + 18 * (len(groups) // 6), lambda figure: _draw(figure, groups, colours))

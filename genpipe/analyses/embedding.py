@@ -8,8 +8,7 @@ from pydantic import Field
 
 from genpipe.analyses import _plots
 from genpipe.analyses._codes import encoded
-from genpipe.analyses._embedding import neighbourly, plane, scattered
-from genpipe.errors import Unsuitable
+from genpipe.analyses._embedding import neighbourly, plane, scattered, umap_of
 from genpipe.interfaces import Analysis, Encodes, Findings, Subject
 from genpipe.schema import Strict
 
@@ -23,7 +22,7 @@ class Embedding(Analysis):
     """The codes of held-out images in two dimensions: as they are, if they have two numbers, else projected.
 
     `principal_components` are those of the codes; `tsne` (van der Maaten & Hinton 2008) and `umap` (McInnes et al.
-    2018, arXiv:1802.03426; package umap-learn) keep neighbours together, and distances across mean nothing.
+    2018, arXiv:1802.03426) keep neighbours together, and distances across mean nothing.
     """
 
     class Config(Strict):
@@ -56,20 +55,10 @@ class Embedding(Analysis):
         counts = f"(about {self.config.neighbours:g} neighbours), in which only neighbourhood counts"
         if self.config.method == "tsne":
             return neighbourly(z, x, self.config.neighbours, seed), f"by t-SNE {counts}", {}
-        return _umap(z, round(self.config.neighbours), seed), f"by UMAP {counts}", {}
+        return umap_of(z, round(self.config.neighbours), seed), f"by UMAP {counts}", {}
 
 
 def _by_class(points: np.ndarray, labels: np.ndarray | None) -> dict[str, np.ndarray]:
     if labels is None:
         return {"images": points}
     return {str(k): points[np.asarray(labels) == k] for k in np.unique(labels)}
-
-
-def _umap(z: np.ndarray, neighbours: int, seed: int) -> np.ndarray:
-    try:
-        from umap import UMAP
-    except ImportError:
-        raise Unsuitable(
-            "embedding: `umap` needs the package umap-learn; install it, or take `method: tsne`."
-        ) from None
-    return np.asarray(UMAP(2, n_neighbors=neighbours, random_state=seed).fit_transform(z), np.float64)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from genpipe.analyses._embedding import umap_of
 from genpipe.analyses.embedding import Embedding
 from genpipe.analyses.manifold import Manifold
 from genpipe.analyses.traversal import Traversal
@@ -135,9 +136,19 @@ def test_longer_codes_are_projected(method: str) -> None:
         assert found.numbers["code_variance_share"] == pytest.approx(1, abs=1e-3)
 
 
+def test_umap_keeps_groups_apart_and_the_seed() -> None:
+    pytest.importorskip("umap", reason="an extra of its own")
+    groups = np.arange(150) % 3
+    z = np.random.default_rng(0).normal(size=(150, 10)) + 6 * np.eye(10)[groups]
+    points = umap_of(z, 15, 0)
+    middles = np.stack([points[groups == k].mean(0) for k in range(3)])
+    assert (np.linalg.norm(points[:, None] - middles, axis=2).argmin(1) == groups).all()
+    assert np.array_equal(points, umap_of(z, 15, 0))
+
+
 def test_umap_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "umap", None)
-    with pytest.raises(Unsuitable, match="umap-learn"):
+    with pytest.raises(Unsuitable, match=r"genpipe\[umap\]"):
         run(Embedding, subject(Coded(4)), method="umap")
 
 
