@@ -11,7 +11,7 @@ from genpipe.nn import objectives, penalties
 from genpipe.nn.fading import FadingDiscriminator, FadingGenerator
 from genpipe.nn.growing import Growing, Growth, sizes, widths
 from genpipe.nn.modulation import PixelNorm
-from genpipe.nn.progressive import equalised
+from genpipe.nn.progressive import DoublingConvolution, equalised
 from genpipe.nn.strided import SEED_SIZE
 
 
@@ -41,7 +41,7 @@ def _seed(latent_dim: int, width: int) -> nn.Sequential:
 
 
 def _doubling(inputs: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(nn.Upsample(scale_factor=2), *_convolution(inputs, outputs), *_convolution(outputs, outputs))
+    return nn.Sequential(equalised(DoublingConvolution(inputs, outputs)), *_bent(), *_convolution(outputs, outputs))
 
 
 def _convolution(inputs: int, outputs: int) -> tuple[nn.Module, ...]:

@@ -7,9 +7,10 @@ images twice as large; at α = 1 it stands alone (section 2 and figure 2 of the 
 from collections.abc import Sequence
 from itertools import pairwise
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, lerp, nn
-from torch.nn.functional import avg_pool2d, interpolate
+from torch.nn.functional import avg_pool2d, conv2d, interpolate
 
 from genpipe.interfaces import Images
 from genpipe.nn.progressive import MinibatchDeviation, equalised
@@ -33,7 +34,8 @@ def halved(x: Features) -> Features:
 
 def blurred(x: Features) -> Features:
     """A binomial filter of 3 × 3, with zeros around: that of Karras et al. 2019 (arXiv:1812.04948), section 2."""
-    return avg_pool2d(avg_pool2d(x, 2, stride=1, padding=1), 2, stride=1)
+    channels, row = x.shape[1], (2 - torch.arange(-1, 2, dtype=x.dtype, device=x.device).abs()) / 4
+    return conv2d(x, torch.outer(row, row).expand(channels, 1, 3, 3), padding=1, groups=channels)
 
 
 def faded(below: Features, above: Features, alpha: Share) -> Features:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from genpipe.interfaces import Codes, Images, Style, Styles
 from genpipe.nn.fading import FadingGenerator, Share, blurred
 from genpipe.nn.modulation import PixelNorm, adaptive_instance_norm
-from genpipe.nn.progressive import equalised
+from genpipe.nn.progressive import DoublingConvolution, equalised
 from genpipe.nn.strided import SEED_SIZE
 
 Features = Float[Tensor, "b _ _ _"]
@@ -56,11 +56,10 @@ class Doubling(nn.Module):
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
-        self.twice = nn.Upsample(scale_factor=2)
-        self.convolution = equalised(nn.Conv2d(inputs, outputs, 3, padding=1))
+        self.convolution = equalised(DoublingConvolution(inputs, outputs))
 
     def forward(self, x: Features) -> Features:
-        return blurred(self.convolution(self.twice(x)))
+        return blurred(self.convolution(x))
 
 
 class StyledBlock(nn.Module):
