@@ -28,7 +28,7 @@ class ProGAN(Growing):
         outwards = widths(config.generator_channels, config.most_channels, spec)
         inwards = widths(config.discriminator_channels, config.most_channels, spec)
         blocks = [_seed(config.latent_dim, outwards[0]), *(_doubling(i, o) for i, o in pairwise(outwards))]
-        drawing = FadingGenerator(blocks, outwards, spec.channels, levels)
+        drawing = FadingGenerator(blocks, outwards, spec.channels, levels, config.output)
         super().__init__(config, drawing, FadingDiscriminator(inwards, spec.channels, levels), spec)
 
 

@@ -4,8 +4,9 @@ Level 0 is that of the smallest images, and each one more doubles their side. At
 images twice as large; at α = 1 it stands alone (section 2 and figure 2 of the paper).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -20,6 +21,8 @@ Features = Float[Tensor, "b _ _ _"]
 Share = Float[Tensor, ""]
 Told = Sequence[Sequence[Tensor]]
 """What each block is given besides features."""
+Output = Literal["linear", "tanh"]
+OUTPUTS: Mapping[Output, type[nn.Module]] = {"linear": nn.Identity, "tanh": nn.Tanh}
 
 
 def doubled(x: Features) -> Features:
@@ -49,9 +52,11 @@ class FadingGenerator(nn.Module):
     `widths` are the channels of the blocks. They end at the image's size; so does the last of so many levels.
     """
 
-    def __init__(self, blocks: Sequence[nn.Module], widths: Sequence[int], channels: int, levels: int) -> None:
+    def __init__(
+        self, blocks: Sequence[nn.Module], widths: Sequence[int], channels: int, levels: int, output: Output
+    ) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(blocks)
+        self.blocks, self.output = nn.ModuleList(blocks), OUTPUTS[output]()
         self.to_image = nn.ModuleList([equalised(nn.Conv2d(w, channels, 1), gain=1.0) for w in widths[-levels:]])
 
     def at(self, level: int) -> nn.ModuleList:
@@ -63,9 +68,9 @@ class FadingGenerator(nn.Module):
         for k, block in enumerate(self._blocks(level)):
             before, x = x, block(x, *(told[k] if told else ()))
         image = self.to_image[level](x)
-        if level == 0:
-            return image
-        return faded(doubled(self.to_image[level - 1](before)), image, alpha)
+        if level:
+            image = faded(doubled(self.to_image[level - 1](before)), image, alpha)
+        return self.output(image)
 
     def _blocks(self, level: int) -> nn.ModuleList:
         return self.blocks[: len(self.blocks) - len(self.to_image) + level + 1]
