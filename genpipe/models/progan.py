@@ -11,7 +11,7 @@ from genpipe.nn import objectives, penalties
 from genpipe.nn.fading import FadingDiscriminator, FadingGenerator
 from genpipe.nn.growing import Growing, Growth, sizes, widths
 from genpipe.nn.modulation import PixelNorm
-from genpipe.nn.progressive import equalised
+from genpipe.nn.progressive import DoublingConvolution, equalised
 from genpipe.nn.strided import SEED_SIZE
 
 
@@ -28,7 +28,7 @@ class ProGAN(Growing):
         outwards = widths(config.generator_channels, config.most_channels, spec)
         inwards = widths(config.discriminator_channels, config.most_channels, spec)
         blocks = [_seed(config.latent_dim, outwards[0]), *(_doubling(i, o) for i, o in pairwise(outwards))]
-        drawing = FadingGenerator(blocks, outwards, spec.channels, levels)
+        drawing = FadingGenerator(blocks, outwards, spec.channels, levels, config.output)
         super().__init__(config, drawing, FadingDiscriminator(inwards, spec.channels, levels), spec)
 
 
@@ -41,7 +41,7 @@ def _seed(latent_dim: int, width: int) -> nn.Sequential:
 
 
 def _doubling(inputs: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(nn.Upsample(scale_factor=2), *_convolution(inputs, outputs), *_convolution(outputs, outputs))
+    return nn.Sequential(equalised(DoublingConvolution(inputs, outputs)), *_bent(), *_convolution(outputs, outputs))
 
 
 def _convolution(inputs: int, outputs: int) -> tuple[nn.Module, ...]:

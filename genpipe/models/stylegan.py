@@ -49,7 +49,7 @@ class StyleGAN(Growing, HasStyles, Truncates):
         levels, most = len(sizes(config, spec)), config.most_channels
         to_style = mapping(config.latent_dim, config.style_dim, config.mapping_layers, config.mapping_rate)
         outwards = widths(config.generator_channels, most, spec)
-        drawing = StyledGenerator(to_style, config.style_dim, outwards, spec.channels, levels)
+        drawing = StyledGenerator(to_style, config.style_dim, outwards, spec.channels, levels, config.output)
         inwards = widths(config.discriminator_channels, most, spec)
         super().__init__(config, drawing, FadingDiscriminator(inwards, spec.channels, levels, blur=True), spec)
         self.style_layers, self.mixing_probability = len(drawing.sides), config.mixing_probability

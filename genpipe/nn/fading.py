@@ -4,12 +4,14 @@ Level 0 is that of the smallest images, and each one more doubles their side. At
 images twice as large; at α = 1 it stands alone (section 2 and figure 2 of the paper).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import Literal
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, lerp, nn
-from torch.nn.functional import avg_pool2d, interpolate
+from torch.nn.functional import avg_pool2d, conv2d, interpolate
 
 from genpipe.interfaces import Images
 from genpipe.nn.progressive import MinibatchDeviation, equalised
@@ -19,6 +21,8 @@ Features = Float[Tensor, "b _ _ _"]
 Share = Float[Tensor, ""]
 Told = Sequence[Sequence[Tensor]]
 """What each block is given besides features."""
+Output = Literal["linear", "tanh"]
+OUTPUTS: Mapping[Output, type[nn.Module]] = {"linear": nn.Identity, "tanh": nn.Tanh}
 
 
 def doubled(x: Features) -> Features:
@@ -33,7 +37,8 @@ def halved(x: Features) -> Features:
 
 def blurred(x: Features) -> Features:
     """A binomial filter of 3 × 3, with zeros around: that of Karras et al. 2019 (arXiv:1812.04948), section 2."""
-    return avg_pool2d(avg_pool2d(x, 2, stride=1, padding=1), 2, stride=1)
+    channels, row = x.shape[1], (2 - torch.arange(-1, 2, dtype=x.dtype, device=x.device).abs()) / 4
+    return conv2d(x, torch.outer(row, row).expand(channels, 1, 3, 3), padding=1, groups=channels)
 
 
 def faded(below: Features, above: Features, alpha: Share) -> Features:
@@ -47,9 +52,11 @@ class FadingGenerator(nn.Module):
     `widths` are the channels of the blocks. They end at the image's size; so does the last of so many levels.
     """
 
-    def __init__(self, blocks: Sequence[nn.Module], widths: Sequence[int], channels: int, levels: int) -> None:
+    def __init__(
+        self, blocks: Sequence[nn.Module], widths: Sequence[int], channels: int, levels: int, output: Output
+    ) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(blocks)
+        self.blocks, self.output = nn.ModuleList(blocks), OUTPUTS[output]()
         self.to_image = nn.ModuleList([equalised(nn.Conv2d(w, channels, 1), gain=1.0) for w in widths[-levels:]])
 
     def at(self, level: int) -> nn.ModuleList:
@@ -61,9 +68,9 @@ class FadingGenerator(nn.Module):
         for k, block in enumerate(self._blocks(level)):
             before, x = x, block(x, *(told[k] if told else ()))
         image = self.to_image[level](x)
-        if level == 0:
-            return image
-        return faded(doubled(self.to_image[level - 1](before)), image, alpha)
+        if level:
+            image = faded(doubled(self.to_image[level - 1](before)), image, alpha)
+        return self.output(image)
 
     def _blocks(self, level: int) -> nn.ModuleList:
         return self.blocks[: len(self.blocks) - len(self.to_image) + level + 1]

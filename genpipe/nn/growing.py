@@ -18,7 +18,7 @@ from genpipe.errors import Unsuitable
 from genpipe.interfaces import Batch, Codes, Grows, Images, ImageSpec, Logs, Phase, Scalar
 from genpipe.nn import penalties
 from genpipe.nn.adversarial import Game, Said, Unconditional
-from genpipe.nn.fading import Features, Share, doubled, faded, halved
+from genpipe.nn.fading import Features, Output, Share, doubled, faded, halved
 from genpipe.nn.strided import SEED_SIZE, doublings
 
 _ONE = 1 << 16
@@ -37,6 +37,8 @@ class Growth(Game):
     """Side in pixels of the first images; that of the data's images: nothing grows."""
     growing_share: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """Of the training, until the nets are whole."""
+    output: Output = "linear"
+    """Of G, after the layer to the image: linear as in the paper, or tanh, for images with much black or white."""
     drift_weight: Annotated[float, Field(ge=0)] = 0.0
     """Of the mean square of what D says of real images in its loss."""
 

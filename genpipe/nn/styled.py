@@ -9,9 +9,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from genpipe.interfaces import Codes, Images, Style, Styles
-from genpipe.nn.fading import FadingGenerator, Share, blurred
+from genpipe.nn.fading import FadingGenerator, Output, Share, blurred
 from genpipe.nn.modulation import PixelNorm, adaptive_instance_norm
-from genpipe.nn.progressive import equalised
+from genpipe.nn.progressive import DoublingConvolution, equalised
 from genpipe.nn.strided import SEED_SIZE
 
 Features = Float[Tensor, "b _ _ _"]
@@ -56,11 +56,10 @@ class Doubling(nn.Module):
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
-        self.twice = nn.Upsample(scale_factor=2)
-        self.convolution = equalised(nn.Conv2d(inputs, outputs, 3, padding=1))
+        self.convolution = equalised(DoublingConvolution(inputs, outputs))
 
     def forward(self, x: Features) -> Features:
-        return blurred(self.convolution(self.twice(x)))
+        return blurred(self.convolution(x))
 
 
 class StyledBlock(nn.Module):
@@ -78,12 +77,20 @@ class StyledBlock(nn.Module):
 class StyledGenerator(nn.Module):
     """G(z), with z → w; drawn from codes alone an image has the one noise that is kept with the weights."""
 
-    def __init__(self, to_style: nn.Module, style_dim: int, widths: Sequence[int], channels: int, levels: int) -> None:
+    def __init__(
+        self,
+        to_style: nn.Module,
+        style_dim: int,
+        widths: Sequence[int],
+        channels: int,
+        levels: int,
+        output: Output,
+    ) -> None:
         super().__init__()
         self.to_style = to_style
         before = [Constant(widths[0]), *(Doubling(i, o) for i, o in pairwise(widths))]
         blocks = [StyledBlock(way, width, style_dim) for way, width in zip(before, widths, strict=True)]
-        self.net = FadingGenerator(blocks, widths, channels, levels)
+        self.net = FadingGenerator(blocks, widths, channels, levels, output)
         self.sides = [SEED_SIZE * 2 ** (k // LAYERS_A_SIZE) for k in range(LAYERS_A_SIZE * len(widths))]
         for k, noise in enumerate(self.noise(1)):
             self.register_buffer(f"noise_{k}", noise)

@@ -5,11 +5,12 @@ from math import exp, sqrt
 import pytest
 import torch
 from torch import nn
+from torch.nn.functional import conv2d, interpolate
 
 from genpipe.nn.attention import SelfAttention
 from genpipe.nn.heads import AuxiliaryHead, PlainHead, ProjectionHead
 from genpipe.nn.modulation import PixelNorm, adaptive_instance_norm, conditional_batch_norm
-from genpipe.nn.progressive import MinibatchDeviation, equalised
+from genpipe.nn.progressive import DoublingConvolution, MinibatchDeviation, equalised
 
 
 def test_attention_starts_as_the_identity_and_learns_to_look() -> None:
@@ -89,6 +90,13 @@ def test_equalised_weights_start_at_one_and_act_scaled_by_their_fan_in() -> None
         assert abs(float(original.detach().std()) - 1) < 0.05
         torch.testing.assert_close(layer.weight, original * sqrt(2 / fan_in))
         assert float(layer.bias.abs().sum()) == 0
+
+
+def test_a_doubling_convolution_is_a_convolution_of_the_doubled_features() -> None:
+    layer, x = equalised(DoublingConvolution(3, 5)).double(), torch.randn(2, 3, 4, 7).double()
+    nn.init.normal_(layer.bias)
+    expected = conv2d(interpolate(x, scale_factor=2, mode="nearest"), layer.weight, layer.bias, padding=1)
+    torch.testing.assert_close(layer(x), expected)
 
 
 def test_heads_say_what_their_papers_say() -> None:

@@ -61,6 +61,13 @@ def test_a_level_that_has_faded_in_stands_alone(level: int) -> None:
     assert torch.equal(d(x, level, ALL), d.last(h))
 
 
+def test_with_tanh_images_are_bounded_after_both_levels_are_added() -> None:
+    linear, bounded, z = made(), made(output="tanh"), torch.randn(4, 5)
+    for level in range(4):
+        alpha = torch.tensor(0.3)
+        torch.testing.assert_close(bounded.generator(z, level, alpha), linear.generator(z, level, alpha).tanh())
+
+
 def test_halfway_images_and_what_d_sees_of_them_are_the_mean_of_both() -> None:
     model, z, half = made(), torch.randn(4, 5), torch.tensor(0.5)
     at = [model.generator(z, 2, alpha) for alpha in (NONE, half, ALL)]
