@@ -50,8 +50,19 @@ class Terminal:
     def answer(self, prompt: str, text: str) -> str:
         """Waits for a prompt, and types an answer; what was shown up to there."""
         shown = self.until(prompt)
-        time.sleep(0.2)  # a control-c between the prompt and the reading behind it would be lost
         os.write(self.master, text.encode())
+        return shown
+
+    def interrupt(self, prompt: str, limit_sec: float = 60) -> str:
+        """Waits for a prompt, and presses control-c until that ends the command; what was shown up to there.
+
+        One that falls between the prompt and the reading behind it is lost.
+        """
+        shown, end = self.until(prompt), time.monotonic() + limit_sec
+        while self.process.poll() is None:
+            assert time.monotonic() < end, "control-c is not heard"
+            os.write(self.master, b"\x03")
+            time.sleep(0.3)
         return shown
 
 
@@ -92,13 +103,16 @@ def test_a_recipe_of_a_subfolder_is_called_by_its_last_name(terminal: Terminal) 
     terminal.answer("Number or name: ", "claims/is_misses_what_fid_sees\n")
     terminal.answer("name [mnist5k]: ", "\n")
     terminal.answer("name [laptop]: ", "\n")
-    assert "[is_misses_what_fid_sees]: " in terminal.answer("call it? [is_", "\x03") + terminal.until("")
+    assert "[is_misses_what_fid_sees]: " in terminal.interrupt("call it? [is_") + terminal.until("")
 
 
 @pytest.mark.parametrize("way", ["no", "control-c", "control-d"])
 def test_whoever_stops_has_changed_nothing(terminal: Terminal, contents: Contents, way: str) -> None:
     before = contents()
-    terminal.answer("Number or name: ", "pca\n" if way == "no" else {"control-c": "\x03", "control-d": "\x04"}[way])
+    if way == "control-c":
+        terminal.interrupt("Number or name: ")
+    else:
+        terminal.answer("Number or name: ", {"no": "pca\n", "control-d": "\x04"}[way])
     if way == "no":
         for prompt in ("name [mnist5k]: ", "name [laptop]: ", "call it? [pca]: ", "path=value: ", "seeds? [1]: "):
             terminal.answer(prompt, "\n")
