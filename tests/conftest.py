@@ -1,5 +1,9 @@
 """A small project in a temporary folder, for every test that needs one."""
 
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # as fast for small nets, also beside other work
+
 import shutil
 from collections.abc import Callable
 from pathlib import Path

@@ -1,6 +1,7 @@
 """Arithmetic: codes of what is wanted and unwanted, added and taken away."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import numpy as np
 from jaxtyping import Float
@@ -40,7 +41,11 @@ class Arithmetic(Analysis):
     def run(self, subject: Subject) -> Findings:
         of = attribute(subject, self.config.factor)
         z, values, whose = examples(of, self.config.examples)
-        wanted, terms = self._terms(of, z, values, np.random.default_rng(subject.seed))
+        members = {value: np.flatnonzero(values == value) for value in of.categories}
+        enough = {value: rows for value, rows in members.items() if len(rows) > self.config.averaged}
+        if len(enough) < 2:
+            return self._too_alike(subject, of, z, f"{len(enough)} of {len(members)}")
+        wanted, terms = self._terms(z, enough, np.random.default_rng(subject.seed))
         a, b, c = terms
         images = [decoded(subject.model, codes) for codes in (a, b, c, a - b + c)]
         accuracy = float((of.value(images[3]) == wanted).mean())
@@ -58,20 +63,21 @@ class Arithmetic(Analysis):
             told += f" Codes as they are, decoded, show their own in {as_they_are:.0%}."
         return Findings({"arithmetic": (picture, told)}, numbers)
 
+    def _too_alike(self, subject: Subject, of: Attribute, z: Float[np.ndarray, "n d"], enough: str) -> Findings:
+        """What there is to show of samples that are nearly all alike. Raises Unsuitable where images have the codes."""
+        told = f"{enough} values of {of.name} have over {self.config.averaged} examples, and two are needed"
+        if isinstance(subject.model, Encodes):
+            raise Unsuitable(f"arithmetic: {told}. Take more `examples`, or average fewer.")
+        some = decoded(subject.model, z[: self.config.shown])
+        return Findings({"arithmetic": (grid(some, len(some)), f"Samples too alike for arithmetic: {told}.")})
+
     def _terms(
-        self, of: Attribute, z: Float[np.ndarray, "n d"], values: np.ndarray, rng: np.random.Generator
+        self, z: Float[np.ndarray, "n d"], members: Mapping[Any, np.ndarray], rng: np.random.Generator
     ) -> tuple[np.ndarray, list[np.ndarray]]:
-        """The value that each trial is to show, and its three terms [trials d]."""
-        members = {value: np.flatnonzero(values == value) for value in of.categories}
-        enough = [value for value, rows in members.items() if len(rows) > self.config.averaged]
-        if len(enough) < 2:
-            raise Unsuitable(
-                f"arithmetic: {len(enough)} of {len(members)} values of {of.name} have over {self.config.averaged} "
-                "examples, and two are needed. Take more `examples`, or average fewer."
-            )
+        """The value that each trial is to show, and its three terms [trials d]; `members` has the rows of each."""
         wanted, terms = [], []
         for _ in range(self.config.trials):
-            a, b = rng.choice(enough, 2, replace=False)
+            a, b = rng.choice(list(members), 2, replace=False)
             first = rng.choice(members[a], self.config.averaged, replace=False)
             *second, third = rng.choice(members[b], self.config.averaged + 1, replace=False)
             wanted.append(a)

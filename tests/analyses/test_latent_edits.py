@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from torch import Tensor
 
 from genpipe.analyses.arithmetic import Arithmetic
 from genpipe.analyses.direction import Direction
@@ -37,6 +39,19 @@ def test_a_system_that_encodes_nothing_adds_codes_of_what_it_draws() -> None:
     assert found.numbers["arithmetic_accuracy"] > 0.8
     assert set(found.numbers) == {"arithmetic_accuracy"}, "its codes show what they show by definition"
     assert "codes of samples, the class as read off them" in found.pictures["arithmetic"][1]
+
+
+class Same(Bands):
+    def decode(self, z: Tensor) -> Tensor:
+        return torch.ones(len(z), 1, SIDE, SIDE)
+
+
+def test_samples_that_are_all_alike_are_shown_as_such() -> None:
+    found = run(Arithmetic, Same(), averaged=20, shown=6)
+    picture, told = found.pictures["arithmetic"]
+    assert found.numbers == {}
+    assert told == "Samples too alike for arithmetic: 1 of 2 values of class have over 20 examples, and two are needed."
+    assert picture.shape[1] == 6 * (SIDE + 2) + 2
 
 
 @pytest.mark.parametrize(("factor", "axis"), [(None, 0), ("high", 0), ("first", 0), ("second", 1), ("turn", 1)])
