@@ -2,7 +2,7 @@
 
 import os
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # as fast for small nets, also beside other work
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # small nets take as long, and other work harms less
 
 import shutil
 from collections.abc import Callable
