@@ -45,16 +45,18 @@ class Dictionary:
 
 
 def dictionary(images: Pixels, side: int, count: int, seed: int, device: torch.device) -> Dictionary:
-    """So many means of square patches of images."""
+    """So many means of square patches of images, the same on any number of threads."""
     from sklearn.cluster import MiniBatchKMeans
+    from threadpoolctl import threadpool_limits
 
-    patches = contrasted(_drawn(images, side, seed)).double()
-    mean, covariance = patches.mean(0), patches.T.cov()
-    values, vectors = torch.linalg.eigh(covariance)
-    whitening = vectors @ torch.diag((values + _WHITENING).rsqrt()) @ vectors.T
-    found = MiniBatchKMeans(count, random_state=seed, n_init=1).fit(((patches - mean) @ whitening).numpy())
-    means = torch.from_numpy(found.cluster_centers_)
-    return Dictionary(side, *(part.to(device, torch.float32) for part in (mean, whitening, means)))
+    patches = contrasted(_drawn(images, side, seed)).double().numpy()
+    with threadpool_limits(1):  # sums in one order, for k-means goes another way at the last digit
+        mean = patches.mean(0)
+        values, vectors = np.linalg.eigh(np.cov(patches.T))
+        whitening = vectors / np.sqrt(values + _WHITENING) @ vectors.T
+        means = MiniBatchKMeans(count, random_state=seed, n_init=1).fit((patches - mean) @ whitening).cluster_centers_
+    parts = (torch.from_numpy(part).to(device, torch.float32) for part in (mean, whitening, means))
+    return Dictionary(side, *parts)
 
 
 def contrasted(patches: Float[Tensor, "*n p"]) -> Float[Tensor, "*n p"]:

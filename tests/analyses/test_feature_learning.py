@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.svm import LinearSVC
+from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
 from genpipe.analyses._linear import l2_svm, validated
@@ -115,6 +116,18 @@ def test_features_of_patches_are_those_of_a_plain_loop() -> None:
     ]
     features = means.features(images, CPU)[0]
     assert features == pytest.approx(np.stack(quarters, axis=1).reshape(-1), rel=1e-3, abs=1e-5)
+
+
+def test_means_of_patches_are_the_same_on_any_number_of_threads() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (300, 1, 12, 12), dtype=np.uint8)
+    before, found = torch.get_num_threads(), []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        with threadpool_limits(threads):
+            found.append(dictionary(images, 4, 64, 0, CPU))
+    torch.set_num_threads(before)
+    assert torch.equal(found[0].means, found[1].means)
+    assert torch.equal(found[0].whitening, found[1].whitening)
 
 
 def test_whitening_leaves_variances_alike_where_there_is_contrast() -> None:
