@@ -8,7 +8,7 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
-from genpipe.interfaces import Batch, Codes, HasStyles, Images, ImageSpec, Scalar, Style, Styles, Truncates
+from genpipe.interfaces import Batch, Codes, HasStyles, Images, ImageSpec, Scalar, Style, Styles
 from genpipe.nn import penalties
 from genpipe.nn.adversarial import Said
 from genpipe.nn.fading import FadingDiscriminator
@@ -19,7 +19,7 @@ _FOLLOWS = 0.005
 """Share of the newest batch in the mean of styles, as in the authors' code."""
 
 
-class StyleGAN(Growing, HasStyles, Truncates):
+class StyleGAN(Growing, HasStyles):
     """Codes become styles before G sees them; in training an image may have the styles of two codes.
 
     `sample` draws noise for every image. `decode` and `from_styles` take the noise that is kept with the weights, so
