@@ -7,12 +7,6 @@ from genpipe import registry
 from genpipe.document import Document, KeyPath
 from genpipe.errors import Problem, Unsuitable, nearest
 
-_GIVEN_BY = {
-    "known_label": "write `labelled: 100` there, how many labels it may know",
-    "sweep": "write `source: shapes` and `sweep_images: 10` there",
-}
-"""The knobs of a data set that make extras."""
-
 
 def lacking(
     system: Any, name: str, knobs: Any, metrics: Collection[str], analyses: Collection[str], document: Document
@@ -56,12 +50,23 @@ def unknown(
     """What a system and analyses, each with its knobs, have to be told of each image and the data set does not know."""
     known = known_of(data)
     extras = system.extras if known.extras is None else known.extras
-    remedies = {extra: _GIVEN_BY.get(extra, "take another source") for extra in system.extras if extra not in extras}
+    remedies = {extra: _remedy(extra) for extra in system.extras if extra not in extras}
     unsaid = [
         index.problem(("datasets", data.name), f"{name} needs '{extra}' of each image, which is not known; {remedy}.")
         for extra, remedy in remedies.items()
     ]
     return unsaid + [document.problem(("analyses", one), told) for one, told in unserved(data, analyses).items()]
+
+
+def _remedy(extra: str) -> str:
+    """How a data set comes to know what else is asked of each image."""
+    from genpipe.interfaces import KNOWN_LABEL
+
+    knobs = {
+        KNOWN_LABEL: "write `labelled: 100` there, how many labels it may know",
+        "sweep": "write `source: shapes` and `sweep_images: 10` there",
+    }
+    return knobs.get(extra, "take another source")
 
 
 def unserved(data: Any, analyses: Mapping[str, Any]) -> dict[str, str]:

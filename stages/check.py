@@ -1,11 +1,9 @@
 """Everything that is wrong in the YAML files, before anything runs: python -m stages.check."""
 
-import sys
-
 from genpipe import config, paths
 from genpipe.composing import verify
 from genpipe.files import whole_folder, write_json
-from genpipe.running import guarded
+from genpipe.running import guarded, leave
 
 
 def check() -> None:
@@ -22,4 +20,4 @@ def check() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(guarded(check))
+    leave(guarded(check))

@@ -2,7 +2,7 @@
 
 from genpipe import config
 from genpipe.evaluation import evaluate
-from genpipe.running import stage
+from genpipe.running import leave, stage
 from genpipe.tracking import Tracker
 
 
@@ -15,4 +15,4 @@ def run(name: str) -> None:
 
 
 if __name__ == "__main__":
-    stage("evaluate", run)
+    leave(stage("evaluate", run))

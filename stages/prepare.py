@@ -1,7 +1,7 @@
 """Prepare a data set: python -m stages.prepare NAME."""
 
 from genpipe import config, paths
-from genpipe.running import Facts, stage
+from genpipe.running import Facts, leave, stage
 from genpipe.running.counting import counting
 
 
@@ -18,4 +18,4 @@ def run(name: str) -> Facts:
 
 
 if __name__ == "__main__":
-    stage("prepare", run)
+    leave(stage("prepare", run))

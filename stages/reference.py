@@ -3,7 +3,7 @@
 from genpipe import config
 from genpipe.files import write_json
 from genpipe.paths import reference_scores
-from genpipe.running import Facts, stage
+from genpipe.running import Facts, leave, stage
 from genpipe.running.health import Health
 from genpipe.running.progress import progress
 from genpipe.teaching import make_references
@@ -19,4 +19,4 @@ def run(name: str) -> Facts:
 
 
 if __name__ == "__main__":
-    stage("reference", run)
+    leave(stage("reference", run))

@@ -1,10 +1,8 @@
 """Write what people look at: python -m stages.report."""
 
-import sys
-
 from genpipe import config
 from genpipe.reporting import write_report
-from genpipe.running import guarded
+from genpipe.running import guarded, leave
 from genpipe.tracking import Tracker
 
 
@@ -16,4 +14,4 @@ def report() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(guarded(report))
+    leave(guarded(report))

@@ -4,7 +4,7 @@ from genpipe import config, paths
 from genpipe.data._storage import Prepared
 from genpipe.modelfiles import load_model
 from genpipe.nn.spreading import wanted_devices
-from genpipe.running import Facts, stage
+from genpipe.running import Facts, leave, stage
 from genpipe.sampling import Samples, asked, draw, rebuild, save_samples
 
 
@@ -20,4 +20,4 @@ def run(name: str) -> Facts:
 
 
 if __name__ == "__main__":
-    stage("sample", run)
+    leave(stage("sample", run))

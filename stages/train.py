@@ -1,7 +1,7 @@
 """Train an experiment: python -m stages.train NAME."""
 
 from genpipe import config, paths
-from genpipe.running import Facts, stage
+from genpipe.running import Facts, leave, stage
 from genpipe.running.health import Health, warnings
 from genpipe.running.progress import progress
 from genpipe.running.stopping import signals
@@ -22,4 +22,4 @@ def run(name: str) -> Facts:
 
 
 if __name__ == "__main__":
-    stage("train", run)
+    leave(stage("train", run))

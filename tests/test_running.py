@@ -1,5 +1,7 @@
 import errno
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,23 +40,33 @@ def test_a_mistake_of_ours_keeps_its_traceback() -> None:
 
 
 def test_a_stage_notes_its_time_and_facts(project: Path) -> None:
-    with pytest.raises(SystemExit) as end:
-        stage("train", lambda name: {"said": name}, ["first"])
-    assert end.value.code == 0
+    assert stage("train", lambda name: {"said": name}, ["first"]) == 0
     timing = json.loads((project / paths.timing("train", "first")).read_text())
     assert timing["facts"] == {"said": "first"}
     assert timing["wall_sec"] >= 0
 
 
 def test_a_stage_that_fails_notes_nothing(project: Path, capsys) -> None:
-    with pytest.raises(SystemExit) as end:
-        stage("train", raising(DataError("no.")), ["first"])
-    assert end.value.code == 1
+    assert stage("train", raising(DataError("no.")), ["first"]) == 1
     assert not (project / paths.TIMINGS).exists()
-    with pytest.raises(SystemExit) as end:
-        stage("train", lambda _: None, [])
-    assert end.value.code == 2
+    assert stage("train", lambda _: None, []) == 2
     assert "takes one name" in capsys.readouterr().err
+
+
+def test_leaving_waits_for_threads_and_writes_what_is_printed() -> None:
+    code = """
+import atexit, threading, time
+from genpipe.running import leave
+def late():
+    time.sleep(0.2)
+    print("thread")
+threading.Thread(target=late).start()
+atexit.register(print, "registered")
+print("said", end="; ")
+leave(3)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (3, "said; thread\nregistered\n", "")
 
 
 def test_without_a_terminal_progress_is_a_few_lines(capsys) -> None:

@@ -9,8 +9,9 @@ from genpipe.analyses import _factors
 from genpipe.analyses._codes import encoded, of_prior
 from genpipe.analyses._factors import Reader, known, reader, restored
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Encodes, Evidence, Known, Subject
+from genpipe.interfaces import Encodes, Evidence, Findings, Known, Subject
 from genpipe.nn.passing import decoded
+from genpipe.nn.pictures import grid
 
 
 @dataclass(frozen=True)
@@ -79,3 +80,14 @@ def examples(of: Attribute, images: int) -> tuple[Float[np.ndarray, "n d"], np.n
         return encoded(subject.model, some.images).astype(np.float64), of.true[rows], "training images"
     z = of_prior(subject.model, images, subject.seed).astype(np.float64)
     return z, of.value(decoded(subject.model, z)), f"samples, the {of.name} as read off them"
+
+
+def too_alike(of: Attribute, analysis: str, z: Float[np.ndarray, "n d"], told: str) -> Findings:
+    """What there is to show where too few examples have a value: their images, if they were drawn.
+
+    Raises Unsuitable where images have the codes, for there are others to be taken.
+    """
+    if isinstance(of.subject.model, Encodes):
+        raise Unsuitable(f"{analysis}: {told}. Take more `examples`.")
+    some = decoded(of.subject.model, z)
+    return Findings({analysis: (grid(some, len(some)), f"Samples too alike for {analysis}: {told}.")})

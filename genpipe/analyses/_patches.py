@@ -4,14 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, unfold
 
-from genpipe.nn.passing import passed
+from genpipe.nn.passing import Pixels, passed
 from genpipe.nn.pixels import to_model
 
-Pixels = UInt8[np.ndarray, "n c h w"]
 _CONTRAST = 10 / 127.5**2
 """Added to the variance of a patch, so that flat ones stay flat; 10 with values from 0 to 255, as in section 3.1."""
 _WHITENING = 0.1

@@ -7,8 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from pydantic import Field
 
-from genpipe.analyses._attributes import Attribute, attribute, examples, missing
-from genpipe.errors import Unsuitable
+from genpipe.analyses._attributes import attribute, examples, missing, too_alike
 from genpipe.interfaces import Analysis, Decodes, Encodes, Findings, Known, Subject
 from genpipe.nn.passing import decoded
 from genpipe.nn.pictures import grid
@@ -44,7 +43,8 @@ class Arithmetic(Analysis):
         members = {value: np.flatnonzero(values == value) for value in of.categories}
         enough = {value: rows for value, rows in members.items() if len(rows) > self.config.averaged}
         if len(enough) < 2:
-            return self._too_alike(subject, of, z, f"{len(enough)} of {len(members)}")
+            told = f"{len(enough)} of {len(members)} values of {of.name} have over {self.config.averaged} examples"
+            return too_alike(of, "arithmetic", z[: self.config.shown], f"{told}, and two are needed")
         wanted, terms = self._terms(z, enough, np.random.default_rng(subject.seed))
         a, b, c = terms
         images = [decoded(subject.model, codes) for codes in (a, b, c, a - b + c)]
@@ -62,14 +62,6 @@ class Arithmetic(Analysis):
             numbers["arithmetic_accuracy_decoded"] = as_they_are
             told += f" Codes as they are, decoded, show their own in {as_they_are:.0%}."
         return Findings({"arithmetic": (picture, told)}, numbers)
-
-    def _too_alike(self, subject: Subject, of: Attribute, z: Float[np.ndarray, "n d"], enough: str) -> Findings:
-        """What there is to show of samples that are nearly all alike. Raises Unsuitable where images have the codes."""
-        told = f"{enough} values of {of.name} have over {self.config.averaged} examples, and two are needed"
-        if isinstance(subject.model, Encodes):
-            raise Unsuitable(f"arithmetic: {told}. Take more `examples`, or average fewer.")
-        some = decoded(subject.model, z[: self.config.shown])
-        return Findings({"arithmetic": (grid(some, len(some)), f"Samples too alike for arithmetic: {told}.")})
 
     def _terms(
         self, z: Float[np.ndarray, "n d"], members: Mapping[Any, np.ndarray], rng: np.random.Generator

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float
 from pydantic import Field
 
 from genpipe.analyses import _plots
-from genpipe.analyses._attributes import Attribute, attribute, examples, missing
+from genpipe.analyses._attributes import Attribute, attribute, examples, missing, too_alike
 from genpipe.analyses._ranks import rank_correlation
 from genpipe.errors import Unsuitable
 from genpipe.interfaces import Analysis, Decodes, Findings, Known, Subject
@@ -53,6 +53,10 @@ class Direction(Analysis):
         of = attribute(subject, self.config.factor)
         z, values, whose = examples(of, self.config.examples)
         low, high = self._ends(of, values)
+        if not (low.any() and high.any()):
+            return too_alike(
+                of, "direction", z[: self.config.shown], f"no example shows one of the two ends of {of.name}"
+            )
         turn = z[high].mean(0) - z[low].mean(0)
         begin = (z if of.true.dtype.kind in "fc" else z[low])[: self.config.starts]
         alphas = np.linspace(-self.config.reach, self.config.reach, self.config.images)
@@ -80,13 +84,11 @@ class Direction(Analysis):
         return every.index(ends[0]), every.index(ends[1])
 
     def _ends(self, of: Attribute, values: np.ndarray) -> tuple[Bool[np.ndarray, "n"], Bool[np.ndarray, "n"]]:
-        """Which examples are at the one end, and which at the other. Raises Unsuitable if there are none."""
+        """Which examples are at the one end, and which at the other."""
         if of.true.dtype.kind in "fc":
             numbers = np.asarray(values.imag if of.true.dtype.kind == "c" else values)
             return numbers <= np.quantile(numbers, _END), numbers >= np.quantile(numbers, 1 - _END)
         low, high = (values == of.categories[place] for place in self._pair(of))
-        if not (low.any() and high.any()):
-            raise Unsuitable(f"direction: no example shows one of the two ends of {of.name}. Take more `examples`.")
         return low, high
 
     def _seen(self, of: Attribute, images: np.ndarray) -> Float[np.ndarray, "m"]:

@@ -11,16 +11,15 @@ from torch import Tensor
 from torch.nn.functional import adaptive_max_pool2d
 
 from genpipe.analyses import _plots
-from genpipe.analyses._linear import validated
-from genpipe.analyses._patches import Pixels, dictionary
+from genpipe.analyses._linear import Rows, validated
+from genpipe.analyses._patches import dictionary
 from genpipe.analyses._transferring import balanced, missing
 from genpipe.errors import Unsuitable
 from genpipe.interfaces import Analysis, Findings, HasFeatures, Images, Known, Subject
-from genpipe.nn.passing import passed
+from genpipe.nn.passing import Pixels, passed
 from genpipe.schema import Strict
 
 Count = Annotated[int, Field(ge=1)]
-Rows = Float[np.ndarray, "n d"]
 COLOURS = {"learned": _plots.ACCENT, "kmeans": _plots.WARM, "pixels": _plots.SOFT}
 NAMED = {"learned": "features learned", "kmeans": "k-means of patches", "pixels": "pixels"}
 

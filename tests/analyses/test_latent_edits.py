@@ -46,11 +46,18 @@ class Same(Bands):
         return torch.ones(len(z), 1, SIDE, SIDE)
 
 
-def test_samples_that_are_all_alike_are_shown_as_such() -> None:
-    found = run(Arithmetic, Same(), averaged=20, shown=6)
-    picture, told = found.pictures["arithmetic"]
+@pytest.mark.parametrize(
+    ("kind", "knobs", "why"),
+    [
+        (Arithmetic, {"averaged": 20}, "arithmetic: 1 of 2 values of class have over 20 examples, and two are needed."),
+        (Direction, {}, "direction: no example shows one of the two ends of class."),
+    ],
+)
+def test_samples_that_are_all_alike_are_shown_as_such(kind: type[Analysis], knobs: dict[str, int], why: str) -> None:
+    found = run(kind, Same(), shown=6, **knobs)
+    ((picture, told),) = found.pictures.values()
     assert found.numbers == {}
-    assert told == "Samples too alike for arithmetic: 1 of 2 values of class have over 20 examples, and two are needed."
+    assert told == f"Samples too alike for {why}"
     assert picture.shape[1] == 6 * (SIDE + 2) + 2
 
 
