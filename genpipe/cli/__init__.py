@@ -1,16 +1,23 @@
 """The command `genpipe`."""
 
-import sys
-
-from genpipe.running import guarded
+from genpipe.running import collect_seldom, guarded, leave
 
 
 def main() -> None:
-    """Runs the command line; every error that a person can meet is one message on stderr and an exit status."""
-    sys.exit(guarded(_run))
+    """Runs the command line and ends the process."""
+    collect_seldom()
+    leave(run())
 
 
-def _run() -> None:
+def run() -> int:
+    """Runs the command line and gives an exit status; every error that a person can meet is one message on stderr."""
+    try:
+        return guarded(_called)
+    except SystemExit as end:  # as Typer ends
+        return int(end.code or 0)
+
+
+def _called() -> None:
     from genpipe.cli.app import app
 
     app(prog_name="genpipe")

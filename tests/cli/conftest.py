@@ -24,11 +24,6 @@ def genpipe(
 
     def run(*words: str) -> Outcome:
         monkeypatch.setattr("sys.argv", ["genpipe", *words])
-        try:
-            cli.main()
-            status = 0
-        except SystemExit as end:
-            status = int(end.code or 0)
-        return Outcome(status, *capsys.readouterr())
+        return Outcome(cli.run(), *capsys.readouterr())
 
     return run
