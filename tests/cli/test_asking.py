@@ -103,7 +103,8 @@ def test_a_recipe_of_a_subfolder_is_called_by_its_last_name(terminal: Terminal) 
     terminal.answer("Number or name: ", "claims/is_misses_what_fid_sees\n")
     terminal.answer("name [mnist5k]: ", "\n")
     terminal.answer("name [laptop]: ", "\n")
-    assert "[is_misses_what_fid_sees]: " in terminal.interrupt("call it? [is_") + terminal.until("")
+    named = "What to call it? [is_misses_what_fid_sees]: "
+    assert named in terminal.interrupt(named)
 
 
 @pytest.mark.parametrize("way", ["no", "control-c", "control-d"])

@@ -17,9 +17,9 @@ from genpipe.training.loop import fit, seed
 from genpipe.training.moments import Moment
 
 LAYERS = {
-    "linear": (nn.Linear(7, 5), (3, 7)),
-    "convolution": (nn.Conv2d(3, 6, 4, 2, 1), (2, 3, 8, 8)),
-    "transposed": (nn.ConvTranspose2d(3, 6, 4, 2, 1), (2, 3, 8, 8)),
+    "linear": (lambda: nn.Linear(7, 5), (3, 7)),
+    "convolution": (lambda: nn.Conv2d(3, 6, 4, 2, 1), (2, 3, 8, 8)),
+    "transposed": (lambda: nn.ConvTranspose2d(3, 6, 4, 2, 1), (2, 3, 8, 8)),
 }
 
 
@@ -32,10 +32,11 @@ def sigma(layer: nn.Module) -> float:
 
 @pytest.mark.parametrize("kind", LAYERS)
 def test_sigma_is_1_after_some_passes(kind: str) -> None:
-    layer, shape = LAYERS[kind]
+    made, shape = LAYERS[kind]
+    layer = made()
     expected = layer.weight.detach() / sigma(layer)
     spectrally_normalised(layer)
-    for _ in range(60):
+    for _ in range(500):  # where the two largest singular values are near each other, it takes so many
         layer(torch.randn(shape))
     assert sigma(layer) == pytest.approx(1, abs=1e-3)
     torch.testing.assert_close(layer.weight.detach(), expected, rtol=2e-3, atol=1e-4)
