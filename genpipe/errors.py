@@ -11,6 +11,7 @@ GenpipeError                 one message, no traceback, exit status 1
 │   ├── NonFiniteLoss        a loss, a gradient or a weight became NaN or infinite
 │   ├── OutOfMemory          a batch does not fit
 │   └── Stopped              a signal asked the training to stop; exit status 128 + signal
+├── InputsChanged            what a stage reads was edited while it ran
 ├── ExistsError              something is already there and would be overwritten
 └── UsageError               a command called the wrong way; exit status 2
 
@@ -105,6 +106,19 @@ class Stopped(TrainingError):
         self.exit_status = 128 + signal
         then = f"`dvc repro` goes on from step {step}." if kept else "Nothing is kept; `dvc repro` begins again."
         super().__init__(f"stopped after step {step} of {steps}. {then}")
+
+
+class InputsChanged(GenpipeError):
+    """What a stage reads was edited while it ran."""
+
+    def __init__(self, stage: str, moved: Iterable[str]) -> None:
+        some = list(moved)
+        shown = [*some[:10], *([f"and {len(some) - 10} more"] if len(some) > 10 else [])]
+        super().__init__(
+            f"while {stage} ran, something that it reads has changed. Its result is not recorded:\n"
+            + "".join(f"  {line}\n" for line in shown)
+            + "`dvc repro` runs it with what is there now. Undo the change first, and what it made is taken up again."
+        )
 
 
 class ExistsError(GenpipeError):

@@ -114,6 +114,11 @@ def checkpoints() -> Path:
     return home() / ".genpipe" / "checkpoints"
 
 
+def finished(stage: str) -> Path:
+    """What a stage made whose inputs were edited while it ran: of use again once the edit is undone."""
+    return home() / ".genpipe" / "finished" / stage
+
+
 def tracking_store() -> Path:
     """The default MLflow store."""
     return home() / "mlflow.db"

@@ -2,10 +2,10 @@
 
 import hashlib
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
-from genpipe import document, paths
+from genpipe import document, paths, wiring
 from genpipe.config import Experiment, Project
 from genpipe.data._storage import Prepared
 
@@ -16,7 +16,7 @@ CODE = Path(__file__).parents[1]
 def result_key(project: Project, experiment: Experiment) -> str:
     """A short hash of all that decides a training's result: its knobs, its data and the code that it runs."""
     prepared = Prepared.open(project.root / paths.data(experiment.data.name))
-    code = code_digest(project.root, "train", lambda file: True, model=experiment.model_name)
+    code = code_digest(project.root, "train", lambda file: True, experiment.name)
     return experiment.key("system", "seed", "model", "optim", "train", also=[prepared.sha256, code])
 
 
@@ -30,19 +30,12 @@ def data_digest(project: Project, experiment: Experiment) -> str:
     return Prepared.open(project.root / paths.data(experiment.data.name)).sha256[:16]
 
 
-def code_digest(root: Path, stage: str, concerns: Callable[[Path], bool], **items: str) -> str:
+def code_digest(root: Path, stage: str, concerns: Callable[[Path], bool], key: str | None = None) -> str:
     """A hash of the code on which the wiring lets a stage depend, as far as it concerns the asker."""
-    wired = document.read(root / paths.WIRING).value["stages"][stage]["do"]["deps"]
-    code = [CODE / _filled(dep, items) for dep in wired if dep.startswith("genpipe/")]
+    code = [CODE / dep for dep in wiring.stage(root, stage, key).deps if dep.startswith("genpipe/")]
     found = [file for path in code for file in (sorted(path.glob("**/*.py")) if path.is_dir() else [path])]
     files = [file for file in found if concerns(file)]
     return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
-
-
-def _filled(text: str, items: Mapping[str, str]) -> str:
-    for name, value in items.items():
-        text = text.replace(f"${{item.{name}}}", value)
-    return text
 
 
 def origin(project: Project, experiment: Experiment) -> dict[str, str]:

@@ -3,10 +3,12 @@
 from genpipe import config, paths
 from genpipe.composing import verify
 from genpipe.files import whole_folder, write_json
-from genpipe.running import guarded, leave
+from genpipe.running import leave
+from genpipe.running.inputs import Inputs
+from genpipe.running.stages import single
 
 
-def check() -> None:
+def check(_: Inputs) -> None:
     """Validates all experiments, and looks whether a person's own pictures have changed.
 
     What it writes is the same until they have, so that nothing runs again because of it.
@@ -20,4 +22,4 @@ def check() -> None:
 
 
 if __name__ == "__main__":
-    leave(guarded(check))
+    leave(single("check", check))

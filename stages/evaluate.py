@@ -2,15 +2,18 @@
 
 from genpipe import config
 from genpipe.evaluation import evaluate
-from genpipe.running import leave, stage
+from genpipe.running import leave
+from genpipe.running.inputs import Inputs
+from genpipe.running.stages import stage
 from genpipe.tracking import Tracker
 
 
-def run(name: str) -> None:
+def run(name: str, inputs: Inputs) -> None:
     """Writes scores and pictures, and copies them to MLflow."""
     project = config.load()
     experiment = project.experiment(name)
     evaluate(project, experiment)
+    inputs.verify()
     Tracker(project).mirror(experiment)
 
 

@@ -25,6 +25,7 @@ FLOORS = [
     set(registry.KINDS),
     {"nn"},
     {"interfaces"},
+    {"wiring"},
     {"validation"},
     {"document", "schema"},
     {"files", "paths"},
@@ -45,6 +46,7 @@ FRAME = {
     "schema",
     "suitability",
     "validation",
+    "wiring",
 }
 FRAME |= {"provenance", "reporting", "running", "tracking"}
 """Rooms that no result depends on, so that no stage has to run again when they change."""

@@ -13,7 +13,7 @@ import pytest
 
 from genpipe.composing import Wish, plan, recipes
 from genpipe.config import Project
-from genpipe.running import stage
+from genpipe.running.stages import stage
 from stages.check import check
 from stages.report import report
 

@@ -1,15 +1,21 @@
 import errno
 import json
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+import torch
+from safetensors import SafetensorError
 
 from genpipe import paths
 from genpipe.errors import DataError
-from genpipe.running import guarded, stage
+from genpipe.running import guarded
 from genpipe.running.progress import progress
+from genpipe.running.stages import stage
 from genpipe.training.moments import Moment
 
 
@@ -25,6 +31,8 @@ def raising(error: BaseException):
     [
         (DataError("the set is broken."), 1, "error: the set is broken.\n"),
         (OSError(errno.ENOSPC, "No space left", "a.npy"), 1, "error: the disk is full (a.npy)"),
+        (OSError(errno.EDQUOT, "Quota exceeded", "a.npy"), 1, "error: the disk is full (a.npy)"),
+        (SafetensorError("I/O error: No space left on device (os error 28)"), 1, "error: the disk is full ("),
         (PermissionError(errno.EACCES, "Permission denied", "a.npy"), 1, "error: a.npy: Permission denied.\n"),
         (KeyboardInterrupt(), 130, "stopped.\n"),
     ],
@@ -34,13 +42,42 @@ def test_a_person_s_mistake_is_one_message(capsys, error: BaseException, status:
     assert capsys.readouterr().err.startswith(message)
 
 
+def torch_save(path: Path) -> None:
+    with path.open("wb") as file:
+        torch.save({"x": torch.zeros(10**5)}, file)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full is Linux's")
+@pytest.mark.parametrize(
+    "write",
+    [
+        torch_save,
+        lambda path: np.save(path, np.zeros(10**5)),
+        lambda path: pd.DataFrame({"x": range(10**5)}).to_csv(path),
+    ],
+    ids=["torch", "numpy", "pandas"],
+)
+def test_a_full_disk_is_one_message_whatever_a_library_makes_of_it(tmp_path: Path, capsys, write) -> None:
+    (tmp_path / "file.npy").symlink_to("/dev/full")
+    assert guarded(lambda: write(tmp_path / "file.npy")) == 1
+    assert capsys.readouterr().err.startswith("error: the disk is full (")
+
+
+def test_a_full_disk_of_a_database_is_one_message(tmp_path: Path, capsys) -> None:
+    with sqlite3.connect(tmp_path / "a.db") as database:
+        database.execute("pragma max_page_count = 2")
+        database.execute("create table t (x)")
+        assert guarded(lambda: database.execute("insert into t values (zeroblob(100000))")) == 1
+    assert capsys.readouterr().err.startswith("error: the disk is full (")
+
+
 def test_a_mistake_of_ours_keeps_its_traceback() -> None:
     with pytest.raises(ZeroDivisionError):
         guarded(raising(ZeroDivisionError()))
 
 
 def test_a_stage_notes_its_time_and_facts(project: Path) -> None:
-    assert stage("train", lambda name: {"said": name}, ["first"]) == 0
+    assert stage("train", lambda name, _: {"said": name}, ["first"]) == 0
     timing = json.loads((project / paths.timing("train", "first")).read_text())
     assert timing["facts"] == {"said": "first"}
     assert timing["wall_sec"] >= 0
@@ -49,7 +86,7 @@ def test_a_stage_notes_its_time_and_facts(project: Path) -> None:
 def test_a_stage_that_fails_notes_nothing(project: Path, capsys) -> None:
     assert stage("train", raising(DataError("no.")), ["first"]) == 1
     assert not (project / paths.TIMINGS).exists()
-    assert stage("train", lambda _: None, []) == 2
+    assert stage("train", lambda *_: None, []) == 2
     assert "takes one name" in capsys.readouterr().err
 
 

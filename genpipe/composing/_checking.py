@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from genpipe import paths, registry
+from genpipe import paths, registry, wiring
 from genpipe.composing import _graph
 from genpipe.composing._datasets import unwatched, verify_datasets
 from genpipe.config import Project
@@ -52,11 +52,11 @@ def _of_extractors(project: Project) -> Iterator[Problem]:
 
 def _unwatched(project: Project) -> Iterator[Problem]:
     """The files of extractors whose change DVC would not notice."""
-    wiring = read(project.root / paths.WIRING, str(paths.WIRING))
+    at, watched = ("stages", "reference", "do", "deps"), wiring.stage(project.root, "reference").deps
     named = [one for data in project.index.datasets for one in project.extractors(data).items()]
     files = {(name, registry.load("extractors", name).watched(config)) for name, config in named}
     for name, path in sorted(files, key=str):
-        yield from unwatched(wiring, ("stages", "reference", "do", "deps"), path, f"extractor '{name}'")
+        yield from unwatched(project.root, at, watched, path, f"extractor '{name}'")
 
 
 def _phases(extractor: str, config: Any, spec: Any) -> list[str]:

@@ -2,19 +2,16 @@
 
 import json
 import os
-from collections.abc import Iterable, Mapping
-from functools import reduce
-from operator import getitem
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from genpipe import paths, registry
+from genpipe import paths, registry, wiring
 from genpipe.composing._editing import put, word
 from genpipe.composing._grid import settings as split
 from genpipe.composing._plan import Change, Plan, read
 from genpipe.config import RULE, Project, name_allowed
 from genpipe.document import Document, KeyPath, parse
-from genpipe.document import read as read_document
 from genpipe.errors import ConfigError, ExistsError, Problem, Unsuitable, UsageError
 
 _DEPS = ("stages", "check", "deps")
@@ -69,7 +66,7 @@ def added(project: Project, name: str, knobs: Mapping[str, Any] | None) -> tuple
 
 def verify_datasets(project: Project) -> None:
     """Raises ConfigError with the data sets that are wrong, or whose files DVC does not watch."""
-    wiring = read_document(project.root / paths.WIRING, str(paths.WIRING))
+    watched = wiring.stage(project.root, "check").deps
     problems: list[Problem] = []
     for name in project.index.datasets:
         try:
@@ -77,16 +74,17 @@ def verify_datasets(project: Project) -> None:
         except ConfigError as error:
             problems += error.problems
             continue
-        problems += unwatched(wiring, _DEPS, path, f"data set '{name}'")
+        problems += unwatched(project.root, _DEPS, watched, path, f"data set '{name}'")
     if problems:
         raise ConfigError(problems)
 
 
-def unwatched(wiring: Document, deps: KeyPath, path: str | None, whose: str) -> list[Problem]:
+def unwatched(root: Path, at: KeyPath, deps: Collection[str], path: str | None, whose: str) -> list[Problem]:
     """The problem, if a person's own file is not among the dependencies of the stage that has to notice a change."""
-    if path is None or path in reduce(getitem, deps, wiring.value):
+    if path is None or path in deps:
         return []
-    return [wiring.problem(deps, f"'{path}' of {whose} is missing, so that DVC would not notice a change: add it.")]
+    message = f"'{path}' of {whose} is missing, so that DVC would not notice a change: add it."
+    return [wiring.document_of(root).problem(at, message)]
 
 
 def settings(sets: Iterable[str]) -> dict[str, Any]:
@@ -112,7 +110,7 @@ def _index(project: Project, name: str, knobs: Mapping[str, Any]) -> Change:
 def _wiring(root: Path, watched: str | None) -> Change:
     """The wiring, in which the check depends on a person's own files."""
     before = read(root / paths.WIRING) or ""
-    deps = read_document(root / paths.WIRING, str(paths.WIRING)).value["stages"]["check"]["deps"]
+    deps = wiring.stage(root, "check").deps
     if watched is None or watched in deps:
         return Change(root, paths.WIRING, before, before)
     listed = ", ".join(map(_scalar, [*deps, watched]))

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from genpipe import paths
+from genpipe import paths, wiring
 from genpipe.config import Experiment
-from genpipe.document import parse, read
+from genpipe.document import parse
 
 OWN = ("train", "sample", "evaluate")
 """The stages of one experiment, each of which makes something new for the next."""
@@ -23,7 +23,7 @@ def of_experiment(root: Path, experiment: Experiment, before: str | None, after:
 
     `before` is None if nothing that the experiment made before can still hold.
     """
-    name, sections = experiment.name, _sections(root)
+    name, sections = experiment.name, _sections(root, name)
     old, new = (_values(text) for text in (before, after))
     changed = {key for key in {*old, *new} if repr(old.get(key)) != repr(new.get(key))}
     known = before is not None and (root / paths.scores(name)).exists()
@@ -31,14 +31,10 @@ def of_experiment(root: Path, experiment: Experiment, before: str | None, after:
     return [f"{stage}@{name}" for stage in OWN[first:]]
 
 
-def _sections(root: Path) -> Mapping[str, set[str]]:
+def _sections(root: Path, name: str) -> Mapping[str, set[str]]:
     """The sections of a pipeline file that each stage reads, as the wiring has it."""
-    wired = read(root / paths.WIRING, str(paths.WIRING))
-    params = {stage: wired.mapping("stages", stage, "do").get("params", []) for stage in OWN}
-    return {
-        stage: {section for entry in listed if isinstance(entry, dict) for keys in entry.values() for section in keys}
-        for stage, listed in params.items()
-    }
+    file = str(paths.pipeline(name))
+    return {stage: set(wiring.stage(root, stage, name).params.get(file) or ()) for stage in OWN}
 
 
 def _values(text: str | None) -> dict[str, Any]:

@@ -1,31 +1,16 @@
-"""Running the graph: what every stage of it shares."""
+"""Running the graph: what stages and commands share."""
 
 import atexit
 import gc
 import os
 import sys
 import threading
-import time
-from collections.abc import Callable, Mapping
-from errno import ENOSPC
+from collections.abc import Callable, Iterator
+from errno import EDQUOT, ENOSPC
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from genpipe import paths
-from genpipe.errors import GenpipeError, Stopped, UsageError
-from genpipe.files import write_json
-from genpipe.running.stopping import end_with_dvc
-
-Facts = Mapping[str, Any]
-
-
-def stage(name: str, run: Callable[[str], Facts | None], arguments: list[str] | None = None) -> int:
-    """Runs a stage for the key on the command line and notes how long it took; gives an exit status.
-
-    What a person did wrong ends in one message and the error's exit status, not in a traceback.
-    """
-    end_with_dvc()
-    return guarded(lambda: _timed(name, run, sys.argv[1:] if arguments is None else arguments))
+from genpipe.errors import GenpipeError, Stopped
 
 
 def collect_seldom() -> None:
@@ -50,35 +35,47 @@ def leave(status: int) -> NoReturn:
 
 
 def guarded(run: Callable[[], object]) -> int:
-    """Calls a function and gives an exit status; an error of a person's making becomes one message."""
+    """Calls a function and gives an exit status; an error of a person's making becomes one message.
+
+    So does a full disk, whatever the library that met it made of it.
+    """
     try:
         run()
     except Stopped as stop:
         print(stop, file=sys.stderr)
         return stop.exit_status
-    except GenpipeError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_status
-    except OSError as error:
-        print(f"error: {_in_words(error)}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         print("stopped.", file=sys.stderr)
         return 130
+    except Exception as error:
+        if (told := _in_words(error)) is None:
+            raise
+        print(f"error: {told}", file=sys.stderr)
+        return error.exit_status if isinstance(error, GenpipeError) else 1
     return 0
 
 
-def _timed(name: str, run: Callable[[str], Facts | None], arguments: list[str]) -> None:
-    if len(arguments) != 1:
-        raise UsageError(f"python -m stages.{name} takes one name, but {len(arguments)} are given: {arguments}.")
-    start, key = time.perf_counter(), arguments[0]
-    facts = run(key)
-    timing = {"stage": name, "key": key, "wall_sec": time.perf_counter() - start, "facts": dict(facts or {})}
-    write_json(paths.timing(name, key), timing)
-
-
-def _in_words(error: OSError) -> str:
-    if error.errno == ENOSPC:
-        where = error.filename or Path.cwd()
+def _in_words(error: Exception) -> str | None:
+    """What to say of an error that a person can do something about; None of any other."""
+    if isinstance(error, GenpipeError):
+        return str(error)
+    if full := next(filter(_full_disk, _chain(error)), None):
+        where = getattr(full, "filename", None) or Path.cwd()
         return f"the disk is full ({where}). Free some space and run again; what was there before is unharmed."
-    return f"{error.filename}: {error.strerror}." if error.filename else f"{error}."
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}." if error.filename else f"{error}."
+    return None
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, and those that led to it."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _full_disk(error: BaseException) -> bool:
+    """Whether an error says that a disk or a quota is full; libraries that are no Python say it in their text alone."""
+    if isinstance(error, OSError):
+        return error.errno in (ENOSPC, EDQUOT)
+    return any(told in str(error) for told in ("No space left on device", "database or disk is full"))

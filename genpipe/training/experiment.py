@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from genpipe import paths, registry
+from genpipe import config, paths, registry
 from genpipe.config import Experiment, Project
 from genpipe.data._storage import Prepared
 from genpipe.modelfiles import save_model
@@ -72,6 +72,12 @@ def assist(project: Project, experiment: Experiment, stopping: Stopping) -> None
 def checkpoints(project: Project, experiment: Experiment) -> Checkpoints:
     """Where an unfinished training of exactly this experiment goes on."""
     return Checkpoints(paths.checkpoints() / f"{experiment.name}-{result_key(project, experiment)}")
+
+
+def clear_checkpoints(name: str) -> None:
+    """Removes the checkpoints of an experiment of this folder's project, whose results are sure."""
+    project = config.load()
+    checkpoints(project, project.experiment(name)).clear()
 
 
 def memory_of(experiment: Experiment, device: torch.device) -> AbstractContextManager[None]:

@@ -1,0 +1,139 @@
+"""What a stage reads, compared at its end with what it was at its start.
+
+DVC takes its hashes after a stage has run. Something that was edited meanwhile would be recorded as what the stage
+had read, and the next `dvc repro` would skip it.
+"""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+from genpipe.document import read
+from genpipe.errors import ConfigError, InputsChanged
+from genpipe.wiring import Stage
+
+Stamp = tuple[int, int]
+"""Size in bytes, and time of change in ns since 1970."""
+_ABSENT = "nothing"
+
+
+class Inputs:
+    """The knobs and files of a stage as they are when this is made; hashes of the files follow on a thread."""
+
+    def __init__(self, root: Path, stage: Stage) -> None:
+        self.root, self.stage = root, stage
+        self.knobs, self.files = _knobs(root, stage), _files(root, stage)
+        self._hashes: dict[str, str] = {}
+        self._hashing = Thread(target=self._hash, daemon=True, name="hash-inputs")
+        self._hashing.start()
+
+    def verify(self) -> None:
+        """Raises InputsChanged if something is no longer what it was."""
+        if moved := list(self._moved()):
+            raise InputsChanged(self.stage.name, moved)
+
+    def verify_equal(self, what: str, before: object, now: object) -> None:
+        """Raises InputsChanged if something that is no file of the project is no longer what it was."""
+        if now != before:
+            raise InputsChanged(self.stage.name, [f"{what} has changed"])
+
+    def verify_fresh(self, began_ns: int) -> None:
+        """Raises InputsChanged if code was edited since this process began, which may have imported what was there."""
+        now = time.time_ns()  # the clock of another machine, whose disk this is, may be ahead
+        late = [p for p, (_, changed) in self.files.items() if p.endswith(".py") and began_ns < changed <= now]
+        if late:
+            raise InputsChanged(self.stage.name, [f"{path} has changed" for path in late])
+
+    def fingerprint(self) -> dict[str, Any] | None:
+        """Returns all knobs, and the SHA-256 of all files; None if a file was changed before it could be hashed."""
+        self._hashing.join()
+        return {"knobs": dict(self.knobs), "files": self._hashes} if self._hashes.keys() == self.files.keys() else None
+
+    def _moved(self) -> Iterator[str]:
+        try:
+            knobs = _knobs(self.root, self.stage)
+        except ConfigError as error:
+            yield str(error)
+        else:
+            for name in _different(self.knobs, knobs):
+                yield f"{name} was {self.knobs.get(name, _ABSENT)} and is {knobs.get(name, _ABSENT)}"
+        files = _files(self.root, self.stage)
+        for path in _different(self.files, files):
+            if path not in files:
+                yield f"{path} is gone"
+            elif path not in self.files:
+                yield f"{path} is new"
+            elif _hashed(self.root / path, files[path]) != self._hashes.get(path, _ABSENT):
+                yield f"{path} has changed"
+
+    def _hash(self) -> None:
+        for path, stamp in sorted(self.files.items(), key=lambda item: item[1]):
+            if found := _hashed(self.root / path, stamp):
+                self._hashes[path] = found
+
+
+def _different(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    return sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
+
+
+def _knobs(root: Path, stage: Stage) -> dict[str, str]:
+    """Every single value under the keys of a stage, as JSON, by "file: dotted key"."""
+    found: dict[str, str] = {}
+    for file, keys in stage.params.items():
+        document = read(root / file, file)
+        for key in keys or ("",):
+            value = document.value
+            for part in key.split(".") if key else ():
+                value = value.get(part) if isinstance(value, dict) else None
+            found |= {f"{file}: {name}": json.dumps(leaf) for name, leaf in _leaves(value, key)}
+    return found
+
+
+def _leaves(value: Any, name: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{name}.{key}" if name else str(key))
+    else:
+        yield name, value
+
+
+def _files(root: Path, stage: Stage) -> dict[str, Stamp]:
+    """Size and time of every file that a stage depends on, as DVC sees it."""
+    from pathspec import GitIgnoreSpec
+
+    ignored = root / ".dvcignore"
+    lines = ignored.read_text(encoding="utf-8").splitlines() if ignored.is_file() else []
+    spec = GitIgnoreSpec.from_lines(lines)
+    found = (path for dep in stage.deps for path in _below(root, dep) if not spec.match_file(path))
+    return {path: stamp for path in found if (stamp := _stamp(root / path))}
+
+
+def _below(root: Path, dep: str) -> Iterator[str]:
+    """A file, or all files in a folder, relative to the root."""
+    if not (root / dep).is_dir():
+        yield dep
+    for folder, _, names in os.walk(root / dep):
+        yield from (os.path.relpath(os.path.join(folder, name), root) for name in names)  # noqa: PTH118 - many files
+
+
+def _stamp(path: Path) -> Stamp | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns
+
+
+def _hashed(path: Path, stamp: Stamp) -> str | None:
+    """The SHA-256 of a file, if it is the one with this stamp."""
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+    return digest if _stamp(path) == stamp else None

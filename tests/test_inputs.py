@@ -1,0 +1,161 @@
+"""What is edited while a stage runs is not recorded as what it had read."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import genpipe.running.stages as stages_module
+from genpipe import paths, wiring
+from genpipe.errors import InputsChanged
+from genpipe.running.inputs import Inputs
+from genpipe.running.stages import single, stage
+
+CODE = "genpipe/training/loop.py"
+DATA = "data/tiny/train_images.npy"
+MODEL = "runs/first/model/model.json"
+
+
+@pytest.fixture
+def whole(project: Path) -> Path:
+    """The project with some of what its trainings depend on."""
+    for name in (CODE, DATA):
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text(name)
+        os.utime(project / name, (1, 1))  # long before this process began
+    return project
+
+
+def edit(file: str, old: str, new: str) -> Callable[[], None]:
+    def do() -> None:
+        text = Path(file).read_text()
+        assert old in text
+        Path(file).write_text(text.replace(old, new))
+
+    return do
+
+
+def trained(meanwhile: Callable[[], object] = lambda: None, ran: list[str] | None = None) -> int:
+    """The exit status of a stage `train` that makes a model, and of whom something is edited meanwhile."""
+
+    def run(name: str, inputs: Inputs) -> None:
+        Path(MODEL).parent.mkdir(parents=True, exist_ok=True)
+        Path(MODEL).write_text("a model")
+        assert inputs.fingerprint(), "all is hashed before something is edited"
+        meanwhile()
+        if ran is not None:
+            ran.append(name)
+
+    return stage("train", run, ["first"])
+
+
+LR = edit("pipelines/first.yaml", "lr: 0.01", "lr: 0.03")
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "said"),
+    [
+        (LR, "pipelines/first.yaml: optim.autoencoder.lr was 0.01 and is 0.03"),
+        (edit("pipelines/first.yaml", "seed: 0", "seed: [0"), "pipelines/first.yaml:3: not valid YAML"),
+        (edit("params.yaml", "model: vae", "model: ae"), 'params.yaml: experiments.first.model was "vae" and is "ae"'),
+        (edit(CODE, "loop", "lopo"), f"{CODE} has changed"),
+        (edit(DATA, "train", "test"), f"{DATA} has changed"),
+        (lambda: Path(DATA).unlink(), f"{DATA} is gone"),
+        (lambda: Path("genpipe/training/new.py").write_text(""), "genpipe/training/new.py is new"),
+    ],
+)
+def test_an_edit_during_a_stage_ends_it_without_a_result(whole: Path, capsys, meanwhile, said: str) -> None:
+    assert trained(meanwhile) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("error: while train@first ran, something that it reads has changed. Its result is not ")
+    assert told.splitlines()[1].startswith(f"  {said}")
+    assert not Path(MODEL).exists(), "what lies there would be taken for the result of what was edited"
+
+
+@pytest.mark.parametrize(
+    "meanwhile",
+    [
+        edit("pipelines/first.yaml", "images: 60", "images: 80"),
+        edit("pipelines/first.yaml", "# a small VAE", "# another word"),
+        edit("params.yaml", "steps: 60", "steps: 70"),
+        lambda: os.utime(DATA),
+        lambda: Path("genpipe/analyses").mkdir(),
+        lambda: Path("genpipe/training/__pycache__").mkdir() or Path("genpipe/training/__pycache__/a.pyc").touch(),
+    ],
+    ids=["sampling", "comment", "reference", "touch", "analysis", "bytecode"],
+)
+def test_an_edit_of_what_a_stage_does_not_read_is_none_of_its_business(whole: Path, meanwhile) -> None:
+    (whole / ".dvcignore").write_text("__pycache__/\n")
+    assert trained(meanwhile) == 0
+    assert Path(MODEL).exists()
+
+
+def test_work_that_was_done_is_taken_up_when_the_edit_is_undone(whole: Path, capsys) -> None:
+    ran: list[str] = []
+    assert trained(LR, ran) == 1
+    edit("pipelines/first.yaml", "lr: 0.03", "lr: 0.01")()
+    assert trained(ran=ran) == 0
+    assert ran == ["first"], "the second time it did not run"
+    assert "is again what it was" in capsys.readouterr().out
+    assert Path(MODEL).read_text() == "a model"
+    assert (whole / paths.timing("train", "first")).exists()
+    assert not paths.finished("train@first").exists()
+
+
+def test_work_is_not_taken_up_for_other_inputs(whole: Path) -> None:
+    ran: list[str] = []
+    assert trained(LR, ran) == 1
+    assert trained(ran=ran) == 0
+    assert ran == ["first", "first"]
+    edit("pipelines/first.yaml", "lr: 0.03", "lr: 0.01")()
+    edit(DATA, "train", "test")()
+    assert trained(ran=ran) == 0
+    assert ran == ["first"] * 3
+
+
+def test_damaged_work_is_done_again(whole: Path) -> None:
+    ran: list[str] = []
+    assert trained(LR, ran) == 1
+    edit("pipelines/first.yaml", "lr: 0.03", "lr: 0.01")()
+    (paths.finished("train@first") / "inputs.json").write_text("{")
+    assert trained(ran=ran) == 0
+    assert ran == ["first", "first"]
+
+
+def test_code_that_was_edited_while_a_stage_started_is_not_run(whole: Path, monkeypatch, capsys) -> None:
+    os.utime(CODE)
+    monkeypatch.setattr(stages_module, "BEGAN_NS", time.time_ns() - 10**9)
+    ran: list[str] = []
+    assert trained(ran=ran) == 1
+    assert f"{CODE} has changed" in capsys.readouterr().err
+    assert ran == []
+    future = time.time() + 3600
+    os.utime(CODE, (future, future))  # as on the disk of a machine whose clock is ahead
+    assert trained(ran=ran) == 0
+
+
+@pytest.mark.parametrize("name", ["check", "report"])
+def test_a_stage_that_there_is_once_is_held_to_it_too(whole: Path, capsys, name: str) -> None:
+    assert single(name, lambda _: edit("params.yaml", "steps: 60", "steps: 70")()) == 1
+    assert f"while {name} ran" in capsys.readouterr().err
+    assert single(name, lambda _: None) == 0
+
+
+def test_every_stage_of_the_wiring_is_read_with_its_paths(whole: Path) -> None:
+    found = wiring.stage(whole, "evaluate", "first")
+    assert {"genpipe/models/vae.py", "data/tiny", "runs/first/samples"} < set(found.deps)
+    assert found.params["pipelines/first.yaml"] == ("evaluate", "analyses")
+    assert found.params["params.yaml"] == ("seed", "reference", "experiments.first")
+    assert "reports/scores/first.json" in found.outs
+    assert "runs/first/evidence" not in found.outs, "it persists"
+
+
+def test_a_file_that_changed_before_it_was_hashed_is_no_input_to_come_back_to(whole: Path, monkeypatch) -> None:
+    monkeypatch.setattr("genpipe.running.inputs._hashed", lambda path, stamp: None)
+    inputs = Inputs(whole, wiring.stage(whole, "train", "first"))
+    assert inputs.fingerprint() is None
+    os.utime(DATA, (2, 2))
+    with pytest.raises(InputsChanged, match=f"{DATA} has changed"):
+        inputs.verify()
