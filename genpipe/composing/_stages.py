@@ -23,7 +23,8 @@ def of_experiment(root: Path, experiment: Experiment, before: str | None, after:
 
     `before` is None if nothing that the experiment made before can still hold.
     """
-    name, sections = experiment.name, _sections(root, name)
+    name = experiment.name
+    sections = _sections(root, name)
     old, new = (_values(text) for text in (before, after))
     changed = {key for key in {*old, *new} if repr(old.get(key)) != repr(new.get(key))}
     known = before is not None and (root / paths.scores(name)).exists()
