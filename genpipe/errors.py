@@ -18,6 +18,7 @@ GenpipeError                 one message, no traceback, exit status 1
 A message says what was given, what is allowed and what to do.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -129,6 +130,17 @@ class UsageError(GenpipeError):
     """A command was called the wrong way."""
 
     exit_status = 2
+
+
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def visible(text: str) -> str:
+    """Returns a text in which what steers a terminal, or turns the order of letters round, is written out: \\u001b.
+
+    Lines and tabs stay. Inside of JSON the text means what it meant before.
+    """
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def shortened(text: str, most: int = 120) -> str:

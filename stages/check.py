@@ -1,14 +1,15 @@
 """Everything that is wrong in the YAML files, before anything runs: python -m stages.check."""
 
+from collections.abc import Iterator
+
 from genpipe import config, paths
 from genpipe.composing import verify
 from genpipe.files import whole_folder, write_json
 from genpipe.running import leave
-from genpipe.running.inputs import Inputs
 from genpipe.running.stages import single
 
 
-def check(_: Inputs) -> None:
+def check() -> Iterator[None]:
     """Validates all experiments, and looks whether a person's own pictures have changed.
 
     What it writes is the same until they have, so that nothing runs again because of it.
@@ -19,6 +20,7 @@ def check(_: Inputs) -> None:
         for name in project.index.datasets:
             write_json(folder / paths.seen(name).name, project.data(name).seen())
     write_json(paths.CHECKED, {"valid": True})
+    yield
 
 
 if __name__ == "__main__":

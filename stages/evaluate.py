@@ -3,17 +3,16 @@
 from genpipe import config
 from genpipe.evaluation import evaluate
 from genpipe.running import leave
-from genpipe.running.inputs import Inputs
-from genpipe.running.stages import stage
+from genpipe.running.stages import Facts, stage
 from genpipe.tracking import Tracker
 
 
-def run(name: str, inputs: Inputs) -> None:
+def run(name: str) -> Facts:
     """Writes scores and pictures, and copies them to MLflow."""
     project = config.load()
     experiment = project.experiment(name)
     evaluate(project, experiment)
-    inputs.verify()
+    yield {}
     Tracker(project).mirror(experiment)
 
 

@@ -1,14 +1,14 @@
 """Prepare a data set: python -m stages.prepare NAME."""
 
 from genpipe import config, paths
+from genpipe.errors import InputsChanged
 from genpipe.files import read_json
 from genpipe.running import leave
 from genpipe.running.counting import counting
-from genpipe.running.inputs import Inputs
 from genpipe.running.stages import Facts, stage
 
 
-def run(name: str, inputs: Inputs) -> Facts:
+def run(name: str) -> Facts:
     """Reads the source and writes arrays."""
     from genpipe.data._preparing import prepare  # its workers import this file again, and do without torch
 
@@ -16,10 +16,10 @@ def run(name: str, inputs: Inputs) -> Facts:
     knobs = data.common.model_dump(exclude={"source", "extractors"})
     with counting(name, "images") as shown:
         prepared = prepare(data.opened, **knobs, seed=data.seed, folder=paths.data(name), shown=shown)
-    inputs.verify()
-    inputs.verify_equal(f"the source of '{name}'", read_json(paths.seen(name)), config.load().data(name).seen())
     facts = {f"{split}_images": len(prepared.images(split)) for split in ("train", "test")}
-    return {**facts, "broken_images": prepared.broken_images}
+    yield {**facts, "broken_images": prepared.broken_images}
+    if config.load().data(name).seen() != read_json(paths.seen(name)):
+        raise InputsChanged(f"prepare@{name}", [f"{data.opened.watched} has changed"])
 
 
 if __name__ == "__main__":

@@ -5,12 +5,11 @@ from genpipe.data._storage import Prepared
 from genpipe.modelfiles import load_model
 from genpipe.nn.spreading import wanted_devices
 from genpipe.running import leave
-from genpipe.running.inputs import Inputs
 from genpipe.running.stages import Facts, stage
 from genpipe.sampling import Samples, asked, draw, rebuild, save_samples
 
 
-def run(name: str, _: Inputs) -> Facts:
+def run(name: str) -> Facts:
     """Draws from the finished model, and lets it reconstruct the held-out images if it can."""
     experiment = config.load().experiment(name)
     knobs, held_out = experiment.knobs, Prepared.open(paths.data(experiment.data.name)).images("test")
@@ -18,7 +17,7 @@ def run(name: str, _: Inputs) -> Facts:
     n, batch_size, devices = knobs.sample.images, knobs.sample.batch_size, wanted_devices()
     images = draw(model, n, seed=knobs.seed, batch_size=batch_size, devices=devices)
     save_samples(Samples(images, asked(model, n), rebuild(model, held_out, devices)), paths.samples(name))
-    return {"images": n, "device": str(model.device), "devices": devices}
+    yield {"images": n, "device": str(model.device), "devices": devices}
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from genpipe import config, paths
 from genpipe.running import leave
 from genpipe.running.health import Health, warnings
-from genpipe.running.inputs import Inputs
 from genpipe.running.progress import progress
 from genpipe.running.stages import Facts, stage
 from genpipe.running.stopping import signals
@@ -12,15 +11,14 @@ from genpipe.training.curves import read_curves
 from genpipe.training.experiment import assist, clear_checkpoints, train
 
 
-def run(name: str, inputs: Inputs) -> Facts:
+def run(name: str) -> Facts:
     """Trains, or goes on where a training was stopped."""
     project = config.load()
     experiment = project.experiment(name)
     assist(project, experiment, signals())
     with Tracker(project).training(experiment) as tracked, progress(name) as shown:
         facts = train(project, experiment, [shown, tracked, Health(shown.warn, tracked.warn)], signals())
-        inputs.verify()
-    return {**facts, "warnings": warnings(read_curves(project.root / paths.curves(name)))}
+        yield {**facts, "warnings": warnings(read_curves(project.root / paths.curves(name)))}
 
 
 if __name__ == "__main__":

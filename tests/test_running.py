@@ -15,7 +15,7 @@ from genpipe import paths
 from genpipe.errors import DataError
 from genpipe.running import guarded
 from genpipe.running.progress import progress
-from genpipe.running.stages import stage
+from genpipe.running.stages import Facts, stage
 from genpipe.training.moments import Moment
 
 
@@ -34,6 +34,8 @@ def raising(error: BaseException):
         (OSError(errno.EDQUOT, "Quota exceeded", "a.npy"), 1, "error: the disk is full (a.npy)"),
         (SafetensorError("I/O error: No space left on device (os error 28)"), 1, "error: the disk is full ("),
         (PermissionError(errno.EACCES, "Permission denied", "a.npy"), 1, "error: a.npy: Permission denied.\n"),
+        (DataError("\x1b[31mred\u202e.png"), 1, "error: \\u001b[31mred\\u202e.png\n"),
+        (DataError("a\udcff.png"), 1, "error: a\\udcff.png\n"),
         (KeyboardInterrupt(), 130, "stopped.\n"),
     ],
 )
@@ -76,8 +78,12 @@ def test_a_mistake_of_ours_keeps_its_traceback() -> None:
         guarded(raising(ZeroDivisionError()))
 
 
+def said(name: str) -> Facts:
+    yield {"said": name}
+
+
 def test_a_stage_notes_its_time_and_facts(project: Path) -> None:
-    assert stage("train", lambda name, _: {"said": name}, ["first"]) == 0
+    assert stage("train", said, ["first"]) == 0
     timing = json.loads((project / paths.timing("train", "first")).read_text())
     assert timing["facts"] == {"said": "first"}
     assert timing["wall_sec"] >= 0
@@ -86,7 +92,7 @@ def test_a_stage_notes_its_time_and_facts(project: Path) -> None:
 def test_a_stage_that_fails_notes_nothing(project: Path, capsys) -> None:
     assert stage("train", raising(DataError("no.")), ["first"]) == 1
     assert not (project / paths.TIMINGS).exists()
-    assert stage("train", lambda *_: None, []) == 2
+    assert stage("train", said, []) == 2
     assert "takes one name" in capsys.readouterr().err
 
 

@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 import genpipe
 from genpipe import paths
+from genpipe.errors import visible
 from genpipe.files import write_text
 from genpipe.reporting import wording
 from genpipe.reporting.figures import Curve, Picture, curves, pictures
@@ -67,8 +68,8 @@ def write_report(root: Path) -> Path:
     page = _environment(autoescape=True).get_template("page.html.j2").render(told)
     twin = _environment(autoescape=False).get_template("README.md.j2").render(told)
     write_csv(root)
-    write_text(root / TWIN, twin)
-    write_text(root / PAGE, page)
+    write_text(root / TWIN, visible(twin))
+    write_text(root / PAGE, visible(page))
     return root / PAGE
 
 

@@ -10,7 +10,7 @@ from errno import EDQUOT, ENOSPC
 from pathlib import Path
 from typing import NoReturn
 
-from genpipe.errors import GenpipeError, Stopped
+from genpipe.errors import GenpipeError, Stopped, visible
 
 
 def collect_seldom() -> None:
@@ -42,7 +42,7 @@ def guarded(run: Callable[[], object]) -> int:
     try:
         run()
     except Stopped as stop:
-        print(stop, file=sys.stderr)
+        print(visible(str(stop)), file=sys.stderr)
         return stop.exit_status
     except KeyboardInterrupt:
         print("stopped.", file=sys.stderr)
@@ -50,7 +50,7 @@ def guarded(run: Callable[[], object]) -> int:
     except Exception as error:
         if (told := _in_words(error)) is None:
             raise
-        print(f"error: {told}", file=sys.stderr)
+        print(f"error: {visible(told)}", file=sys.stderr)
         return error.exit_status if isinstance(error, GenpipeError) else 1
     return 0
 

@@ -37,11 +37,6 @@ class Inputs:
         if moved := list(self._moved()):
             raise InputsChanged(self.stage.name, moved)
 
-    def verify_equal(self, what: str, before: object, now: object) -> None:
-        """Raises InputsChanged if something that is no file of the project is no longer what it was."""
-        if now != before:
-            raise InputsChanged(self.stage.name, [f"{what} has changed"])
-
     def verify_fresh(self, began_ns: int) -> None:
         """Raises InputsChanged if code was edited since this process began, which may have imported what was there."""
         now = time.time_ns()  # the clock of another machine, whose disk this is, may be ahead

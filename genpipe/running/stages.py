@@ -1,8 +1,13 @@
-"""One stage of the graph as a process: its key, its time, its inputs."""
+"""One stage of the graph as a process: its key, its time, its inputs.
+
+What a stage runs is a generator that yields its facts once all its files are written. What comes after that is done
+only if nothing that it had read was edited meanwhile; else InputsChanged is raised where it waits.
+"""
 
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from genpipe import BEGAN_NS, paths, wiring
@@ -13,39 +18,37 @@ from genpipe.running.inputs import Inputs
 from genpipe.running.setting_aside import set_aside, take_up
 from genpipe.running.stopping import end_with_dvc
 
-Facts = Mapping[str, Any]
+Facts = Iterator[Mapping[str, Any]]
 
 
 def stage(
     name: str,
-    run: Callable[[str, Inputs], Facts | None],
+    run: Callable[[str], Facts],
     arguments: list[str] | None = None,
     recorded: Callable[[str], None] = lambda key: None,
 ) -> int:
-    """Runs a stage for the key on the command line and notes how long it took; gives an exit status.
+    """Runs a stage for the key on the command line and notes how long it took; returns an exit status.
 
     What was set aside because its inputs had been edited is taken up again, if they are what they were, instead of
-    running. `recorded` is called last, when the results are sure to be those of the inputs. What a person did wrong
-    ends in one message and the error's exit status, not in a traceback.
+    running. `recorded` is called last in both cases. What a person did wrong ends in one message and the error's exit
+    status, not in a traceback.
     """
     end_with_dvc()
     return guarded(lambda: _keyed(name, run, sys.argv[1:] if arguments is None else arguments, recorded))
 
 
-def single(name: str, run: Callable[[Inputs], None]) -> int:
-    """Runs a stage that there is once; gives an exit status."""
+def single(name: str, run: Callable[[], Iterator[None]]) -> int:
+    """Runs a stage that there is once; returns an exit status."""
 
     def verified() -> None:
         inputs = _begun(name)
-        run(inputs)
-        inputs.verify()
+        with contextmanager(run)():
+            inputs.verify()
 
     return guarded(verified)
 
 
-def _keyed(
-    name: str, run: Callable[[str, Inputs], Facts | None], arguments: list[str], recorded: Callable[[str], None]
-) -> None:
+def _keyed(name: str, run: Callable[[str], Facts], arguments: list[str], recorded: Callable[[str], None]) -> None:
     if len(arguments) != 1:
         raise UsageError(f"python -m stages.{name} takes one name, but {len(arguments)} are given: {arguments}.")
     key = arguments[0]
@@ -53,7 +56,7 @@ def _keyed(
     if take_up(inputs):
         print(f"{inputs.stage.name}: what it reads is again what it was; its result is taken up.", flush=True)
     else:
-        _verified(inputs, key, run)
+        _verified(inputs, name, key, run)
     recorded(key)
 
 
@@ -63,14 +66,14 @@ def _begun(name: str, key: str | None = None) -> Inputs:
     return inputs
 
 
-def _verified(inputs: Inputs, key: str, run: Callable[[str, Inputs], Facts | None]) -> None:
+def _verified(inputs: Inputs, name: str, key: str, run: Callable[[str], Facts]) -> None:
     """Runs a stage; what it made of inputs that were edited meanwhile is set aside."""
-    start, name = time.perf_counter(), inputs.stage.name.partition("@")[0]
+    start = time.perf_counter()
     try:
-        facts = run(key, inputs)
-        timing = {"stage": name, "key": key, "wall_sec": time.perf_counter() - start, "facts": dict(facts or {})}
-        write_json(paths.timing(name, key), timing)
-        inputs.verify()
+        with contextmanager(run)(key) as facts:
+            timing = {"stage": name, "key": key, "wall_sec": time.perf_counter() - start, "facts": dict(facts)}
+            write_json(paths.timing(name, key), timing)
+            inputs.verify()
     except InputsChanged:
         set_aside(inputs)
         raise

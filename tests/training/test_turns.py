@@ -98,6 +98,8 @@ def test_a_compiled_training_goes_as_the_other() -> None:
 
 def test_what_cannot_be_compiled_is_trained_as_it_is_with_one_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     def compiled(loss: object, **_: object) -> Callable:
+        warnings.warn("an unclosed file of an earlier test", ResourceWarning, stacklevel=1)  # whenever it is collected
+
         def call(batch: Batch) -> None:
             torch.rand(3)  # what a compiler may have used up before it gave up
             raise RuntimeError("InvalidCxxCompiler: No working C++ compiler found\nand more")
@@ -110,7 +112,7 @@ def test_what_cannot_be_compiled_is_trained_as_it_is_with_one_warning(monkeypatc
     model = vae()
     with pytest.warns(UserWarning, match=r"without torch\.compile: autoencoder \(.*No working C\+\+") as said:
         run(model, compile="on")
-    assert len(said) == 1
+    assert len([w for w in said if w.category is UserWarning]) == 1
     for name, tensor in expected.state_dict().items():
         assert torch.equal(model.state_dict()[name], tensor)
 
