@@ -13,7 +13,7 @@ import pytest
 
 from genpipe.composing import Wish, plan, recipes
 from genpipe.config import Project
-from genpipe.running.stages import stage
+from genpipe.running.stages import single, stage
 from stages.check import check
 from stages.report import report
 
@@ -74,7 +74,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         for name in recipes.names():
             data = SMALL[recipes.recipe(name).data]
             plan(Project(root), Wish(experiment_of(name), name, data=data, profile="smoke")).write()
-        check()
+        assert single("check", check) == 0
         for data in SMALL.values():
             run("prepare", data)
             run("reference", data)
@@ -98,6 +98,6 @@ def test_a_recipe_ends_with_scores_curves_and_pictures(root: Path, name: str) ->
 
 
 def test_all_recipes_are_in_the_report(root: Path) -> None:
-    report()
+    assert single("report", report) == 0
     rows = (root / "reports" / "leaderboard.csv").read_text()
     assert all(f",{experiment_of(name)}," in rows for name in recipes.names())
