@@ -11,7 +11,7 @@ from genpipe import config, paths
 from genpipe.data._preparing import prepare
 from genpipe.errors import NonFiniteLoss, Stopped
 from genpipe.evaluation import evaluate
-from genpipe.files import read_json
+from genpipe.files import read_json, write_json
 from genpipe.modelfiles import load_model
 from genpipe.sampling import Samples, draw, save_samples
 from genpipe.teaching import make_references
@@ -112,6 +112,15 @@ def test_scores_and_pictures_join_the_run_and_a_lost_run_is_remade_from_files(pr
     assert [m.step for m in curve] == [2, 4, 6]
     Tracker(prepared).mirror_all()
     assert len(runs()) == 1
+
+
+def test_what_later_stages_warn_of_joins_the_warnings_of_the_training(prepared: config.Project) -> None:
+    trained(prepared)
+    finished(prepared)
+    write_json(paths.timing("sample", "first"), {"facts": {"warnings": ["much is beyond"]}})
+    for _ in range(2):
+        Tracker(prepared).mirror_all()
+        assert runs()[0].data.tags["genpipe.warnings"] == "much is beyond"
 
 
 def test_results_of_an_older_yaml_are_not_shown_as_those_of_a_newer_one(prepared: config.Project) -> None:

@@ -6,13 +6,15 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from errno import ENOSPC
 from pathlib import Path
 from typing import Any, NoReturn
 
 from genpipe import paths
-from genpipe.errors import GenpipeError, Stopped, UsageError
+from genpipe.errors import GenpipeError, ModelWarning, Stopped, UsageError
 from genpipe.files import write_json
 from genpipe.running.stopping import end_with_dvc
 
@@ -68,12 +70,32 @@ def guarded(run: Callable[[], object]) -> int:
     return 0
 
 
+@contextmanager
+def noted() -> Iterator[list[str]]:
+    """The texts of all `ModelWarning`s while the block runs, each once; they are shown nevertheless."""
+    found, show = list[str](), warnings.showwarning
+
+    def note(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if issubclass(category, ModelWarning):
+            found.append(str(message))
+        show(message, category, *where, **more)
+
+    warnings.showwarning = note  # type: ignore[assignment]
+    try:
+        yield found
+    finally:
+        warnings.showwarning = show
+
+
 def _timed(name: str, run: Callable[[str], Facts | None], arguments: list[str]) -> None:
     if len(arguments) != 1:
         raise UsageError(f"python -m stages.{name} takes one name, but {len(arguments)} are given: {arguments}.")
     start, key = time.perf_counter(), arguments[0]
-    facts = run(key)
-    timing = {"stage": name, "key": key, "wall_sec": time.perf_counter() - start, "facts": dict(facts or {})}
+    with noted() as warned:
+        facts = dict(run(key) or {})
+    if warned:
+        facts["warnings"] = [*facts.get("warnings", []), *warned]
+    timing = {"stage": name, "key": key, "wall_sec": time.perf_counter() - start, "facts": facts}
     write_json(paths.timing(name, key), timing)
 
 
