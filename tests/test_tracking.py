@@ -6,10 +6,11 @@ from pathlib import Path
 
 import mlflow
 import pytest
+from mlflow.exceptions import MlflowException
 
 from genpipe import config, paths
 from genpipe.data._preparing import prepare
-from genpipe.errors import NonFiniteLoss, Stopped
+from genpipe.errors import NonFiniteLoss, Stopped, UsageError
 from genpipe.evaluation import evaluate
 from genpipe.files import read_json, write_json
 from genpipe.modelfiles import load_model
@@ -72,6 +73,11 @@ def test_a_training_is_one_finished_run_with_its_curves_and_a_model_that_serves(
     images = served.predict([{"n": 3, "seed": 5}])[0]
     model, _ = load_model(paths.model("first"))
     assert images == draw(model, 3, seed=5).tolist()
+    for n in (0, 1001, 10**12):
+        with pytest.raises(MlflowException, match="n"):
+            served.predict([{"n": n}])
+    with pytest.raises(UsageError, match="1,200 images are asked for at once; at most 1,000"):
+        served.predict([{"n": 600}, {"n": 600}])
 
 
 def test_a_training_that_is_stopped_goes_on_in_its_run_and_logs_no_step_twice(prepared: config.Project) -> None:

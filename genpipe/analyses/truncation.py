@@ -29,7 +29,7 @@ class Truncation(Analysis):
 
     class Config(Strict):
         thresholds: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=3)] = [0.05, 0.25, 0.5, 1.0, 2.0]
-        images: Annotated[int, Field(ge=20)] = 1000
+        images: Annotated[int, Field(ge=20, le=1_000_000)] = 1000
         """Drawn at each threshold."""
 
     requires = (Truncates,)

@@ -80,7 +80,7 @@ def noted() -> Iterator[list[str]]:
             found.append(str(message))
         show(message, category, *where, **more)
 
-    warnings.showwarning = note  # type: ignore[assignment]
+    warnings.showwarning = note
     try:
         yield found
     finally:
