@@ -79,18 +79,18 @@ def rebuild(
     return _together(spread(partial(_rebuilt, Portable(model)), parts, devices))
 
 
-def save_samples(samples: Samples, folder: Path) -> None:
+def save_samples(samples: Samples, folder: Path | str) -> None:
     """Writes samples, an array a file; the same samples give the same bytes."""
-    with whole_folder(folder) as temporary:
+    with whole_folder(Path(folder)) as temporary:
         for name, array in vars(samples).items():
             if array is not None:
                 np.save(temporary / f"{name}.npy", array)
 
 
-def load_samples(folder: Path) -> Samples:
+def load_samples(folder: Path | str) -> Samples:
     """The samples in a folder, memory-mapped. Raises DataError if they are missing or damaged."""
     try:
-        found = {file.stem: np.load(file, mmap_mode="r", allow_pickle=False) for file in folder.glob("*.npy")}
+        found = {file.stem: np.load(file, mmap_mode="r", allow_pickle=False) for file in Path(folder).glob("*.npy")}
         return Samples(**found)
     except (OSError, ValueError, EOFError, TypeError) as error:
         raise DataError(f"{folder} cannot be read ({error}). Delete it and run `dvc repro`.") from None
@@ -102,12 +102,12 @@ def draw_grid(experiment: str, n: int, seed: int, path: Path) -> None:
     save_picture(grid(draw(model, n, seed=seed), int(np.ceil(np.sqrt(n)))), path)
 
 
-def save_picture(picture: UInt8[np.ndarray, "*f h w c"], path: Path) -> None:
+def save_picture(picture: UInt8[np.ndarray, "*f h w c"], path: Path | str) -> None:
     """Writes a grey or colour picture as PNG; frames [f h w c] as one that moves, over and over."""
     frames = picture[..., 0] if picture.shape[-1] == 1 else picture
     first, *rest = [Image.fromarray(frame) for frame in (frames if picture.ndim == 4 else [frames])]
     moving: dict[str, Any] = {"save_all": True, "append_images": rest, "duration": _FRAME_MS, "loop": 0} if rest else {}
-    with whole_file(path) as temporary:
+    with whole_file(Path(path)) as temporary:
         first.save(temporary, format="PNG", optimize=True, **moving)
 
 
