@@ -21,7 +21,7 @@ from genpipe.document import Document, KeyPath, read
 from genpipe.errors import ConfigError, Problem, UnknownName, nearest
 from genpipe.schema import Strict
 from genpipe.suitability import lacking, optim_problems, too_small, unknown, unserved
-from genpipe.training.knobs import Count, Optim, Train
+from genpipe.training.knobs import Count, Images, Optim, Train
 from genpipe.validation import examined, validated
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
@@ -31,8 +31,8 @@ RULE = "use 1 to 80 letters, digits, '_', '-' or '.', beginning with a letter or
 class Sample(Strict):
     """How many images are drawn for the scores."""
 
-    images: Count = 10000
-    batch_size: Count = 500
+    images: Images = 10000
+    batch_size: Images = 500
 
 
 class Evaluate(Strict):

@@ -7,6 +7,7 @@ GenpipeError                 one message, no traceback, exit status 1
 ├── DataError                a data set that cannot be read, or is not what it claims to be
 ├── WeightsMissing           published weights that could not be fetched, or are not what they claim to be
 ├── CheckpointError          a checkpoint or model file that is damaged or does not fit
+├── NonFiniteImages          a model whose images are NaN or infinite
 ├── TrainingError            training cannot go on
 │   ├── NonFiniteLoss        a loss, a gradient or a weight became NaN or infinite
 │   ├── OutOfMemory          a batch does not fit
@@ -14,6 +15,8 @@ GenpipeError                 one message, no traceback, exit status 1
 ├── InputsChanged            what a stage reads was edited while it ran
 ├── ExistsError              something is already there and would be overwritten
 └── UsageError               a command called the wrong way; exit status 2
+
+ModelWarning                 what whoever reads the results of a model should know; stages note it with their times
 
 A message says what was given, what is allowed and what to do.
 """
@@ -73,6 +76,20 @@ class WeightsMissing(GenpipeError):
 
 class CheckpointError(GenpipeError):
     """A checkpoint or model file that is damaged or does not fit its configuration."""
+
+
+class NonFiniteImages(GenpipeError):
+    """A model whose images are NaN or infinite."""
+
+    def __init__(self, model: str, images: str, broken: int, of: int) -> None:
+        super().__init__(
+            f"{broken / of:.1%} of the {images} of {model} are NaN or infinite ({broken} of {of} looked at), which no "
+            "pixel can show. Train it again with a lower optim.*.lr, or with optim.*.clip_norm."
+        )
+
+
+class ModelWarning(UserWarning):
+    """What whoever reads the results of a model should know."""
 
 
 class TrainingError(GenpipeError):

@@ -54,9 +54,12 @@ def store(evidence: Evidence, folder: Path, described: dict[str, Any]) -> None:
 def about(folder: Path) -> dict[str, Any]:
     """What was said of the evidence in a folder. Raises DataError if it is missing or damaged."""
     try:
-        return read_json(folder / "about.json")
-    except (OSError, ValueError) as error:
+        said = read_json(folder / "about.json")
+    except (OSError, ValueError, RecursionError) as error:
         raise _damaged(folder, error) from None
+    if not isinstance(said, dict):
+        raise _damaged(folder, f"about.json is no mapping but {type(said).__name__}")
+    return said
 
 
 def load(images: UInt8[np.ndarray, "n c h w"], labels: Int[np.ndarray, "n"] | None, folder: Path) -> Evidence:

@@ -16,7 +16,7 @@ from genpipe.config import Project
 from genpipe.data._preparing import finished
 from genpipe.data._storage import Prepared
 from genpipe.data._working import Target, cores
-from genpipe.errors import DataError, UnknownName, UsageError
+from genpipe.errors import DataError, UnknownName, UsageError, shortened
 from genpipe.interfaces import Chunk, Collection, Decodes, Encodes, Generative, ImageSpec, Reconstructs
 from genpipe.modelfiles import load_model
 from genpipe.nn.passing import decoded
@@ -28,6 +28,8 @@ _NUMBERS = re.compile(r"\d+(-\d+)?(,\d+(-\d+)?)*")
 _ARRAYS = (".npy", ".npz")
 _DRAWN = 10_000
 _TAIL = 0.025
+MOST_IMAGES = 10_000
+"""In one picture."""
 Picture = UInt8[np.ndarray, "*f H W k"]
 
 
@@ -80,11 +82,7 @@ class Trained:
 
     def _held_out(self, word: str) -> Pixels:
         images = Prepared.open(self.data).images("test")
-        ends = [[int(end) for end in part.split("-")] for part in word.split(",")]
-        rows = [row for first, *last in ends for row in range(first, (last or [first])[0] + 1)]
-        if not rows or max(rows) >= len(images):
-            raise UsageError(f"{word} means no held-out images; there are those from 0 to {len(images) - 1}.")
-        return np.array(images[rows])
+        return np.array(images[[row for rows in numbered(word, len(images)) for row in rows]])
 
     def _read(self, path: Path) -> Pixels:
         if not path.exists():
@@ -97,10 +95,32 @@ class Trained:
         return np.concatenate([piece.images for piece in found])
 
 
+def numbered(word: str, count: int) -> list[range]:
+    """The numbers that a word such as "0-3,9" means, of so many images. Raises UsageError before it makes them."""
+    ends = [[float(end) for end in part.split("-")] for part in word.split(",")]  # a float holds any number of digits
+    spans = [(first, last[0] if last else first) for first, *last in ends]
+    shown = shortened(word)
+    if max(max(span) for span in spans) >= count:
+        raise UsageError(f"{shown} means no held-out images; there are those from 0 to {count - 1}.")
+    if backwards := next((f"{last:.0f}-{first:.0f}" for first, last in spans if first > last), None):
+        raise UsageError(f"{shown} runs backwards; write {backwards}.")
+    found = [range(int(first), int(last) + 1) for first, last in spans]
+    if sum(map(len, found)) > count:
+        raise UsageError(f"{shown} means more images than the {count} held-out ones that there are.")
+    return found
+
+
+def _verify_few(images: int) -> None:
+    """Raises UsageError if a picture would show too many."""
+    if images > MOST_IMAGES:
+        raise UsageError(f"that makes {images:,} images, and at most {MOST_IMAGES:,} are made at once. Ask for fewer.")
+
+
 def reconstruction(trained: Trained, words: Sequence[str]) -> tuple[Picture, Pixels]:
     """A picture of images above their reconstructions, and the reconstructions."""
     assert isinstance(trained.model, Reconstructs)
     images = trained.images(words)
+    _verify_few(len(images))
     rebuilt = rebuild(trained.model, images)
     assert rebuilt is not None
     return grid(np.concatenate([images, rebuilt]), len(images)), rebuilt
@@ -108,7 +128,9 @@ def reconstruction(trained: Trained, words: Sequence[str]) -> tuple[Picture, Pix
 
 def decoding(trained: Trained, words: Sequence[str]) -> tuple[Picture, Pixels]:
     """A picture of the images of codes, in a grid as square as it gets, and the images."""
-    images = decoded(trained.model, trained.codes(words))
+    z = trained.codes(words)
+    _verify_few(len(z))
+    images = decoded(trained.model, z)
     return grid(images, int(np.ceil(np.sqrt(len(images))))), images
 
 
@@ -119,6 +141,7 @@ def walk(
     z = trained.starts(words, 6, seed)
     if len(z) < 2:
         raise UsageError("a walk needs two codes or images, and there is one.")
+    _verify_few(images * len(z))
     if moving:
         shown = decoded(trained.model, round_trip(PATHS[path], z, images))
         return np.stack([grid(image[None], 1) for image in shown]), shown
@@ -129,6 +152,7 @@ def walk(
 def traversal(trained: Trained, words: Sequence[str], *, codes: int, images: int, seed: int) -> tuple[Picture, Pixels]:
     """A row for each number of a code, those that change most first: it runs over the quantiles of the prior."""
     z = trained.starts(words, 1, seed)
+    _verify_few(images * min(codes, z.shape[1]))
     places = quantiles(of_prior(trained.model, _DRAWN, seed), images, _TAIL)
     order = np.argsort(-changed(trained.model, z, places[[0, -1]]), kind="stable")[:codes].tolist()
     rows = [turned(z[:1], code, places[:, code]) for code in order]

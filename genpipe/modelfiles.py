@@ -7,13 +7,15 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from genpipe import registry
-from genpipe.errors import CheckpointError, GenpipeError
-from genpipe.files import read_json, whole_file, whole_folder, write_json
+from genpipe.document import Document
+from genpipe.errors import CheckpointError, ConfigError, UnknownName, Unsuitable
+from genpipe.files import whole_file, whole_folder, write_json
 from genpipe.interfaces import Generative, ImageSpec
 from genpipe.schema import Strict
+from genpipe.validation import described, validated
 
 
 def save_weights(module: nn.Module, path: Path) -> None:
@@ -23,22 +25,41 @@ def save_weights(module: nn.Module, path: Path) -> None:
         save_file(tensors, temporary)
 
 
-def load_weights(module: nn.Module, path: Path) -> None:
-    """Reads what `save_weights` wrote. Raises CheckpointError if the file is missing, damaged or of another net."""
+def built(kind: Any, config: Strict, spec: ImageSpec, weights: Path) -> Any:
+    """A system or classifier with the weights in a file; it takes no memory before these are known to fit.
+
+    Raises CheckpointError if the file is missing, damaged or of another net, Unsuitable if the part does.
+    """
+    remedy = f"Delete {weights.parent} and run `dvc repro`."
     try:
-        module.load_state_dict(load_file(path))
-    except (OSError, SafetensorError, RuntimeError) as error:
-        raise CheckpointError(
-            f"the weights in {path} cannot be used: {_brief(error)} Delete {path.parent} and run `dvc repro`."
-        ) from None
+        tensors = load_file(weights)
+    except (OSError, ValueError, SafetensorError) as error:
+        raise CheckpointError(f"the weights in {weights} cannot be read: {_brief(error)} {remedy}") from None
+    needed = registry.outline(kind, config, spec).state_dict()
+    if name := next((name for name in {**needed, **tensors} if not alike(needed.get(name), tensors.get(name))), None):
+        held, wanted = in_words(tensors.get(name)), in_words(needed.get(name))
+        raise CheckpointError(f"{weights} does not fit: of '{name}' it has {held}, where {wanted} is needed. {remedy}")
+    made = kind(config, spec)
+    made.load_state_dict(tensors)
+    return made
 
 
-def save_model(model: Generative, system: str, config: Strict, spec: ImageSpec, folder: Path) -> None:
+def alike(a: Tensor | None, b: Tensor | None) -> bool:
+    """Whether both are there, of the same type and shape."""
+    return a is not None and b is not None and (a.dtype, a.shape) == (b.dtype, b.shape)
+
+
+def in_words(tensor: Tensor | None) -> str:
+    """The type and the shape of a tensor: "float32 [3, 4]"."""
+    return "nothing" if tensor is None else f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"
+
+
+def save_model(model: Generative, system: str, config: Strict, spec: ImageSpec, folder: Path | str) -> None:
     """Writes a finished model into a folder, which it replaces."""
-    with whole_folder(folder) as temporary:
+    with whole_folder(Path(folder)) as temporary:
         save_weights(model, temporary / "model.safetensors")
-        described = {"system": system, "config": config.model_dump(mode="json"), "images": asdict(spec)}
-        write_json(temporary / "model.json", described)
+        said = {"system": system, "config": config.model_dump(mode="json"), "images": asdict(spec)}
+        write_json(temporary / "model.json", said)
 
 
 def accelerator() -> torch.device:
@@ -46,29 +67,40 @@ def accelerator() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def load_model(folder: Path) -> tuple[Generative, ImageSpec]:
+def load_model(folder: Path | str) -> tuple[Generative, ImageSpec]:
     """A finished model in evaluation mode, on a GPU where there is one, and the images it was made for.
 
     Raises CheckpointError if there is none, or if it is damaged.
     """
-    described = _description(folder / "model.json")
-    spec = ImageSpec.from_json(described["images"])
-    system = registry.load("models", described["system"])
+    folder = Path(folder)
     try:
-        model: Generative = system(system.Config(**described["config"]), spec)
-    except (ValueError, GenpipeError) as error:
-        raise CheckpointError(f"{folder}/model.json does not fit the system any more: {_brief(error)}") from None
-    load_weights(model, folder / "model.safetensors")
+        said, document = described(_Described, folder / "model.json")
+        spec = ImageSpec.from_json(document)
+        system = _system(said.system, document)
+        config = validated(system.Config, said.config, ("config",), document)
+        model: Generative = built(system, config, spec, folder / "model.safetensors")
+    except FileNotFoundError:
+        raise CheckpointError(f"{folder} holds no model. Run `dvc repro` to train it.") from None
+    except (ConfigError, Unsuitable) as error:
+        told = error if isinstance(error, ConfigError) else f"{folder}/model.json: {error}"
+        raise CheckpointError(f"{told} Delete {folder} and run `dvc repro`.") from None
     return model.eval().to(accelerator()), spec
 
 
-def _description(path: Path) -> dict[str, Any]:
+class _Described(Strict):
+    """What model.json says."""
+
+    system: str
+    config: dict[str, Any]
+    images: dict[str, Any]
+
+
+def _system(name: str, document: Document) -> type[Generative]:
     try:
-        return read_json(path)
-    except FileNotFoundError:
-        raise CheckpointError(f"{path.parent} holds no model. Run `dvc repro` to train it.") from None
-    except ValueError as error:
-        raise CheckpointError(f"{path} is damaged: {error}. Delete {path.parent} and run `dvc repro`.") from None
+        found: type[Generative] = registry.load("models", name)
+    except UnknownName as error:
+        raise ConfigError([document.problem(("system",), str(error))]) from None
+    return found
 
 
 def _brief(error: Exception) -> str:

@@ -12,15 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import ConfigDict
 
 from genpipe import evidence, paths, registry
 from genpipe.config import Project
 from genpipe.data._storage import SPLITS, Prepared
-from genpipe.errors import CheckpointError, DataError
+from genpipe.errors import CheckpointError, ConfigError, DataError, GenpipeError
 from genpipe.files import read_arrays, read_json, whole_folder, write_arrays, write_json
 from genpipe.interfaces import Evidence, Extractor, ImageSpec, Real, Statistic, Trainable
-from genpipe.modelfiles import accelerator, load_weights, save_weights
+from genpipe.modelfiles import accelerator, built, save_weights
 from genpipe.schema import Strict
+from genpipe.validation import described, validated
 
 ABOUT, WEIGHTS, STATISTICS = "about.json", "weights.safetensors", "statistics"
 
@@ -93,18 +95,43 @@ def _statistics() -> set[Statistic[Any]]:
 
 def stored_key(folder: Path) -> str | None:
     """The key with which a reference, or its statistics, were stored; None if there are none that are whole."""
-    return read_json(folder / ABOUT)["key"] if (folder / ABOUT).exists() else None
-
-
-def load_extractor(folder: Path) -> tuple[Extractor, Mapping[str, Any]]:
-    """An extractor that was stored with a reference, and what tells it from another. Raises CheckpointError."""
     try:
-        about = read_json(folder / ABOUT)
-        name, spec = about["described"]["extractor"], ImageSpec.from_json(about["images"])
-        config = registry.load("extractors", name).Config(**about["config"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{folder} holds no extractor ({error}). Give a folder of runs/reference.") from None
-    return _built(name, config, spec, folder), about["described"]
+        said = read_json(folder / ABOUT)
+    except (FileNotFoundError, ValueError, RecursionError):
+        return None
+    return said.get("key") if isinstance(said, dict) else None
+
+
+def load_extractor(folder: Path | str) -> tuple[Extractor, Mapping[str, Any]]:
+    """An extractor that was stored with a reference, and what tells it from another.
+
+    Raises CheckpointError, Unsuitable or WeightsMissing.
+    """
+    folder = Path(folder)
+    try:
+        about, document = described(_About, folder / ABOUT)
+        name = validated(_Named, about.described, ("described",), document).extractor
+        spec = ImageSpec.from_json(document)
+        config = validated(registry.load("extractors", name).Config, about.config, ("config",), document)
+    except (OSError, GenpipeError) as error:
+        raise CheckpointError(f"{folder} holds no extractor ({error}) Give a folder of runs/reference.") from None
+    return _built(name, config, spec, folder), about.described
+
+
+class _About(Strict):
+    """What about.json says of an extractor."""
+
+    key: str
+    described: dict[str, Any]
+    config: dict[str, Any]
+    images: dict[str, Any]
+
+
+class _Named(Strict):
+    """What tells an extractor from others begins with its name."""
+
+    model_config = ConfigDict(extra="ignore")
+    extractor: str
 
 
 def load_references(project: Project, name: str) -> list[Reference]:
@@ -117,16 +144,15 @@ def load_references(project: Project, name: str) -> list[Reference]:
 
 
 def _built(name: str, config: Strict, spec: ImageSpec, folder: Path) -> Extractor:
-    made = registry.load("extractors", name)(config, spec)
-    if isinstance(made, Trainable):
-        load_weights(made, folder / WEIGHTS)
-        made.to(accelerator())
-    return made
+    kind = registry.load("extractors", name)
+    if not issubclass(kind, Trainable):
+        return kind(config, spec)
+    return built(kind, config, spec, folder / WEIGHTS).to(accelerator())
 
 
 def _reference(name: str, config: Strict, prepared: Prepared, folder: Path) -> Reference:
     try:
-        about = read_json(folder / ABOUT)
-        return Reference(name, config, prepared, folder, about["key"], about["described"])
-    except (OSError, ValueError, KeyError) as error:
+        about, _ = described(_About, folder / ABOUT)
+        return Reference(name, config, prepared, folder, about.key, about.described)
+    except (OSError, ConfigError) as error:
         raise DataError(f"{folder} cannot be read ({error}). Delete it and run `dvc repro`.") from None

@@ -1,5 +1,6 @@
 """What a finished model gives: samples and reconstructions as arrays, or a picture."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,13 +17,15 @@ from genpipe.errors import DataError, UsageError
 from genpipe.files import whole_file, whole_folder
 from genpipe.interfaces import Generates, GeneratesClasses, Generative, Reconstructs
 from genpipe.modelfiles import load_model
-from genpipe.nn.passing import rebuilt
+from genpipe.nn.passing import passed
 from genpipe.nn.pictures import grid
-from genpipe.nn.pixels import to_pixels
+from genpipe.nn.pixels import Output, warn_beyond
 from genpipe.nn.spreading import spread
 
 _AT_ONCE = 500
 _FRAME_MS = 80
+Part = tuple[np.ndarray, Output]
+"""Some of the images that a model gives, and what is to be said of their values."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +55,13 @@ def draw(
     """uint8 samples, equally many of each class in turn where a model draws classes.
 
     Every batch has random numbers of its own, so that the same seed and batch size on the same kind of device give the
-    same images, however many devices there are. Raises UsageError if the model cannot draw any.
+    same images, however many devices there are. Raises UsageError if the model cannot draw any, NonFiniteImages if they
+    are NaN or infinite; warns if much of them lies beyond [-1, 1].
     """
     if not isinstance(model, Generates):
         raise UsageError(f"{type(model).__name__} draws no samples; it is no generator.")
     batches = [range(first, min(first + batch_size, n)) for first in range(0, n, batch_size)]
-    return np.concatenate(spread(partial(_drawn, Portable(model), seed), batches, devices))
+    return _together(spread(partial(_drawn, Portable(model), seed), batches, devices))
 
 
 def asked(model: Generative, n: int) -> Int[np.ndarray, "n"] | None:
@@ -68,25 +72,25 @@ def asked(model: Generative, n: int) -> Int[np.ndarray, "n"] | None:
 def rebuild(
     model: Generative, images: UInt8[np.ndarray, "n c h w"], devices: int = 1
 ) -> UInt8[np.ndarray, "n c h w"] | None:
-    """uint8 reconstructions of images, or None of a model that reconstructs none."""
+    """uint8 reconstructions of images, or None of a model that reconstructs none; raises and warns as `draw` does."""
     if not isinstance(model, Reconstructs):
         return None
     parts = [images[first : first + _AT_ONCE] for first in range(0, len(images), _AT_ONCE)]
-    return np.concatenate(spread(partial(_rebuilt, Portable(model)), parts, devices))
+    return _together(spread(partial(_rebuilt, Portable(model)), parts, devices))
 
 
-def save_samples(samples: Samples, folder: Path) -> None:
+def save_samples(samples: Samples, folder: Path | str) -> None:
     """Writes samples, an array a file; the same samples give the same bytes."""
-    with whole_folder(folder) as temporary:
+    with whole_folder(Path(folder)) as temporary:
         for name, array in vars(samples).items():
             if array is not None:
                 np.save(temporary / f"{name}.npy", array)
 
 
-def load_samples(folder: Path) -> Samples:
+def load_samples(folder: Path | str) -> Samples:
     """The samples in a folder, memory-mapped. Raises DataError if they are missing or damaged."""
     try:
-        found = {file.stem: np.load(file, mmap_mode="r", allow_pickle=False) for file in folder.glob("*.npy")}
+        found = {file.stem: np.load(file, mmap_mode="r", allow_pickle=False) for file in Path(folder).glob("*.npy")}
         return Samples(**found)
     except (OSError, ValueError, EOFError, TypeError) as error:
         raise DataError(f"{folder} cannot be read ({error}). Delete it and run `dvc repro`.") from None
@@ -98,17 +102,17 @@ def draw_grid(experiment: str, n: int, seed: int, path: Path) -> None:
     save_picture(grid(draw(model, n, seed=seed), int(np.ceil(np.sqrt(n)))), path)
 
 
-def save_picture(picture: UInt8[np.ndarray, "*f h w c"], path: Path) -> None:
+def save_picture(picture: UInt8[np.ndarray, "*f h w c"], path: Path | str) -> None:
     """Writes a grey or colour picture as PNG; frames [f h w c] as one that moves, over and over."""
     frames = picture[..., 0] if picture.shape[-1] == 1 else picture
     first, *rest = [Image.fromarray(frame) for frame in (frames if picture.ndim == 4 else [frames])]
     moving: dict[str, Any] = {"save_all": True, "append_images": rest, "duration": _FRAME_MS, "loop": 0} if rest else {}
-    with whole_file(path) as temporary:
+    with whole_file(Path(path)) as temporary:
         first.save(temporary, format="PNG", optimize=True, **moving)
 
 
 @torch.inference_mode()
-def _drawn(portable: Portable, seed: int, batch: range) -> np.ndarray:
+def _drawn(portable: Portable, seed: int, batch: range) -> Part:
     """The samples with these numbers."""
     model = portable.model
     own = int(np.random.SeedSequence((seed, batch.start)).generate_state(1)[0])
@@ -117,7 +121,8 @@ def _drawn(portable: Portable, seed: int, batch: range) -> np.ndarray:
         x = model.sample_of(torch.from_numpy(_classes(model, batch)).to(rng.device), rng)
     else:
         x = model.sample(len(batch), rng)
-    return to_pixels(x).cpu().numpy()
+    output = Output(type(model).__name__, "samples")
+    return output.pixels(x).cpu().numpy(), output
 
 
 def _arrived(kind: type[Generative], built_from: tuple[Any, ...], state: dict[str, Tensor]) -> Portable:
@@ -130,5 +135,13 @@ def _classes(model: GeneratesClasses, numbers: range) -> np.ndarray:
     return np.array(numbers) % model.class_count
 
 
-def _rebuilt(portable: Portable, pixels: np.ndarray) -> np.ndarray:
-    return rebuilt(portable.model, pixels)
+def _rebuilt(portable: Portable, images: np.ndarray) -> Part:
+    model = portable.model
+    output = Output(type(model).__name__, "reconstructions")
+    return passed(images, lambda x: output.pixels(model.reconstruct(x)), model.device), output
+
+
+def _together(parts: Sequence[Part]) -> np.ndarray:
+    """The images of all parts."""
+    warn_beyond(output for _, output in parts)
+    return np.concatenate([images for images, _ in parts])

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -9,6 +10,7 @@ from pydantic_core import ErrorDetails
 
 from genpipe.document import Document, KeyPath
 from genpipe.errors import ConfigError, Problem, nearest, shortened
+from genpipe.files import read_json
 from genpipe.schema import Strict
 
 
@@ -26,6 +28,18 @@ def validated(schema: type[Strict], value: Any, at: KeyPath, document: Document)
     if problems:
         raise ConfigError(problems)
     return result
+
+
+def described(schema: type[Strict], path: Path) -> tuple[Any, Document]:
+    """What a JSON file says, in its schema, and the document in which to explain what else is wrong with it.
+
+    Raises ConfigError with everything that is wrong, FileNotFoundError if there is no file.
+    """
+    try:
+        document = Document(str(path), read_json(path))
+    except (ValueError, RecursionError) as error:
+        raise ConfigError([Problem(str(path), None, "", f"no JSON ({error}).")]) from None
+    return validated(schema, document.value, (), document), document
 
 
 def _explained(schema: type[Strict], details: ErrorDetails, at: KeyPath, document: Document) -> Problem:

@@ -54,6 +54,11 @@ def test_an_experiment_is_complete_with_its_defaults(project: Path) -> None:
         ("seed: 0\n", "", r"first\.yaml:2: seed: the key is missing"),
         ("steps: 6", "steps: true", r"first\.yaml:9: train\.steps"),
         ("sample: {images: 60", "sample: {images: 60, imagse: 3", r"first\.yaml:10: sample\.imagse: .*'images'"),
+        (
+            "images: 60",
+            f"images: {10**10}",
+            r"sample\.images: .*less than or equal to 1000000, but 10000000000 is given",
+        ),
         ("body: mlp", "body: [mlp", r"first\.yaml:\d+: not valid YAML"),
         ("body: mlp", "body: conv\n  widths: [4, 4]\n  widths: [4]", r"first\.yaml:6: widths: the key is already on l"),
     ],

@@ -3,6 +3,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 from safetensors import SafetensorError
 
 from genpipe import paths
-from genpipe.errors import DataError
+from genpipe.errors import DataError, ModelWarning
 from genpipe.running import guarded
 from genpipe.running.progress import progress
 from genpipe.running.stages import Facts, stage
@@ -87,6 +88,18 @@ def test_a_stage_notes_its_time_and_facts(project: Path) -> None:
     timing = json.loads((project / paths.timing("train", "first")).read_text())
     assert timing["facts"] == {"said": "first"}
     assert timing["wall_sec"] >= 0
+
+
+def test_a_stage_notes_what_is_warned_of_a_model_and_shows_it_too(project: Path) -> None:
+    def run(_: str) -> Facts:
+        warnings.warn("of another kind", stacklevel=1)
+        warnings.warn("much is beyond", ModelWarning, stacklevel=1)
+        yield {"warnings": ["step 3: odd"]}
+
+    with pytest.warns(ModelWarning, match="much is beyond"):
+        assert stage("sample", run, ["first"]) == 0
+    facts = json.loads((project / paths.timing("sample", "first")).read_text())["facts"]
+    assert facts == {"warnings": ["step 3: odd", "much is beyond"]}
 
 
 def test_a_stage_that_fails_notes_nothing(project: Path, capsys) -> None:

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import mlflow
 import pytest
+from mlflow.exceptions import MlflowException
 
 from genpipe import config, paths
 from genpipe.data._preparing import prepare
-from genpipe.errors import NonFiniteLoss, Stopped
+from genpipe.errors import NonFiniteLoss, Stopped, UsageError
 from genpipe.evaluation import evaluate
-from genpipe.files import read_json
+from genpipe.files import read_json, write_json
 from genpipe.modelfiles import load_model
 from genpipe.sampling import Samples, draw, save_samples
 from genpipe.teaching import make_references
@@ -72,6 +73,11 @@ def test_a_training_is_one_finished_run_with_its_curves_and_a_model_that_serves(
     images = served.predict([{"n": 3, "seed": 5}])[0]
     model, _ = load_model(paths.model("first"))
     assert images == draw(model, 3, seed=5).tolist()
+    for n in (0, 1001, 10**12):
+        with pytest.raises(MlflowException, match="n"):
+            served.predict([{"n": n}])
+    with pytest.raises(UsageError, match="1,200 images are asked for at once; at most 1,000"):
+        served.predict([{"n": 600}, {"n": 600}])
 
 
 def test_a_training_that_is_stopped_goes_on_in_its_run_and_logs_no_step_twice(prepared: config.Project) -> None:
@@ -112,6 +118,15 @@ def test_scores_and_pictures_join_the_run_and_a_lost_run_is_remade_from_files(pr
     assert [m.step for m in curve] == [2, 4, 6]
     Tracker(prepared).mirror_all()
     assert len(runs()) == 1
+
+
+def test_what_later_stages_warn_of_joins_the_warnings_of_the_training(prepared: config.Project) -> None:
+    trained(prepared)
+    finished(prepared)
+    write_json(paths.timing("sample", "first"), {"facts": {"warnings": ["much is beyond"]}})
+    for _ in range(2):
+        Tracker(prepared).mirror_all()
+        assert runs()[0].data.tags["genpipe.warnings"] == "much is beyond"
 
 
 def test_results_of_an_older_yaml_are_not_shown_as_those_of_a_newer_one(prepared: config.Project) -> None:

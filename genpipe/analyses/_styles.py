@@ -4,8 +4,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from genpipe.interfaces import Generative, HasStyles
-from genpipe.nn.passing import passed
-from genpipe.nn.pixels import to_pixels
+from genpipe.nn.passing import passed, shown
 
 
 def styles(model: Generative, z: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n w"]:
@@ -17,7 +16,7 @@ def styles(model: Generative, z: Float[np.ndarray, "n d"]) -> Float[np.ndarray, 
 def styled(model: Generative, w: Float[np.ndarray, "n layers w"]) -> UInt8[np.ndarray, "n c h w2"]:
     """The uint8 images of the styles of each layer."""
     assert isinstance(model, HasStyles)
-    return passed(w.astype(np.float32), lambda part: to_pixels(model.from_styles(part)), model.device)
+    return shown(w.astype(np.float32), model.from_styles, model, "images of styles")
 
 
 def everywhere(model: Generative, w: Float[np.ndarray, "n w"]) -> Float[np.ndarray, "n layers w"]:

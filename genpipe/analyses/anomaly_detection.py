@@ -44,7 +44,7 @@ class AnomalyDetection(Analysis):
 
     class Config(Strict):
         images: Annotated[int, Field(ge=1, le=64)] = 10
-        draws: Annotated[int, Field(ge=1)] = 10
+        draws: Annotated[int, Field(ge=1, le=1_000_000)] = 10
         """Codes for each image, over which its evidence lower bound is averaged."""
 
     requires = (Reconstructs,)

@@ -27,7 +27,7 @@ class Arithmetic(Analysis):
         """A category that the source knows; null is the class."""
         averaged: Annotated[int, Field(ge=1)] = 3
         """Examples in each of the two means; the paper averages three."""
-        trials: Annotated[int, Field(ge=2)] = 200
+        trials: Annotated[int, Field(ge=2, le=1_000_000)] = 200
         shown: Annotated[int, Field(ge=1, le=64)] = 10
         examples: Annotated[int, Field(ge=4)] = 2000
         """Codes from which all are taken."""

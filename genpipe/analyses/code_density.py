@@ -32,7 +32,7 @@ class CodeDensity(Analysis):
         """Training images, at most, to whose codes the densities are fitted."""
         components: Annotated[int, Field(ge=2)] = 10
         """Of the mixture."""
-        samples: Annotated[int, Field(ge=10)] = 10_000
+        samples: Annotated[int, Field(ge=10, le=1_000_000)] = 10_000
         """Of each density."""
         rows: Annotated[int, Field(ge=1, le=64)] = 3
         """Of ten images of each density, that are shown."""

@@ -30,7 +30,7 @@ class DiscriminatorOptimum(Analysis):
     """
 
     class Config(Strict):
-        samples: Annotated[int, Field(ge=1000)] = 500_000
+        samples: Annotated[int, Field(ge=1000, le=100_000_000)] = 500_000
         """Of G, to count its density."""
         cells: Annotated[int, Field(ge=10, le=1000)] = 100
         """Along each side of the square (or line) from -1 to 1."""

@@ -9,7 +9,7 @@ from pydantic import Field
 from genpipe.analyses._codes import of_prior
 from genpipe.interfaces import Analysis, Findings, Grows, Subject
 from genpipe.nn.pictures import grid
-from genpipe.nn.pixels import to_pixels
+from genpipe.nn.pixels import Output, warn_beyond
 from genpipe.schema import Strict
 
 
@@ -30,8 +30,10 @@ class Growth(Analysis):
         model = subject.model
         assert isinstance(model, Grows)
         z = torch.from_numpy(of_prior(model, self.config.images, subject.seed)).to(model.device)
+        output = Output(type(model).__name__, "images of several sizes")
         with torch.inference_mode():
-            drawn = {size: to_pixels(model.decode_at(z, size)).cpu().numpy() for size in model.sizes}
+            drawn = {size: output.pixels(model.decode_at(z, size)).cpu().numpy() for size in model.sizes}
+        warn_beyond([output])
         full = drawn[model.sizes[-1]]
         rows = [enlarged(images, model.sizes[-1] // size) for size, images in drawn.items()]
         told = f"The same codes drawn with a side of {', '.join(map(str, model.sizes))} pixels, and enlarged."

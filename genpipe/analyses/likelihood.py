@@ -33,7 +33,7 @@ class Likelihood(Analysis):
     class Config(Strict):
         images: Annotated[int, Field(ge=2)] = 500
         """At most so many of the held-out ones."""
-        draws: Annotated[int, Field(ge=1)] = 500
+        draws: Annotated[int, Field(ge=1, le=1_000_000)] = 500
         """Codes for each image, where the likelihood is estimated."""
 
     requires = (HasLikelihood,)

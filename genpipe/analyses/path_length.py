@@ -24,7 +24,7 @@ class PathLength(Analysis):
     """
 
     class Config(Strict):
-        samples: Annotated[int, Field(ge=_SHOWN)] = 500
+        samples: Annotated[int, Field(ge=_SHOWN, le=1_000_000)] = 500
         """Ways between two codes."""
         step: Annotated[float, Field(gt=0, le=0.5)] = 0.05
         """ε."""

@@ -31,7 +31,7 @@ class StyleMixing(Analysis):
         """Images that are changed, a column each."""
         others: Annotated[int, Field(ge=1, le=10)] = 3
         """Images whose styles they take, a row each in each block."""
-        pairs: Annotated[int, Field(ge=2)] = 500
+        pairs: Annotated[int, Field(ge=2, le=1_000_000)] = 500
         """For the figures."""
 
     requires = (HasStyles,)

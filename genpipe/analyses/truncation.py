@@ -13,7 +13,7 @@ from genpipe.analyses._ranks import rank_correlation
 from genpipe.analyses._scoring import named
 from genpipe.interfaces import Analysis, Findings, Subject, Truncates
 from genpipe.nn.pictures import grid
-from genpipe.nn.pixels import to_pixels
+from genpipe.nn.pixels import Output, warn_beyond
 from genpipe.schema import Strict
 
 _AT_ONCE = 500
@@ -29,7 +29,7 @@ class Truncation(Analysis):
 
     class Config(Strict):
         thresholds: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=3)] = [0.05, 0.25, 0.5, 1.0, 2.0]
-        images: Annotated[int, Field(ge=20)] = 1000
+        images: Annotated[int, Field(ge=20, le=1_000_000)] = 1000
         """Drawn at each threshold."""
 
     requires = (Truncates,)
@@ -61,8 +61,10 @@ def drawn_within(subject: Subject, threshold: float, n: int) -> UInt8[np.ndarray
     assert isinstance(model, Truncates)
     rng = torch.Generator(model.device).manual_seed(subject.seed)
     counts = [min(_AT_ONCE, n - first) for first in range(0, n, _AT_ONCE)]
+    output = Output(type(model).__name__, "truncated samples")
     with torch.inference_mode():
-        parts = [to_pixels(model.sample_within(count, threshold, rng)).cpu().numpy() for count in counts]
+        parts = [output.pixels(model.sample_within(count, threshold, rng)).cpu().numpy() for count in counts]
+    warn_beyond([output])
     return np.concatenate(parts)
 
 

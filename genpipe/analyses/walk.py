@@ -28,7 +28,7 @@ class Walk(Analysis):
         """Along each way, both ends included."""
         frames: Annotated[int, Field(ge=2, le=200)] = 12
         """Of the moving picture, along each way."""
-        path_samples: Annotated[int, Field(ge=2)] = 500
+        path_samples: Annotated[int, Field(ge=2, le=1_000_000)] = 500
         """Pairs of neighbouring images, for the path length."""
         path_step: Annotated[float, Field(gt=0, le=0.5)] = 0.05
         """ε."""

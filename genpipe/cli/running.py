@@ -12,7 +12,7 @@ from genpipe.errors import ExistsError, UnknownName
 
 def sample(
     name: Annotated[str, typer.Argument(help="A trained experiment.", autocompletion=_names.experiments)],
-    images: Annotated[int, typer.Option("--images", "-n", min=1, help="How many.")] = 64,
+    images: Annotated[int, typer.Option("--images", "-n", min=1, max=10_000, help="How many.")] = 64,
     out: Annotated[Path, typer.Option("--out", "-o", help="The picture to write.")] = Path("grid.png"),
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The same seed draws the same images.")] = 0,
     force: Annotated[bool, typer.Option("--force", help="Replace the picture if it exists.")] = False,

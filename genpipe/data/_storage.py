@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import Field
 
-from genpipe.errors import DataError, nearest
-from genpipe.files import read_json, write_json
+from genpipe.errors import ConfigError, DataError, nearest
+from genpipe.files import write_json
 from genpipe.interfaces import KNOWN_LABEL, SPLITS, ImageSpec
+from genpipe.schema import Strict
+from genpipe.validation import described
 
 __all__ = ["SPLITS", "ArrayFile", "Prepared", "extra_file", "images_file", "labels_file", "write_meta"]
 
@@ -83,6 +86,16 @@ def write_meta(folder: Path, spec: ImageSpec, *, flip: bool = False, broken: Seq
     write_json(folder / "meta.json", noted)
 
 
+class _Meta(Strict):
+    """What meta.json says."""
+
+    images: dict[str, Any]
+    sha256: str
+    flip: bool = False
+    broken_images: int = Field(default=0, ge=0)
+    broken: list[str] = []
+
+
 @dataclass(frozen=True)
 class Prepared:
     """A prepared data set; arrays stay on disk until they are read."""
@@ -96,16 +109,16 @@ class Prepared:
     """How many pictures could not be read and were left out."""
 
     @classmethod
-    def open(cls, folder: Path) -> "Prepared":
+    def open(cls, folder: Path | str) -> "Prepared":
         """The data set in a folder. Raises DataError if it is not there or damaged."""
+        folder = Path(folder)
         try:
-            meta = read_json(folder / "meta.json")
-            spec = ImageSpec.from_json(meta["images"])
-            return cls(folder, spec, meta["sha256"], meta.get("flip", False), meta.get("broken_images", 0))
+            meta, document = described(_Meta, folder / "meta.json")
+            return cls(folder, ImageSpec.from_json(document), meta.sha256, meta.flip, meta.broken_images)
         except FileNotFoundError:
             raise DataError(f"{folder} holds no prepared data set. Run `dvc repro` to prepare it.") from None
-        except (ValueError, TypeError, KeyError) as error:
-            raise DataError(f"{folder}/meta.json is damaged ({error}). Delete {folder} and run `dvc repro`.") from None
+        except ConfigError as error:
+            raise DataError(f"{error} Delete {folder} and run `dvc repro`.") from None
 
     def images(self, split: str) -> np.ndarray:
         """The images of a split, uint8 [n c h w], memory-mapped. Raises DataError if they are damaged."""

@@ -15,9 +15,12 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from jaxtyping import Float, Int
+from pydantic import Field
 from torch import Tensor, nn
 
+from genpipe.document import Document
 from genpipe.schema import Strict
+from genpipe.validation import validated
 
 Images = Float[Tensor, "b c h w"]
 Codes = Float[Tensor, "b d"]
@@ -27,6 +30,16 @@ Logs = Mapping[str, Tensor]
 """Further scalars of a loss, by name, left on the device."""
 Measure = Literal["density", "256 levels", "2 levels"]
 """Whose likelihood it is: a density on the numbers of an image in [-1, 1], or a probability of its levels."""
+
+
+class _Written(Strict):
+    """An ImageSpec in JSON."""
+
+    channels: int = Field(ge=1, le=1024)
+    height: int = Field(ge=1, le=65_536)
+    width: int = Field(ge=1, le=65_536)
+    classes: list[str]
+    levels: int = Field(ge=2, le=256)
 
 
 @dataclass(frozen=True)
@@ -41,9 +54,10 @@ class ImageSpec:
     """Of brightness; 2 where images are binarised: 0 and 255 alone."""
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "ImageSpec":
-        """What `dataclasses.asdict` gave, after a way through JSON."""
-        return cls(**{**value, "classes": tuple(value["classes"])})
+    def from_json(cls, document: Document) -> "ImageSpec":
+        """What `dataclasses.asdict` gave, from under `images` of a JSON file. Raises ConfigError if it is no such."""
+        found = validated(_Written, document.mapping("images"), ("images",), document)
+        return cls(found.channels, found.height, found.width, tuple(found.classes), found.levels)
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -34,7 +34,7 @@ class StyleGAN(Growing, HasStyles):
         start_size: int = 8
         style_dim: Annotated[int, Field(ge=1)] = 512
         """Numbers in a style w."""
-        mapping_layers: Annotated[int, Field(ge=1)] = 8
+        mapping_layers: Annotated[int, Field(ge=1, le=100)] = 8
         """From z to w."""
         mapping_rate: Annotated[float, Field(gt=0)] = 0.01
         """So many times as fast as the other layers they learn."""

@@ -8,7 +8,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from genpipe.interfaces import Decodes, Generative, Images, Reconstructs
-from genpipe.nn.pixels import to_model, to_pixels
+from genpipe.nn.pixels import Output, to_model, warn_beyond
 
 Pixels = UInt8[np.ndarray, "n c h w"]
 _AT_ONCE = 500
@@ -30,12 +30,21 @@ def passed(rows: np.ndarray, through: Callable[[Tensor], Tensor], device: torch.
 def rebuilt(model: Generative, images: Pixels) -> Pixels:
     """What a model that reconstructs makes of images."""
     assert isinstance(model, Reconstructs)
-    reconstruct: Callable[[Images], Images] = model.reconstruct
-    return passed(images, lambda x: to_pixels(reconstruct(x)), model.device)
+    return shown(images, model.reconstruct, model, "reconstructions")
 
 
 def decoded(model: Generative, z: Float[np.ndarray, "n d"]) -> Pixels:
     """The uint8 images of codes."""
     assert isinstance(model, Decodes)
-    decode: Callable[[Tensor], Images] = model.decode
-    return passed(z.astype(np.float32), lambda part: to_pixels(decode(part)), model.device)
+    return shown(z.astype(np.float32), model.decode, model, "decoded codes")
+
+
+def shown(rows: np.ndarray, through: Callable[[Tensor], Images], model: Generative, images: str) -> Pixels:
+    """The uint8 images that a model gives of rows; `images` says what they are.
+
+    Raises NonFiniteImages; warns if much of them lies beyond [-1, 1].
+    """
+    output = Output(type(model).__name__, images)
+    pixels = passed(rows, lambda part: output.pixels(through(part)), model.device)
+    warn_beyond([output])
+    return pixels

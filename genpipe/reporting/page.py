@@ -126,8 +126,9 @@ def _columns_of(result: Result, ranked: Sequence[Board]) -> list[Column]:
 
 
 def _warnings(result: Result, noted: Mapping[tuple[str, str], Timing]) -> Sequence[str]:
-    training = noted.get(("train", result.name))
-    return training.facts.warnings if training else ()
+    """What looked wrong in the stages of an experiment."""
+    told = [noted[stage, result.name].facts.warnings for stage in STAGES[2:] if (stage, result.name) in noted]
+    return list(dict.fromkeys(warning for warnings in told for warning in warnings))
 
 
 def _explained(ranked: Sequence[Board]) -> dict[str, list[tuple[str, Column]]]:

@@ -60,7 +60,7 @@ class Facts(_Found):
 
     images_per_sec: Number | None = None
     warnings: list[str] = []
-    """What looked wrong in the curves of a training."""
+    """What looked wrong in the curves of a training, or in what a model gives."""
 
 
 class Timing(_Found):

@@ -5,7 +5,9 @@ import gc
 import os
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from errno import EDQUOT, ENOSPC
 from pathlib import Path
 from typing import NoReturn
@@ -37,10 +39,11 @@ def leave(status: int) -> NoReturn:
 def guarded(run: Callable[[], object]) -> int:
     """Calls a function and gives an exit status; an error of a person's making becomes one message.
 
-    So does a full disk, whatever the library that met it made of it.
+    So does a full disk, whatever the library that met it made of it; warnings of genpipe are one line each.
     """
     try:
-        run()
+        with _brief_warnings():
+            run()
     except Stopped as stop:
         print(visible(str(stop)), file=sys.stderr)
         return stop.exit_status
@@ -53,6 +56,23 @@ def guarded(run: Callable[[], object]) -> int:
         print(f"error: {visible(told)}", file=sys.stderr)
         return error.exit_status if isinstance(error, GenpipeError) else 1
     return 0
+
+
+@contextmanager
+def _brief_warnings() -> Iterator[None]:
+    """Shows what genpipe warns of without the line of code that does so."""
+    usual = warnings.formatwarning
+
+    def brief(message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None) -> str:
+        if issubclass(category, UserWarning) and Path(filename).is_relative_to(Path(__file__).parents[1]):
+            return f"warning: {visible(str(message))}\n"
+        return usual(message, category, filename, lineno, line)
+
+    warnings.formatwarning = brief  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        warnings.formatwarning = usual
 
 
 def _in_words(error: Exception) -> str | None:

@@ -6,12 +6,13 @@ only if nothing that it had read was edited meanwhile; else InputsChanged is rai
 
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from genpipe import BEGAN_NS, paths, wiring
-from genpipe.errors import InputsChanged, UsageError
+from genpipe.errors import InputsChanged, ModelWarning, UsageError
 from genpipe.files import write_json
 from genpipe.running import guarded
 from genpipe.running.inputs import Inputs
@@ -70,10 +71,28 @@ def _verified(inputs: Inputs, name: str, key: str, run: Callable[[str], Facts]) 
     """Runs a stage; what it made of inputs that were edited meanwhile is set aside."""
     start = time.perf_counter()
     try:
-        with contextmanager(run)(key) as facts:
-            timing = {"stage": name, "key": key, "wall_sec": time.perf_counter() - start, "facts": dict(facts)}
+        with noted() as warned, contextmanager(run)(key) as told:
+            facts = dict(told) | ({"warnings": [*told.get("warnings", []), *warned]} if warned else {})
+            timing = {"stage": name, "key": key, "wall_sec": time.perf_counter() - start, "facts": facts}
             write_json(paths.timing(name, key), timing)
             inputs.verify()
     except InputsChanged:
         set_aside(inputs)
         raise
+
+
+@contextmanager
+def noted() -> Iterator[list[str]]:
+    """The texts of all `ModelWarning`s while the block runs, each once; they are shown nevertheless."""
+    found, show = list[str](), warnings.showwarning
+
+    def note(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if issubclass(category, ModelWarning):
+            found.append(str(message))
+        show(message, category, *where, **more)
+
+    warnings.showwarning = note
+    try:
+        yield found
+    finally:
+        warnings.showwarning = show

@@ -79,6 +79,7 @@ class Tracker:
             client.log_dict(run.info.run_id, scores, "scores.json")
             client.log_artifacts(run.info.run_id, str(root / paths.figures(experiment.name)), "figures")
         self._add_scores_by_step(run, experiment)
+        self._add_warnings(run, experiment)
 
     def _add_scores_by_step(self, run: Run, experiment: Experiment) -> None:
         """Curves of the scores, where there are any; what the run has already is not written again."""
@@ -86,6 +87,14 @@ class Tracker:
         named = [({f"{BY_STEP}{name}": value for name, value in row.items()}, int(row["step"])) for row in rows]
         metrics = [metric for row, step in named for metric in metrics_of(row, step)]
         send_new(self.connect()[0], run, metrics)
+
+    def _add_warnings(self, run: Run, experiment: Experiment) -> None:
+        """What later stages noted of the model's images joins the warnings of its training."""
+        files = [self.project.root / paths.timing(stage, experiment.name) for stage in ("sample", "evaluate")]
+        noted = [line for file in files if file.exists() for line in read_json(file)["facts"].get("warnings", [])]
+        before = [line for line in run.data.tags.get(WARNINGS, "none").splitlines() if line != "none"]
+        if set(noted) - set(before):
+            self.connect()[0].set_tag(run.info.run_id, WARNINGS, "\n".join(dict.fromkeys([*before, *noted])))
 
     def find(self, experiment: Experiment) -> Run | None:
         """The newest run of exactly this experiment; another one of the same knobs has its own."""

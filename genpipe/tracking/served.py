@@ -6,17 +6,19 @@ from typing import Any
 
 import mlflow
 from mlflow.entities import Run
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 Images = list[list[list[list[int]]]]
 """uint8 [n c h w], as nested lists."""
+MOST_IMAGES = 1000
+"""In one answer, which has a word of text for every number of an image."""
 
 
 class Wish(BaseModel):
     """One row of what a served model is asked for."""
 
-    n: int = 1
-    seed: int = 0
+    n: int = Field(default=1, ge=1, le=MOST_IMAGES)
+    seed: int = Field(default=0, ge=0, lt=2**32)
 
 
 class ServedModel(mlflow.pyfunc.PythonModel):  # type: ignore[name-defined]
@@ -29,9 +31,12 @@ class ServedModel(mlflow.pyfunc.PythonModel):  # type: ignore[name-defined]
         self.model, _ = load_model(Path(context.artifacts["model"]))
 
     def predict(self, model_input: list[Wish]) -> list[Images]:
-        """The images of every wish."""
+        """The images of every wish. Raises UsageError if there are too many."""
+        from genpipe.errors import UsageError
         from genpipe.sampling import draw
 
+        if (asked := sum(wish.n for wish in model_input)) > MOST_IMAGES:
+            raise UsageError(f"{asked:,} images are asked for at once; at most {MOST_IMAGES:,} are drawn.")
         return [draw(self.model, wish.n, seed=wish.seed).tolist() for wish in model_input]
 
 

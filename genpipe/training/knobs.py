@@ -8,6 +8,8 @@ from genpipe.schema import Strict
 
 Strategy = Literal["auto", "ddp", "fsdp"]
 Count = Annotated[int, Field(ge=1)]
+Images = Annotated[int, Field(ge=1, le=1_000_000)]
+"""That are drawn, and lie in memory together."""
 LEFT_OUT = frozenset(
     ("accumulate_steps", "tf32", "deterministic", "compile", "devices", "nodes", "strategy", "sync_batchnorm")
 ) | {"decay_at_steps", "decay_factor"}
@@ -58,7 +60,7 @@ class Train(Strict):
     checkpoint_every_steps: Count = 500
     score_every_steps: Count | None = None
     """Samples are drawn after every so many steps, and scored after the training: a curve of FID."""
-    score_images: Count = 500
+    score_images: Images = 500
     """So many; a curve of few images lies higher than the score of all."""
     on_nan: Literal["stop", "skip", "rewind"] = "stop"
     """What comes of a loss or gradient that is NaN or infinite.

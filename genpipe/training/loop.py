@@ -202,6 +202,7 @@ class _Run:
         Raises NonFiniteLoss.
         """
         if self.look and self.step % self.look.every_steps == 0:
+            self.notes.fetched(self.step)  # a loss that is not finite is said before its images are
             with (
                 self.average.lent() if self.average else nullcontext(),
                 self.sharded.gathered() if self.sharded else nullcontext(),

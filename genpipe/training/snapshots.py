@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from genpipe.errors import DataError
+from genpipe.errors import DataError, NonFiniteImages, TrainingError
 from genpipe.files import whole_file, whole_folder
 from genpipe.interfaces import Generative
 from genpipe.sampling import draw
@@ -35,10 +35,14 @@ class Snapshots:
                 np.save(temporary / "images.npy", np.stack(images))
 
     def _take(self, step: int, model: Generative) -> None:
-        """Draws samples, always from the same random numbers, and keeps them."""
+        """Draws samples, always from the same random numbers, and keeps them. Raises TrainingError."""
         training = model.training
-        images = draw(model.eval(), self.train.score_images, seed=self.seed)
-        model.train(training)
+        try:
+            images = draw(model.eval(), self.train.score_images, seed=self.seed)
+        except NonFiniteImages as error:
+            raise TrainingError(f"step {step}: {error}") from None
+        finally:
+            model.train(training)
         with whole_file(self._file(step)) as temporary, temporary.open("wb") as file:
             np.save(file, images)
 

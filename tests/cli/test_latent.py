@@ -146,6 +146,16 @@ def test_nothing_is_overwritten_unasked(genpipe: Run, data: Prepared, small_proj
         (["walk", "vae", "0-2", "-o", "x.gif"], "x.gif is no .png or .npy"),
         (["walk", "vae", "0"], "a walk needs two codes"),
         (["encode", "vae", "359-400"], "there are those from 0 to 359"),
+        (["encode", "vae", "0-9999999999"], "0-9999999999 means no held-out images; there are those from 0 to 359"),
+        (["encode", "vae", "9" * 5000], "… 9999"),
+        (["encode", "vae", "0-" + "9" * 5000], "there are those from 0 to 359"),
+        (["encode", "vae", "3,5-2"], "3,5-2 runs backwards; write 2-5."),
+        (["encode", "vae", "0-359,7"], "0-359,7 means more images than the 360 held-out ones"),
+        (["walk", "vae", "0-359", "--steps", "1000"], "that makes 360,000 images, and at most 10,000"),
+        (["decode", "vae", "many.npy"], "that makes 10,001 images"),
+        (["reconstruct", "vae", *["0-359"] * 28], "that makes 10,080 images"),
+        (["traverse", "vae", "--steps", "10000000"], "1000"),
+        (["sample", "vae", "-n", "10000000000"], "10000"),
         (["encode", "vae", "nothing.png"], "there is no nothing.png"),
         (["encode", "vae", "broken.png"], "broken.png cannot be read"),
         (["decode", "vae", "short.npy"], "short.npy has codes of 3 numbers; those of vae have 8"),
@@ -154,10 +164,16 @@ def test_nothing_is_overwritten_unasked(genpipe: Run, data: Prepared, small_proj
 def test_what_cannot_be_is_said(genpipe: Run, data: Prepared, words: list[str], said: str) -> None:
     Path("broken.png").write_text("no picture")
     np.save("short.npy", np.zeros((2, 3)))
+    np.save("many.npy", np.zeros((10_001, 8)))
     done = genpipe(*words)
     assert done.status in (1, 2)
     assert said in done.err
     assert "Traceback" not in done.err
+
+
+def test_more_rows_than_a_code_has_numbers_are_those_that_there_are(genpipe: Run, data: Prepared) -> None:
+    assert genpipe("traverse", "vae", "--codes", "9" * 30, "--steps", "2", "-o", "t.npy").status == 0
+    assert np.load("t.npy").shape == (8 * 2, 1, SIZE, SIZE)
 
 
 @pytest.mark.parametrize(

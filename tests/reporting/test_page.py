@@ -66,13 +66,15 @@ def test_drawings_are_told_from_pictures_of_images_by_their_paper(two_scored: An
     assert [(a["width"], a["height"]) for a in drawings] == [("480", "300")]
 
 
-def test_what_looked_wrong_in_training_is_told_with_the_experiment(two_scored: Any) -> None:
+def test_what_looked_wrong_is_told_with_the_experiment(two_scored: Any) -> None:
     assert 'class="warnings"' not in write_report(two_scored.root).read_text()
     two_scored.timed("train", "first", 31.25, warnings=["step 300: the codes of 'a<b' have collapsed."])
+    two_scored.timed("sample", "first", 2.0, warnings=["3.1% of the values lie beyond."])
     page = write_report(two_scored.root).read_text()
+    assert "<li>3.1% of the values lie beyond.</li>" in page
     told = page.index("<li>step 300: the codes of &#39;a&lt;b&#39; have collapsed.</li>")
     assert page.index('id="x-first"') < told < page.index('id="x-second"')
-    assert r"**Training:** step 300" in (two_scored.root / "reports/README.md").read_text()
+    assert r"**Warning:** step 300" in (two_scored.root / "reports/README.md").read_text()
 
 
 def test_the_page_needs_nothing_else(two_scored: Any) -> None:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from genpipe import config, paths
+from genpipe import config, paths, registry
 from genpipe.data._preparing import prepare
-from genpipe.errors import DataError
+from genpipe.errors import DataError, NonFiniteLoss, TrainingError
 from genpipe.modelfiles import load_model
 from genpipe.sampling import draw
 from genpipe.training.experiment import checkpoints, train
@@ -65,6 +65,26 @@ def test_a_killed_training_keeps_them(opened: config.Project) -> None:
     steps, images = load_snapshots(paths.snapshots("first"))
     assert steps.tolist() == [2, 4, 6]
     assert all((before == after).all() for before, after in zip(first, images, strict=False))
+
+
+def test_images_that_are_not_finite_end_the_training_with_the_step(
+    opened: config.Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system = registry.load("models", "vae")
+    monkeypatch.setattr(system, "decode", lambda self, z: torch.full((len(z), 1, 8, 8), torch.nan))
+    with pytest.raises(TrainingError, match=r"step 2: 100\.0% of the samples of VAE are NaN"):
+        train(opened, opened.experiment("first"))
+
+
+def test_a_loss_that_is_not_finite_is_said_before_the_images_that_come_of_it(
+    opened: config.Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = opened.root / "pipelines/first.yaml"
+    file.write_text(file.read_text().replace("log_every_steps: 2", "log_every_steps: 50"))
+    system = registry.load("models", "vae")
+    monkeypatch.setattr(system, "posterior", lambda self, x: 2 * (torch.full((len(x), 4), torch.nan),))
+    with pytest.raises(NonFiniteLoss, match="step 1: the loss"):
+        train(config.load(), config.load().experiment("first"))
 
 
 def test_damage_is_named(tmp_path: Path) -> None:
