@@ -11,6 +11,7 @@ GenpipeError                 one message, no traceback, exit status 1
 │   ├── NonFiniteLoss        a loss, a gradient or a weight became NaN or infinite
 │   ├── OutOfMemory          a batch does not fit
 │   └── Stopped              a signal asked the training to stop; exit status 128 + signal
+├── Locked                   another process keeps what is needed for too long
 ├── ExistsError              something is already there and would be overwritten
 └── UsageError               a command called the wrong way; exit status 2
 
@@ -20,6 +21,7 @@ A message says what was given, what is allowed and what to do.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
 
 
 class GenpipeError(Exception):
@@ -105,6 +107,16 @@ class Stopped(TrainingError):
         self.exit_status = 128 + signal
         then = f"`dvc repro` goes on from step {step}." if kept else "Nothing is kept; `dvc repro` begins again."
         super().__init__(f"stopped after step {step} of {steps}. {then}")
+
+
+class Locked(GenpipeError):
+    """Another process keeps what is needed for longer than anybody should wait."""
+
+    def __init__(self, file: Path, waited_sec: float, purpose: str) -> None:
+        super().__init__(
+            f"another process holds {file} ({purpose}), for {waited_sec:.0f} s at least. Wait until it has ended, or "
+            "end it if it hangs; then run again."
+        )
 
 
 class ExistsError(GenpipeError):

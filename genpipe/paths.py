@@ -106,12 +106,17 @@ def root(start: Path | None = None) -> Path:
 
 def home() -> Path:
     """The project that outlives a temporary workspace: DVC names it when it runs a stage in a throw-away copy."""
-    return Path(os.environ.get("DVC_ROOT") or root())
+    return Path(os.environ.get("DVC_ROOT") or root()).resolve()
 
 
 def checkpoints() -> Path:
     """Unfinished trainings, outside what DVC manages."""
     return home() / ".genpipe" / "checkpoints"
+
+
+def run_lock(experiment: str, key: str) -> Path:
+    """Held by whoever writes the MLflow run of an experiment: its training, for as long as that lasts."""
+    return home() / ".genpipe" / "runs" / f"{experiment}-{key}.lock"
 
 
 def tracking_store() -> Path:
