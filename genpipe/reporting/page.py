@@ -125,8 +125,9 @@ def _columns_of(result: Result, ranked: Sequence[Board]) -> list[Column]:
 
 
 def _warnings(result: Result, noted: Mapping[tuple[str, str], Timing]) -> Sequence[str]:
+    """What looked wrong in its training and its scoring."""
     training = noted.get(("train", result.name))
-    return training.facts.warnings if training else ()
+    return [*(training.facts.warnings if training else ()), *(result.how.warnings if result.how else ())]
 
 
 def _explained(ranked: Sequence[Board]) -> dict[str, list[tuple[str, Column]]]:

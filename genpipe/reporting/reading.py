@@ -11,7 +11,7 @@ from genpipe import paths
 from genpipe.document import read
 from genpipe.errors import ConfigError, GenpipeError
 
-Number = int | Annotated[float, Field(allow_inf_nan=False)]
+Number = Annotated[int, Field(ge=-(2**63), lt=2**63)] | Annotated[float, Field(allow_inf_nan=False)]
 STAGES = ("prepare", "reference", "train", "sample", "evaluate")
 
 
@@ -53,6 +53,8 @@ class How(_Found):
     device: str | None = None
     versions: dict[str, str] = {}
     figures: dict[str, str] = {}
+    warnings: list[str] = []
+    """What is to be known of its scores and figures: those that are NaN or infinite."""
 
 
 class Facts(_Found):
@@ -66,7 +68,7 @@ class Facts(_Found):
 class Timing(_Found):
     """How long one stage took for one experiment or data set."""
 
-    wall_sec: float
+    wall_sec: Number
     facts: Facts = Facts()
 
 

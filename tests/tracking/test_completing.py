@@ -8,8 +8,10 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from genpipe import config, paths
+from genpipe import config, paths, registry
+from genpipe.evaluation import evaluate
 from genpipe.files import read_json
+from genpipe.interfaces import Score
 from genpipe.tracking import Tracker
 from genpipe.tracking.live import Live
 from genpipe.training.curves import read_curves
@@ -126,3 +128,27 @@ def test_a_damaged_file_of_scores_is_named(scored: config.Project, text: str) ->
     paths.scores("first").write_text(text)
     with pytest.warns(UserWarning, match=r"first: reports/scores/first\.json is damaged .* Delete it and run `dvc rep"):
         Tracker(scored).mirror_all()
+
+
+def test_a_figure_that_is_not_finite_is_null_and_named_and_the_others_stay(
+    scored: config.Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inf = float("inf")
+    odd = Score(inf, {"bias_estimate": float("nan"), "curve": [1.0, inf]}, interval=(0.0, inf))
+    monkeypatch.setattr(registry.load("metrics", "fid"), "scores", lambda *_: {"fid_classifier": odd})
+    with pytest.warns(UserWarning, match="is no figure") as told:
+        evaluate(scored, scored.experiment("first"))
+    told_texts = [str(warning.message) for warning in told]
+    assert "first: fid_classifier is inf, which is no figure, and is left out." in told_texts
+    assert "first: step 2: fid_classifier is inf, which is no figure, and is left out." in told_texts
+    scores = read_json(paths.scores("first"))
+    assert scores["fid_classifier"] is None
+    assert scores["is_classifier"] > 0
+    made = scores["how"]["fid_classifier"]
+    assert (made["bias_estimate"], made["curve"], made["real"]) == (None, [1.0, None], None)
+    assert "interval" not in made
+    assert [f"first: {text}" for text in scores["how"]["warnings"]] == told_texts
+    assert all("fid_classifier" not in row for row in read_curves(paths.score_curves("first")))
+    Tracker(scored).mirror_all()
+    assert "fid_classifier" not in runs()[0].data.metrics
+    assert runs()[0].data.metrics["is_classifier"] == scores["is_classifier"]
