@@ -15,6 +15,8 @@ import numpy as np
 
 from genpipe.errors import DataError, Locked
 
+DOWNLOAD_WAIT_SEC = 3600.0
+"""So long another process may download what this one needs too."""
 _PATIENCE_SEC = 5.0
 """Whoever waits for longer than that says for what."""
 
