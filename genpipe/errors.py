@@ -13,6 +13,7 @@ GenpipeError                 one message, no traceback, exit status 1
 │   ├── OutOfMemory          a batch does not fit
 │   └── Stopped              a signal asked the training to stop; exit status 128 + signal
 ├── InputsChanged            what a stage reads was edited while it ran
+├── Locked                   another process keeps what is needed for too long
 ├── ExistsError              something is already there and would be overwritten
 └── UsageError               a command called the wrong way; exit status 2
 
@@ -25,6 +26,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
 
 
 class GenpipeError(Exception):
@@ -136,6 +138,16 @@ class InputsChanged(GenpipeError):
             f"while {stage} ran, something that it reads has changed. Its result is not recorded:\n"
             + "".join(f"  {line}\n" for line in shown)
             + "`dvc repro` runs it with what is there now. Undo the change first, and what it made is taken up again."
+        )
+
+
+class Locked(GenpipeError):
+    """Another process keeps what is needed for longer than anybody should wait."""
+
+    def __init__(self, file: Path, waited_sec: float, purpose: str) -> None:
+        super().__init__(
+            f"another process holds {file} ({purpose}), for {waited_sec:.0f} s at least. Wait until it has ended, or "
+            "end it if it hangs; then run again."
         )
 
 

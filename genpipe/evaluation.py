@@ -1,7 +1,9 @@
 """Scores and pictures of an experiment, each score with how it was made."""
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,7 @@ import torch
 
 from genpipe import __version__, evidence, paths, registry
 from genpipe.config import Experiment, Project
+from genpipe.errors import ModelWarning
 from genpipe.files import whole_folder, write_json
 from genpipe.interfaces import Evidence, Findings, Generative, Metric, Real, Score, Subject
 from genpipe.modelfiles import load_model
@@ -44,12 +47,13 @@ class View:
 def evaluate(project: Project, experiment: Experiment) -> None:
     """Writes the scores and the pictures of an experiment.
 
-    The scores are flat, name to number; `how` says of each what made it and what real held-out images score.
+    The scores are flat, name to number; `how` says of each what made it and what real held-out images score. A figure
+    that is NaN or infinite is null, and a warning names it.
     """
     references = load_references(project, experiment.data.name)
     views = [view(project, experiment, reference) for reference in references]
     model, _ = load_model(project.root / paths.model(experiment.name))
-    by_step = _scored_by_step(project, experiment, references, model)
+    by_step, told = _without_gaps(_scored_by_step(project, experiment, references, model))
     write_curves(by_step, project.root / paths.score_curves(experiment.name))
     curves = read_curves(project.root / paths.curves(experiment.name))
     subject = _subject(experiment, model, references[0], views[0], project.index.seed)
@@ -58,6 +62,8 @@ def evaluate(project: Project, experiment: Experiment) -> None:
         for name, (picture, _) in findings.pictures.items():
             save_picture(picture, folder / f"{name}.png")
     scores, how = scored(experiment.metrics, views, project.index.seed)
+    numbers = {name: significant(value) for name, value in findings.numbers.items()}
+    figures, more = finite({**scores, **numbers, "parameters": sum(p.numel() for p in model.parameters())})
     about = {
         "system": experiment.model_name,
         "data": experiment.data.name,
@@ -67,8 +73,8 @@ def evaluate(project: Project, experiment: Experiment) -> None:
         "versions": VERSIONS,
         "figures": {f"{name}.png": caption for name, (_, caption) in findings.pictures.items()},
     }
-    numbers = {name: significant(value) for name, value in findings.numbers.items()}
-    figures = {**scores, **numbers, "parameters": sum(p.numel() for p in model.parameters())}
+    for text in (*told, *more):
+        warnings.warn(text, ModelWarning, stacklevel=2)
     write_json(project.root / paths.metrics(experiment.name), figures)
     write_json(project.root / paths.scores(experiment.name), {**figures, "how": {**about, **how}})
 
@@ -185,9 +191,36 @@ def _protocol(metric: Metric, one: View, seed: int) -> dict[str, Any]:
     }
 
 
+def finite(figures: Mapping[str, float]) -> tuple[dict[str, float | None], list[str]]:
+    """The figures, None in place of those that are NaN or infinite, and a sentence on each of these."""
+    kept = {name: value if isfinite(value) else None for name, value in figures.items()}
+    lost = [name for name, value in kept.items() if value is None]
+    return kept, [f"{name} is {figures[name]}, which is no figure, and is left out." for name in lost]
+
+
+def _without_gaps(rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
+    """Scores by step without those that are NaN or infinite, and a sentence on each of these."""
+    told = [f"step {row['step']:.0f}: {text}" for row in rows for text in finite(row)[1]]
+    return [{name: value for name, value in row.items() if isfinite(value)} for row in rows], told
+
+
 def _told(score: Score, floor: Score | None) -> dict[str, Any]:
-    interval = {"interval": [significant(value) for value in score.interval]} if score.interval else {}
-    return {**score.how, **interval, **({"real": significant(floor.value)} if floor else {})}
+    """How a score was made, without what is NaN or infinite, which JSON cannot hold."""
+    interval = score.interval if score.interval and all(map(isfinite, score.interval)) else ()
+    told = {
+        **score.how,
+        **({"interval": [significant(value) for value in interval]} if interval else {}),
+        **({"real": significant(floor.value)} if floor else {}),
+    }
+    return {name: _for_json(value) for name, value in told.items()}
+
+
+def _for_json(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _for_json(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_for_json(part) for part in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def _pairs(metric: Metric | type[Metric]) -> bool:

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,12 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from genpipe.errors import DataError
+from genpipe.errors import DataError, Locked
+
+DOWNLOAD_WAIT_SEC = 3600.0
+"""So long another process may download what this one needs too."""
+_PATIENCE_SEC = 5.0
+"""Whoever waits for longer than that says for what."""
 
 
 @contextmanager
@@ -53,6 +59,28 @@ def whole_folder(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def locked(path: Path, wait_sec: float, purpose: str) -> Iterator[None]:
+    """Keeps all others out for as long as the block runs. Raises Locked if another one is inside for so long."""
+    from filelock import FileLock, Timeout
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock, patience = FileLock(path, thread_local=False), min(wait_sec, _PATIENCE_SEC)
+    try:
+        try:
+            lock.acquire(timeout=patience)
+        except Timeout:
+            if wait_sec > patience:
+                print(f"waiting for another process, which holds {path} ({purpose})", file=sys.stderr)
+            lock.acquire(timeout=wait_sec - patience)
+    except Timeout:
+        raise Locked(path, wait_sec, purpose) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def write_text(path: Path, text: str) -> None:

@@ -106,7 +106,7 @@ def root(start: Path | None = None) -> Path:
 
 def home() -> Path:
     """The project that outlives a temporary workspace: DVC names it when it runs a stage in a throw-away copy."""
-    return Path(os.environ.get("DVC_ROOT") or root())
+    return Path(os.environ.get("DVC_ROOT") or root()).resolve()
 
 
 def checkpoints() -> Path:
@@ -117,6 +117,11 @@ def checkpoints() -> Path:
 def finished(stage: str) -> Path:
     """What a stage made whose inputs were edited while it ran: of use again once the edit is undone."""
     return home() / ".genpipe" / "finished" / stage
+
+
+def run_lock(experiment: str, key: str) -> Path:
+    """Held by whoever writes the MLflow run of an experiment: its training, for as long as that lasts."""
+    return home() / ".genpipe" / "runs" / f"{experiment}-{key}.lock"
 
 
 def tracking_store() -> Path:

@@ -11,6 +11,8 @@ from genpipe.data._storage import Prepared
 
 CODE = Path(__file__).parents[1]
 """The folder that holds genpipe/: the code that runs."""
+_GIT_SEC = 30.0
+"""So long git may take to answer."""
 
 
 def result_key(project: Project, experiment: Experiment) -> str:
@@ -61,9 +63,11 @@ def _dvc_hash(root: Path, stage: str, output: Path) -> str | None:
 
 
 def _git(root: Path, *arguments: str) -> str | None:
-    """What git prints, or None where there is no git or no commit."""
+    """What git prints, or None where there is no git or no commit, or no answer in time."""
     try:
-        done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
+        done = subprocess.run(
+            ["git", *arguments], cwd=root, capture_output=True, text=True, check=True, timeout=_GIT_SEC
+        )
+    except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()

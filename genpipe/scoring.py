@@ -1,5 +1,6 @@
 """Scores of any two sets of images, without a pipeline: data sets, experiments, folders, archives, arrays."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from genpipe.data._preparing import finished
 from genpipe.data._storage import ArrayFile, Prepared
 from genpipe.data._working import Target, cores
 from genpipe.errors import UnknownName, UsageError
-from genpipe.evaluation import VERSIONS, View, scored
+from genpipe.evaluation import VERSIONS, View, finite, scored
 from genpipe.interfaces import Extractor, ImageSpec, Real, Source, Trainable
 from genpipe.reference import load_extractor
 from genpipe.sampling import load_samples
@@ -45,7 +46,10 @@ def score(
         made = {name: registry.load("metrics", name) for name in metrics}
         _verify(made, against, real)
         view = _view(drawn, against, features)
-        values, how = scored({name: kind.Config() for name, kind in made.items()}, [view], seed)
+        scores, how = scored({name: kind.Config() for name, kind in made.items()}, [view], seed)
+    values, told = finite(scores)
+    for text in told:
+        warnings.warn(text, stacklevel=2)
     return {name: {"value": value, **how.get(name, {}), "versions": VERSIONS} for name, value in values.items()}
 
 

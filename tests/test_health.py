@@ -33,6 +33,7 @@ def curves(columns: Columns) -> list[dict[str, float]]:
         ({"ae/loss": [5.0] * 6, "ae/kl_nats": [0.1] + [0.001] * 5}, ["step 60: the codes of 'ae' have collapsed"]),
         ({"ae/loss": [5.0] * 6, "ae/kl_nats": [0.001] * 4 + [0.1, 0.001]}, []),
         ({"g/skipped_share": [0.0, 0.5, 1.0]}, ["step 20: turns of 'g' are skipped"]),
+        ({"g/x_nonfinite_share": [0.5, 1.0]}, ["step 10: 'g/x' is not finite in some turns"]),
         ({"rewinds": [1.0, 1.0, 2.0]}, ["step 10: something was not finite: went back", "step 30: something was"]),
     ],
 )

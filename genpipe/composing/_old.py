@@ -10,6 +10,9 @@ from genpipe.composing._plan import Change, Plan, read
 from genpipe.config import RULE, Project, name_allowed
 from genpipe.errors import ExistsError, UnknownName, UsageError
 
+_GIT_SEC = 30.0
+"""So long git may take to answer."""
+
 
 def removal(project: Project, name: str, *, outputs: bool = False, force: bool = False) -> Plan:
     """What takes an experiment out of the project: its index line, its file and, if wished, what it made.
@@ -72,6 +75,6 @@ def _in_git(root: Path, file: Path) -> bool:
     """Whether git holds a file as it is now, in its last commit."""
     command = ["git", "status", "--porcelain", "--ignored", "--", str(file)]
     try:
-        return not subprocess.run(command, cwd=root, capture_output=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError):
+        return not subprocess.run(command, cwd=root, capture_output=True, check=True, timeout=_GIT_SEC).stdout
+    except (OSError, subprocess.SubprocessError):
         return False

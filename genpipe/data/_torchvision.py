@@ -11,6 +11,7 @@ from genpipe import paths
 from genpipe.data._files import in_chunks
 from genpipe.data._splitting import from_array
 from genpipe.errors import DataError
+from genpipe.files import DOWNLOAD_WAIT_SEC, locked
 from genpipe.interfaces import Chunk, Collection, Source
 from genpipe.schema import Strict
 
@@ -41,13 +42,12 @@ class Torchvision(Source):
 
     def downloaded(self, **wanted: Any) -> Any:
         """torchvision's data set, downloaded first if it is not there. Raises DataError with what to do by hand."""
-        from filelock import FileLock
         from torchvision import datasets
 
         kind, folder = getattr(datasets, self.name), paths.cache() / self.name.lower()
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            with FileLock(folder / ".lock"):
+            with locked(folder / ".lock", DOWNLOAD_WAIT_SEC, f"to download {self.name}"):
                 return kind(folder, download=True, **wanted)
         except (OSError, RuntimeError, ValueError, EOFError, ImportError) as error:
             first = str(error).strip().split("\n")[0]

@@ -13,11 +13,10 @@ from typing import Any
 from urllib.request import urlopen
 
 import torch
-from filelock import FileLock
 
 from genpipe import paths
 from genpipe.errors import WeightsMissing
-from genpipe.files import whole_file
+from genpipe.files import DOWNLOAD_WAIT_SEC, locked, whole_file
 
 VARIABLE = "GENPIPE_WEIGHTS"
 TIMEOUT_SEC = 10.0
@@ -91,7 +90,7 @@ def _downloaded(wanted: Published) -> Path:
     path = _cached(wanted)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_name(f".{path.name}.lock")):
+        with locked(path.with_name(f".{path.name}.lock"), DOWNLOAD_WAIT_SEC, f"to download {wanted}"):
             if not path.is_file():
                 _download(wanted, path)
     except (OSError, HTTPException) as error:

@@ -87,6 +87,7 @@ def _series(root: Path, file: Path) -> dict[str, Any]:
         raise damaged(file, str(error)) from None
     if "step" not in table:
         raise damaged(file, "it has no column 'step'")
+    table = table.where(table.abs() < float("inf"))  # no axis can show the rest
     series = {str(name): table[["step", name]].dropna() for name in table.columns.drop("step")}
     return {name: points for name, points in series.items() if len(points)}
 

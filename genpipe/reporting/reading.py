@@ -11,7 +11,7 @@ from genpipe import paths
 from genpipe.document import read
 from genpipe.errors import ConfigError, GenpipeError
 
-Number = int | Annotated[float, Field(allow_inf_nan=False)]
+Number = Annotated[int, Field(ge=-(2**63), lt=2**63)] | Annotated[float, Field(allow_inf_nan=False)]
 STAGES = ("prepare", "reference", "train", "sample", "evaluate")
 
 
@@ -60,13 +60,13 @@ class Facts(_Found):
 
     images_per_sec: Number | None = None
     warnings: list[str] = []
-    """What looked wrong in the curves of a training, or in what a model gives."""
+    """What looked wrong in the curves of a training, in what a model gives, or in scores: those that are NaN."""
 
 
 class Timing(_Found):
     """How long one stage took for one experiment or data set."""
 
-    wall_sec: float
+    wall_sec: Number
     facts: Facts = Facts()
 
 

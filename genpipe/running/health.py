@@ -6,7 +6,7 @@ No system is named here: a check looks at a column of the curves, which is calle
 from collections.abc import Callable, Sequence
 from statistics import median
 
-from genpipe.training.moments import REWINDS, Moment, Row
+from genpipe.training.moments import NONFINITE, REWINDS, Moment, Row
 
 ROWS = 5
 """So many rows in a row have to say so."""
@@ -92,7 +92,14 @@ def rewound(column: str, rows: Sequence[Row]) -> str | None:
     return f"something was not finite: went back to a checkpoint ({rows[-1][column]:.0f} of at most {REWINDS} times)."
 
 
-CHECKS: tuple[Check, ...] = (exploding_gradient, won_game, collapsed_codes, skipped_turns, rewound)
+def nonfinite_log(column: str, rows: Sequence[Row]) -> str | None:
+    """Something that is only noted is NaN or infinite."""
+    if not column.endswith(NONFINITE):
+        return None
+    return f"'{column.removesuffix(NONFINITE)}' is not finite in some turns; its curve leaves them out (see {column})."
+
+
+CHECKS: tuple[Check, ...] = (exploding_gradient, won_game, collapsed_codes, skipped_turns, rewound, nonfinite_log)
 
 
 def _values(column: str, rows: Sequence[Row]) -> list[float]:

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
-from mlflow.entities import Run
+from mlflow.entities import LoggedModelStatus, Run
 from pydantic import BaseModel, Field
 
+NAME = "model"
+"""What a run calls its model."""
 Images = list[list[list[list[int]]]]
 """uint8 [n c h w], as nested lists."""
 MOST_IMAGES = 1000
@@ -45,13 +47,19 @@ def serve() -> None:
     mlflow.models.set_model(ServedModel())
 
 
+def has_model(client: mlflow.MlflowClient, experiment_id: str, run: Run) -> bool:
+    """Whether a run has its model, whole."""
+    found = client.search_logged_models([experiment_id], f"source_run_id = '{run.info.run_id}' AND name = '{NAME}'")
+    return any(model.status == LoggedModelStatus.READY for model in found)
+
+
 def log_model(run: Run, folder: Path) -> None:
     """Adds the model in a folder to a run, with the code that it needs."""
     package = Path(__file__).parents[1]
     needed = [line for line in requires("genpipe") or () if "extra ==" not in line]
     with mlflow.start_run(run_id=run.info.run_id):
         mlflow.pyfunc.log_model(
-            name="model",
+            name=NAME,
             python_model=str(package / "serving.py"),
             artifacts={"model": str(folder)},
             code_paths=[str(package)],

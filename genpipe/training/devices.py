@@ -5,6 +5,7 @@ does nothing of that. Each has all the weights, or keeps a part of them (see sha
 """
 
 import os
+import warnings
 from collections.abc import Iterable
 from typing import Any, cast
 
@@ -51,13 +52,15 @@ def fabric(precision: str, devices: int | str = 1, nodes: int = 1, strategy: Str
     if precision == "auto":
         precision = "bf16-mixed" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "32-true"
     try:
-        device = Fabric(
-            accelerator="auto",
-            devices=devices,
-            num_nodes=nodes,
-            strategy="auto" if strategy == "auto" else "ddp",
-            precision=cast(Any, precision),
-        )
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The `srun` command is available")  # none is needed on one device
+            device = Fabric(
+                accelerator="auto",
+                devices=devices,
+                num_nodes=nodes,
+                strategy="auto" if strategy == "auto" else "ddp",
+                precision=cast(Any, precision),
+            )
         if not isinstance(device.strategy, SingleDeviceStrategy):
             device.launch()
     except (MisconfigurationException, ValueError, RuntimeError) as error:

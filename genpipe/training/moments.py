@@ -8,7 +8,9 @@ from typing import Any
 REWINDS = 3
 """So often a training goes back to a checkpoint before it gives up."""
 Row = dict[str, float]
-"""Means of losses and logs since the last row, with the step."""
+"""Means of losses and logs since the last row, with the step; all are finite."""
+NONFINITE = "_nonfinite_share"
+"""After the name of a log: the share of the turns in which it was NaN or infinite, where there are any."""
 
 
 @dataclass(frozen=True)

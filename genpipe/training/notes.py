@@ -13,7 +13,7 @@ from genpipe.interfaces import Phase
 from genpipe.training.checkpoints import Checkpoints
 from genpipe.training.devices import mean
 from genpipe.training.knobs import Train
-from genpipe.training.moments import Row
+from genpipe.training.moments import NONFINITE, Row
 from genpipe.training.optimizers import total_norm
 
 
@@ -28,9 +28,9 @@ class Notes:
         self._steps = train.steps
         self._pending: dict[str, list[Tensor]] = {}
         skips, scaled = train.on_nan == "skip", hasattr(device._precision, "scaler")
-        self._some_skipped = skips or scaled
+        self._may_overflow = ("/grad_norm",) if scaled else ()  # gradients of scaled losses do so now and then
         self._must_be_finite = {} if skips else {"loss": "the loss"}
-        if not self._some_skipped:  # gradients of scaled losses overflow now and then
+        if not (skips or scaled):
             self._must_be_finite["grad_norm"] = "the norm of the gradient"
 
     def add(self, phase: str, noted: Mapping[str, Tensor]) -> None:
@@ -39,11 +39,19 @@ class Notes:
             self._pending.setdefault(f"{phase}/{name}", []).append(value)
 
     def row(self, step: int, **more: float) -> Row:
-        """The means since the last row, of the turns that were taken. Raises NonFiniteLoss."""
+        """The means since the last row, of the turns that were taken. Raises NonFiniteLoss.
+
+        A log that is NaN or infinite in some turns is the mean of the others, and the row says in how many.
+        """
         row: Row = {"step": float(step)}
-        for name, values in self.fetched(step).items():
-            if counted := [v for v in values if isfinite(v)] if self._some_skipped else values:
-                row[name] = sum(counted) / len(counted)
+        fetched = self.fetched(step)
+        for name, values in fetched.items():
+            finite = [v for v in values if isfinite(v)]
+            skipped = sum(fetched.get(f"{name.partition('/')[0]}/skipped_share", ()))
+            if finite:
+                row[name] = sum(finite) / len(finite)
+            if not name.endswith(self._may_overflow) and (nonfinite := len(values) - len(finite) - skipped) > 0:
+                row[f"{name}{NONFINITE}"] = nonfinite / len(values)
         row |= more
         self._pending.clear()
         self.curves.append(row)

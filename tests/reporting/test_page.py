@@ -77,6 +77,19 @@ def test_what_looked_wrong_is_told_with_the_experiment(two_scored: Any) -> None:
     assert r"**Warning:** step 300" in (two_scored.root / "reports/README.md").read_text()
 
 
+def test_a_figure_that_is_none_is_told_and_what_no_axis_shows_is_left_out_of_curves(two_scored: Any) -> None:
+    told = "fid_classifier is inf, which is no figure, and is left out."
+    made = two_scored.fid(real=None, bias_estimate=None)
+    two_scored.scored("first", {"fid_classifier": None}, fid_classifier=made)
+    two_scored.timed("evaluate", "first", 2.0, warnings=[told])
+    two_scored.write("reports/curves/first.csv", "step,a,b\n1,inf,nan\n2,2.5,-inf\n3,1e400,\n")
+    page = write_report(two_scored.root).read_text()
+    assert f"<li>{told}</li>" in page
+    assert "a of first over training: 2.5 at step 2, 2.5 at step 2" in page
+    assert "b of first over training" not in page
+    assert r"**Warning:** fid\_classifier is inf" in (two_scored.root / "reports/README.md").read_text()
+
+
 def test_the_page_needs_nothing_else(two_scored: Any) -> None:
     page = Page(write_report(two_scored.root).read_text())
     assert not {"script", "iframe", "object", "audio", "video"} & {tag for tag, _ in page.tags}
@@ -172,6 +185,12 @@ def test_a_model_fitted_without_steps_has_no_curves(two_scored: Any) -> None:
         ("reports/scores/first.json", '{"fid_classifier": 25.5}', "how: Field required"),
         ("reports/scores/first.json", '{"x": "25", "how": {"system": "vae", "data": "digits"}}', "x"),
         ("reports/scores/first.json", '{"x": 1, "how": {"system": "a", "data": "b", "x": {}}}', "how.x: title"),
+        ("reports/scores/first.json", '{"x": 1e400, "how": {"system": "vae", "data": "digits"}}', "x"),
+        ("reports/scores/first.json", f'{{"x": 1{"0" * 400}, "how": {{"system": "a", "data": "b"}}}}', "x"),
+        ("reports/scores/first.json", "null", "should be an object"),
+        ("reports/scores/first.json", "[]", "should be an object"),
+        ("reports/scores/first.json", '{"how": {"system": "vae"}}', "how.data: Field required"),
+        ("runs/timings/train/first.json", '{"wall_sec": 1e400}', "wall_sec"),
         ("reports/curves/first.csv", "loss\n1\n", "no column 'step'"),
         ("reports/curves/first.csv", "step,loss\n1,a\n", "could not convert"),
         ("reports/curves/first.csv", "", "No columns"),

@@ -3,6 +3,7 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -120,3 +121,13 @@ def test_processes_that_would_each_train_alone_are_refused(monkeypatch: pytest.M
         fabric("32-true")
     with pytest.raises(TrainingError, match=r"train\.devices: 3 on 1 node\(s\) cannot be had"):
         fabric("32-true", devices=3)
+
+
+def test_a_machine_that_has_srun_is_told_nothing_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "srun").write_text("#!/bin/sh\n")
+    (tmp_path / "srun").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        fabric("32-true")
+    assert [str(warning.message) for warning in told] == []

@@ -148,6 +148,35 @@ def test_skip_costs_nothing_where_it_is_not_chosen() -> None:
     assert set(run(poisoned(), "stop").curves[0]) == {"step", "only/loss", "only/noise"}
 
 
+class Strange(Poisoned):
+    """A log of it is not finite at the turns that are named; its loss is."""
+
+    strange: Mapping[int, float]
+
+    def loss(self, batch: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        loss, _ = super().loss(batch)
+        return loss, {"strange": torch.tensor(self.strange.get(self.turn, 2.0))}
+
+
+@pytest.mark.parametrize("by", NOT_FINITE)
+@pytest.mark.parametrize("on_nan", ["stop", "skip", "rewind"])
+def test_a_log_that_is_not_finite_ends_nothing_and_is_counted(on_nan: Any, by: float) -> None:
+    model = Strange({})
+    model.strange = {3: by, 5: by, 6: by}
+    rows = run(model, on_nan).curves
+    assert all(np.isfinite(value) for row in rows for value in row.values())
+    assert [row.get("only/strange") for row in rows] == [2.0, 2.0, None]
+    assert [row.get("only/strange_nonfinite_share") for row in rows] == [None, 0.5, 1.0]
+
+
+def test_a_turn_that_is_skipped_is_counted_as_that_alone() -> None:
+    model = Strange({2: float("nan")})
+    model.strange = {1: float("inf")}
+    (row,) = run(model, "skip", steps=4, log_every_steps=4).curves
+    assert (row["only/skipped_share"], row["only/strange_nonfinite_share"]) == (0.25, 0.25)
+    assert not {"only/loss_nonfinite_share", "only/grad_norm_nonfinite_share"} & set(row)
+
+
 def test_rewind_goes_back_to_the_checkpoint_and_on_with_later_images_and_other_noise(tmp_path: Path) -> None:
     model = poisoned(7)
     outcome = run(model, "rewind", tmp_path, steps=10, checkpoint_every_steps=4)

@@ -1,0 +1,71 @@
+"""Projects with prepared data, and with an experiment that has run without MLflow; an empty store is made once."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from genpipe import config, paths
+from genpipe.data._preparing import prepare
+from genpipe.tracking import _database
+from genpipe.training.experiment import checkpoints, train
+from tests.conftest import PARAMS, ROOT, VAE
+from tests.tracking._runs import finished
+
+SCORED_BY_STEP = VAE.replace("log_every_steps: 2", "log_every_steps: 2, score_every_steps: 2, score_images: 50")
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store without a run, as MLflow makes it in some seconds."""
+    store = tmp_path_factory.mktemp("store") / "mlflow.db"
+    _database.prepare(store, store.with_name("mlartifacts").as_uri())
+    return store
+
+
+@pytest.fixture(scope="session")
+def run_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose one experiment is trained and scored, and known to no MLflow."""
+    folder, before = tmp_path_factory.mktemp("run-once"), Path.cwd()
+    (folder / "pipelines").mkdir()
+    (folder / "params.yaml").write_text(PARAMS)
+    (folder / "pipelines" / "first.yaml").write_text(SCORED_BY_STEP)
+    shutil.copy(ROOT / "dvc.yaml", folder)
+    os.chdir(folder)
+    try:
+        opened = prepared_project()
+        train(opened, opened.experiment("first"))
+        checkpoints(opened, opened.experiment("first")).clear()
+        finished(opened)
+    finally:
+        os.chdir(before)
+    return folder
+
+
+def prepared_project() -> config.Project:
+    """The project around the current folder, its data prepared."""
+    opened = config.load()
+    prepare(opened.data("tiny").opened, size=8, fit="crop", seed=0, folder=paths.data("tiny"))
+    return opened
+
+
+@pytest.fixture
+def bare(project: Path) -> config.Project:
+    """The project with its data prepared, and no store yet."""
+    return prepared_project()
+
+
+@pytest.fixture
+def prepared(bare: config.Project, empty_store: Path) -> config.Project:
+    """The project with its data prepared, and a store."""
+    shutil.copy(empty_store, bare.root)
+    return bare
+
+
+@pytest.fixture
+def scored(project: Path, run_once: Path, empty_store: Path) -> config.Project:
+    """The project with an experiment that has run, and a store that knows nothing of it."""
+    shutil.copytree(run_once, project, dirs_exist_ok=True)
+    shutil.copy(empty_store, project)
+    return config.load()
