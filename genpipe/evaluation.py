@@ -82,7 +82,7 @@ def view(project: Project, experiment: Experiment, reference: Reference) -> View
     real = replace(reference.real, teach=teacher(project, experiment.data.name))
     drawn = _seen(project, experiment, reference, "drawn", samples.images, samples.labels)
     rebuilt = None
-    if samples.rebuilt is not None and any(_pairs(registry.load("metrics", name)) for name in experiment.metrics):
+    if samples.rebuilt is not None and any(of_pairs(registry.load("metrics", name)) for name in experiment.metrics):
         rebuilt = _seen(project, experiment, reference, "rebuilt", samples.rebuilt, real.held_out.labels)
     return View(reference.name, reference.described, real, drawn, real.held_out, rebuilt)
 
@@ -159,7 +159,7 @@ def _lookers(metric: Metric, views: Sequence[View]) -> Iterator[View]:
 def _made(metric: Metric, one: View, seed: int) -> tuple[Mapping[str, Score], Mapping[str, Score]]:
     """The scores of the images, and those of real images in their place."""
     extractor = one.extractor
-    if _pairs(metric):
+    if of_pairs(metric):
         assert one.rebuilt, "a metric of pairs is refused where nothing is reconstructed"
         return metric.scores(one.rebuilt, one.real, extractor, seed), {}
     made = metric.scores(one.drawn, one.real, extractor, seed)
@@ -169,7 +169,7 @@ def _made(metric: Metric, one: View, seed: int) -> tuple[Mapping[str, Score], Ma
 def _protocol(metric: Metric, one: View, seed: int) -> dict[str, Any]:
     """What must agree before two scores compare, and what the report says of them."""
     by_pixels = metric.looks_at in ("pixels", "pixel pairs")
-    images = one.rebuilt if _pairs(metric) and one.rebuilt else one.drawn
+    images = one.rebuilt if of_pairs(metric) and one.rebuilt else one.drawn
     return {
         "title": metric.title,
         "meaning": metric.meaning,
@@ -190,7 +190,8 @@ def _told(score: Score, floor: Score | None) -> dict[str, Any]:
     return {**score.how, **interval, **({"real": significant(floor.value)} if floor else {})}
 
 
-def _pairs(metric: Metric | type[Metric]) -> bool:
+def of_pairs(metric: Metric | type[Metric]) -> bool:
+    """Whether a metric looks at pairs: image k of the given ones is to be what image k of the held-out ones is."""
     return metric.looks_at in ("pixel pairs", "feature pairs")
 
 

@@ -31,6 +31,8 @@ def score(
         _screen.as_json(found)
         return
     _screen.table([_row(name, made) for name, made in found.items()])
+    for told in dict.fromkeys(made["pairs"] for made in found.values() if "pairs" in made):
+        typer.echo(f"Pairs: {told}.")
 
 
 def _project() -> "Project | None":
