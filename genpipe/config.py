@@ -20,7 +20,7 @@ from genpipe import paths, registry
 from genpipe.document import Document, KeyPath, read
 from genpipe.errors import ConfigError, Problem, UnknownName, nearest
 from genpipe.schema import Strict
-from genpipe.suitability import lacking, optim_problems, too_small, unknown, unserved
+from genpipe.suitability import counts_of, lacking, optim_problems, spec_of, too_small, unknown, unserved
 from genpipe.training.knobs import Count, Optim, Train
 from genpipe.validation import examined, validated
 
@@ -129,11 +129,15 @@ class Data:
 
     def spec(self) -> Any:
         """The ImageSpec that this data set will have. Raises DataError if the source cannot be read."""
-        from genpipe.interfaces import ImageSpec
+        return spec_of(self)
 
-        channels = self.common.channels or self.opened.channels
-        size, levels = self.common.size, 2 if self.common.binarise else 256
-        return ImageSpec(channels, size, size, self.opened.classes, levels)
+    @cached_property
+    def counts(self) -> Any:
+        """How many images of each class [k] are in each of SPLITS, where a person's own files tell; otherwise None.
+
+        Raises DataError if they cannot be read.
+        """
+        return counts_of(self)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Int
 
 from genpipe import __version__, evidence, paths, registry
 from genpipe.config import Experiment, Project
@@ -53,7 +54,7 @@ def evaluate(project: Project, experiment: Experiment) -> None:
     write_curves(by_step, project.root / paths.score_curves(experiment.name))
     curves = read_curves(project.root / paths.curves(experiment.name))
     subject = _subject(experiment, model, references[0], views[0], project.index.seed)
-    findings = _analysed(experiment, replace(subject, curves=curves, scores_by_step=by_step))
+    findings = _analysed(experiment, replace(subject, curves=curves, scores_by_step=by_step), references[0].real)
     with whole_folder(project.root / paths.figures(experiment.name)) as folder:
         for name, (picture, _) in findings.pictures.items():
             save_picture(picture, folder / f"{name}.png")
@@ -76,15 +77,24 @@ def evaluate(project: Project, experiment: Experiment) -> None:
 def view(project: Project, experiment: Experiment, reference: Reference) -> View:
     """An experiment's images as an extractor of its data set sees them; what it sees is kept.
 
-    Raises DataError if there are no samples.
+    Held-out images of classes that are not trained on take no part. Raises DataError if there are no samples.
     """
     samples = load_samples(project.root / paths.samples(experiment.name))
-    real = replace(reference.real, teach=teacher(project, experiment.data.name))
+    some = _of_trained_classes(reference)
+    held_out = reference.real.held_out if some is None else reference.real.held_out.part(some)
+    real = Real(reference.real.training, held_out, teacher(project, experiment.data.name))
     drawn = _seen(project, experiment, reference, "drawn", samples.images, samples.labels)
     rebuilt = None
     if samples.rebuilt is not None and any(of_pairs(registry.load("metrics", name)) for name in experiment.metrics):
-        rebuilt = _seen(project, experiment, reference, "rebuilt", samples.rebuilt, real.held_out.labels)
+        rebuilt = _seen(project, experiment, reference, "rebuilt", samples.rebuilt, reference.real.held_out.labels)
+        rebuilt = rebuilt if some is None else rebuilt.part(some)
     return View(reference.name, reference.described, real, drawn, real.held_out, rebuilt)
+
+
+def _of_trained_classes(reference: Reference) -> Int[np.ndarray, "n"] | None:
+    """The rows of the held-out images of classes that are trained on; None if all are."""
+    spec, labels = reference.prepared.spec, reference.real.held_out.labels
+    return np.flatnonzero(np.isin(labels, spec.trained)) if spec.untrained and labels is not None else None
 
 
 def _subject(experiment: Experiment, model: Generative, reference: Reference, view: View, seed: int) -> Subject:
@@ -200,8 +210,9 @@ def significant(value: float) -> float:
     return float(f"{value:.10g}")
 
 
-def _analysed(experiment: Experiment, subject: Subject) -> Findings:
-    """What all analyses of an experiment found."""
-    found = [registry.load("analyses", name)(config).run(subject) for name, config in experiment.analyses.items()]
+def _analysed(experiment: Experiment, subject: Subject, everything: Real) -> Findings:
+    """What all analyses of an experiment found; some see held-out images of classes that are not trained on too."""
+    made = [registry.load("analyses", name)(config) for name, config in experiment.analyses.items()]
+    found = [one.run(replace(subject, real=everything) if one.sees_outliers else subject) for one in made]
     pictures = {name: picture for findings in found for name, picture in findings.pictures.items()}
     return Findings(pictures, {name: value for findings in found for name, value in findings.numbers.items()})

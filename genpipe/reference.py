@@ -69,7 +69,8 @@ def store_reference(
     if isinstance(extractor, Trainable):
         save_weights(extractor, folder / WEIGHTS)
         if labels is not None and seen.probabilities is not None:
-            found["extractor_accuracy"] = float((seen.probabilities.argmax(1) == labels).mean())
+            right = seen.probabilities.argmax(1) == labels
+            found["extractor_accuracy"] = float(right[np.isin(labels, prepared.spec.trained)].mean())
     about = {"key": key, "described": found, "config": config.model_dump(mode="json"), "images": asdict(prepared.spec)}
     write_json(folder / ABOUT, about)
 

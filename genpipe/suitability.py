@@ -1,6 +1,6 @@
 """Whether parts suit each other: systems and what is asked of them, phases and optimizers, extractors and images."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from genpipe import registry
@@ -84,6 +84,36 @@ def known_of(data: Any) -> Any:
     labels = (KNOWN_LABEL,) if data.common.labelled else ()
     extras = None if factors is None or others is None else (*factors, *others, *labels)
     return Known(data.spec(), factors, extras, tuple(map(str, data.common.leave_out)))
+
+
+def spec_of(data: Any) -> Any:
+    """The ImageSpec that a data set will have, as far as it is known before any image is read. Raises DataError."""
+    from genpipe.interfaces import ImageSpec
+
+    channels, classes = data.common.channels or data.opened.channels, data.opened.classes
+    size, levels = data.common.size, 2 if data.common.binarise else 256
+    return ImageSpec(channels, size, size, classes, levels, _untrained(data, classes))
+
+
+def counts_of(data: Any) -> Any:
+    """How many images of each class are in each of SPLITS, where a person's own files tell; otherwise None."""
+    from genpipe.data._preparing import counted, taken
+
+    if data.opened.watched is None:
+        return None  # others would have to be downloaded, or made
+    collection, common, classes = data.opened.collection(data.seed), data.common, data.opened.classes
+    return counted(collection, taken(collection, classes, common.leave_out, common.limit, data.seed), classes)
+
+
+def _untrained(data: Any, classes: Sequence[str]) -> tuple[int, ...]:
+    """The classes of which it is known that no image is trained on."""
+    from genpipe.data._preparing import untrained
+
+    if data.counts is not None:
+        empty = untrained(data.counts)
+        return empty if classes else ()
+    left_out = {str(name) for name in data.common.leave_out}
+    return tuple(number for number, name in enumerate(classes) if name in left_out)
 
 
 def _needed(metric: str) -> list[type]:

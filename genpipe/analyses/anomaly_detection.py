@@ -48,6 +48,7 @@ class AnomalyDetection(Analysis):
         """Codes for each image, over which its evidence lower bound is averaged."""
 
     requires = (Reconstructs,)
+    sees_outliers = True
 
     def missing(self, known: Known) -> str | None:
         return None if known.left_out else _NOTHING_LEFT_OUT

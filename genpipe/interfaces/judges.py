@@ -191,6 +191,8 @@ class Analysis(ABC):
     requires: ClassVar[tuple[type, ...]] = ()
     metrics: ClassVar[tuple[str, ...]] = ()
     """Those that it asks the subject's scorer for; the experiment needs them among its own."""
+    sees_outliers: ClassVar[bool] = False
+    """Whether the held-out images are to be those of classes without training images too."""
 
     def __init__(self, config: Any) -> None:
         self.config = config
