@@ -1,5 +1,6 @@
 """Scores and pictures of an experiment, each score with how it was made."""
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,7 +12,7 @@ from jaxtyping import Int
 from genpipe import __version__, evidence, paths, registry
 from genpipe.config import Experiment, Project
 from genpipe.files import whole_folder, write_json
-from genpipe.interfaces import Evidence, Findings, Generative, Metric, Real, Score, Subject
+from genpipe.interfaces import Counts, Evidence, Findings, Generative, Metric, Real, Score, Subject
 from genpipe.modelfiles import load_model
 from genpipe.provenance import run_key
 from genpipe.reference import Reference, load_references
@@ -59,6 +60,9 @@ def evaluate(project: Project, experiment: Experiment) -> None:
         for name, (picture, _) in findings.pictures.items():
             save_picture(picture, folder / f"{name}.png")
     scores, how = scored(experiment.metrics, views, project.index.seed)
+    silent = unscored(experiment.metrics, views, how)
+    for name, why in silent.items():
+        warnings.warn(f"{experiment.name}: {name} gives no score: {why}", stacklevel=2)
     about = {
         "system": experiment.model_name,
         "data": experiment.data.name,
@@ -67,6 +71,7 @@ def evaluate(project: Project, experiment: Experiment) -> None:
         "key": run_key(project, experiment),
         "versions": VERSIONS,
         "figures": {f"{name}.png": caption for name, (_, caption) in findings.pictures.items()},
+        "unscored": silent,
     }
     numbers = {name: significant(value) for name, value in findings.numbers.items()}
     figures = {**scores, **numbers, "parameters": sum(p.numel() for p in model.parameters())}
@@ -152,6 +157,21 @@ def scored(metrics: Mapping[str, Strict], views: Sequence[View], seed: int) -> t
                 key: protocol | _told(score, floor.get(key)) for key, score in made.items() if not key.endswith("_std")
             }
     return scores, how
+
+
+def unscored(metrics: Mapping[str, Strict], views: Sequence[View], how: Mapping[str, Any]) -> dict[str, str]:
+    """Of each metric that gave no score the reason."""
+    silent = set(metrics) - {one["metric"] for one in how.values()}
+    return {name: _silence(registry.load("metrics", name)(metrics[name]), views) for name in metrics if name in silent}
+
+
+def _silence(metric: Metric, views: Sequence[View]) -> str:
+    if metric.looks_at == "probabilities" and not list(_lookers(metric, views)):
+        return "no extractor gives class probabilities"
+    real, images = views[0].real, views[0].drawn.images
+    there = Counts(len(real.training.images), len(real.held_out.images), len(images))
+    short = there.short_of(metric.least_images)
+    return f"it needs {short}" if short else metric.gives_nothing
 
 
 def _lookers(metric: Metric, views: Sequence[View]) -> Iterator[View]:

@@ -34,9 +34,7 @@ class CodeClassifier(nn.Module):
 
 def missing(known: Known) -> str | None:
     """What to say of data without classes; None if there are some."""
-    few = (
-        f"a classifier needs two classes, and the training images have {len(known.spec.trained) or 'none'}; remove it."
-    )
+    few = f"a classifier needs two classes, and these images have {len(known.spec.trained) or 'none'}; remove it."
     return few if len(known.spec.trained) < 2 else None
 
 

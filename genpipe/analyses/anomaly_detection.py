@@ -51,7 +51,7 @@ class AnomalyDetection(Analysis):
     sees_outliers = True
 
     def missing(self, known: Known) -> str | None:
-        return None if known.left_out else _NOTHING_LEFT_OUT
+        return None if known.spec.untrained else _NOTHING_LEFT_OUT
 
     def run(self, subject: Subject) -> Findings:
         held_out = subject.real.held_out

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from genpipe.analyses import _plots
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Analysis, Findings, Subject
+from genpipe.interfaces import Analysis, Counts, Findings, Subject
 from genpipe.nn.neighbours import flat, nearest
 from genpipe.schema import Strict
 
@@ -31,6 +31,12 @@ class ClassHistogram(Analysis):
     class Config(Strict):
         bins: Annotated[int, Field(ge=0)] = 100
         """Clusters of training images, in pixels; 0: none."""
+
+    lowered = {"bins": 0}
+
+    @property
+    def least_images(self) -> Counts:
+        return Counts(training=self.config.bins)
 
     def run(self, subject: Subject) -> Findings:
         found = []

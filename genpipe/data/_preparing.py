@@ -47,9 +47,9 @@ def prepare(
 ) -> Prepared:
     """Reads a source once, chunk by chunk, and writes its splits as uint8 arrays [n c size size] with labels.
 
-    At most `limit` images of each split are taken, of the classes in `leave_out` no training image; `labelled` is how
-    many labels a system may know. The same images come in the same order for any number of workers. Raises DataError
-    for a broken picture, unless `skip_broken` leaves it out, and if the source is not what it announced.
+    Of the classes in `leave_out` no training image is taken; `labelled` is how many labels a system may know. The same
+    images come in the same order for any number of workers. Raises DataError for a broken picture, unless `skip_broken`
+    leaves it out, and if the source is not what it announced.
     """
     collection = source.collection(seed)
     spec = ImageSpec(channels or source.channels, size, size, source.classes, 2 if binarise else 256)
@@ -71,7 +71,7 @@ def prepare(
 
 
 def _untrained(folder: Path, spec: ImageSpec) -> tuple[int, ...]:
-    """The classes without images in the training split as it was written. Raises DataError as `untrained` does."""
+    """The classes without images in the training split as it was written."""
     if not all(labels_file(folder, split).exists() for split in SPLITS):
         return ()
     counts = [np.bincount(np.load(labels_file(folder, split)), minlength=len(spec.classes)) for split in SPLITS]
@@ -79,16 +79,8 @@ def _untrained(folder: Path, spec: ImageSpec) -> tuple[int, ...]:
 
 
 def untrained(counts: np.ndarray) -> tuple[int, ...]:
-    """The classes without training images, of the numbers of images of each class in each of SPLITS.
-
-    Raises DataError if no image is left for a split, or none of the held-out ones is of a class that is trained on.
-    """
-    there = counts[:, SPLITS.index("train")] > 0
-    empty = [split for split, images in zip(SPLITS, counts[there].sum(0), strict=True) if not images]
-    if empty:
-        of = " of a class that has training images" if there.any() else ""
-        raise DataError(f"no image{of} is left for the {empty[0]} split: there are {counts.sum():,} in all.")
-    return tuple(np.flatnonzero(~there).tolist())
+    """The classes without training images, of the numbers of images of each class in each of SPLITS."""
+    return tuple(np.flatnonzero(counts[:, SPLITS.index("train")] == 0).tolist())
 
 
 def taken(

@@ -68,12 +68,6 @@ def test_a_class_in_the_test_split_alone_is_not_trained(tmp_path: Path, source: 
     assert (found.spec.classes, found.spec.untrained) == (("a", "b", "c"), (2,))
 
 
-def test_splits_without_a_class_in_common_are_refused(tmp_path: Path, source: Source, picture: Any) -> None:
-    splits(tmp_path, picture, "train/a", "train/b", "test/c")
-    with pytest.raises(DataError, match="no image of a class that has training images is left for the test split"):
-        prepare(source("folder", path="x"), **KNOBS, folder=tmp_path / "found")
-
-
 def test_a_limit_may_leave_a_class_without_images(tmp_path: Path, source: Source) -> None:
     found = prepare(source("digits"), **KNOBS, limit=6, folder=tmp_path / "found")
     assert found.spec.trained == tuple(np.unique(found.labels("train")).tolist())
