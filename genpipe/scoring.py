@@ -16,7 +16,7 @@ from genpipe.data._preparing import finished
 from genpipe.data._storage import ArrayFile, Prepared
 from genpipe.data._working import Target, cores
 from genpipe.errors import UnknownName, UsageError
-from genpipe.evaluation import VERSIONS, View, of_pairs, scored
+from genpipe.evaluation import VERSIONS, View, of_pairs, scored, unscored
 from genpipe.interfaces import Extractor, ImageSpec, Real, Source, Trainable
 from genpipe.pairing import paired
 from genpipe.reference import load_extractor
@@ -51,7 +51,10 @@ def score(
         _verify(made, against, real)
         partners, told = _pairs(fake, drawn, real, against) if any(map(of_pairs, made.values())) else (None, "")
         view = _view(drawn, against, features, partners)
-        values, how = scored({name: kind.Config() for name, kind in made.items()}, [view], seed)
+        configs = {name: kind.Config() for name, kind in made.items()}
+        values, how = scored(configs, [view], seed)
+        if silent := unscored(configs, [view], how):
+            raise UsageError(" ".join(f"{name} gives no score: {why}." for name, why in silent.items()))
     for one in how.values():
         one |= {"pairs": told} if of_pairs(made[one["metric"]]) else {}
     return {name: {"value": value, **how.get(name, {}), "versions": VERSIONS} for name, value in values.items()}

@@ -141,6 +141,34 @@ def test_what_makes_no_pairs_is_one_error(sixteen: np.ndarray, pictures: dict[st
             score(str(tmp_path / left), str(tmp_path / "p"), ["ssim"], "pixels", size=16, seed=0, project=None)
 
 
+@pytest.mark.parametrize(
+    ("metric", "images", "said"),
+    [
+        ("fid", 1, "fid gives no score: it needs 2 samples, and there is 1"),
+        ("precision_recall", 4, "it needs 6 samples, and there are 4"),
+        ("fid_infinity", 60, "it needs four samples for each number of the extractor's features"),
+        ("inception_score", 60, "inception_score gives no score: no extractor gives class probabilities"),
+        ("psnr", 60, "psnr gives no score: all pairs are the same"),
+    ],
+)
+def test_a_metric_that_gives_nothing_says_why(
+    pictures: dict[str, np.ndarray], tmp_path: Path, metric: str, images: int, said: str
+) -> None:
+    np.save(tmp_path / "some.npy", pictures["a"][:images])
+    with pytest.raises(UsageError, match=said):
+        score(str(tmp_path / "some.npy"), str(tmp_path / "a.npy"), [metric], "pixels", size=None, seed=0, project=None)
+
+
+def test_blanks_around_commas_are_no_part_of_a_name(
+    pictures: dict[str, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shown = CliRunner().invoke(app, ["score", "a", "b", "-m", " fid , kid,", "-f", "pixels"])
+    assert shown.exit_code == 0, shown.output
+    assert "kid_pixels" in shown.output
+    assert isinstance(CliRunner().invoke(app, ["score", "a", "b", "-m", " , ", "-f", "pixels"]).exception, UsageError)
+
+
 def test_the_command(pictures: dict[str, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     words = ["score", "a", "b.npy", "--metrics", "fid", "--features", "pixels"]
