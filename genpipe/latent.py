@@ -21,6 +21,7 @@ from genpipe.interfaces import Chunk, Collection, Decodes, Encodes, Generative, 
 from genpipe.modelfiles import load_model
 from genpipe.nn.passing import decoded
 from genpipe.nn.pictures import grid
+from genpipe.pairing import natural_order
 from genpipe.sampling import rebuild
 from genpipe.scoring import source_at
 
@@ -55,12 +56,25 @@ class Trained:
         return cls(name, model, spec, data.common.fit, project.root / paths.data(data.name))
 
     def images(self, words: Sequence[str]) -> Pixels:
-        """The images that words mean: paths, or numbers of held-out ones ("7", "0-3,9"). Raises Usage- or DataError."""
+        """The images that words mean: paths, or numbers of held-out ones ("7", "0-3,9"). Raises Usage- or DataError.
+
+        Those of a folder or an archive come in the natural order of their names.
+        """
         return np.concatenate([self._held_out(w) if _NUMBERS.fullmatch(w) else self._read(Path(w)) for w in words])
 
     def codes(self, words: Sequence[str]) -> Codes:
         """The codes that words mean: of images, or as they lie in an array [n d] of a .npy or .npz file."""
         return np.concatenate([self._code(word) for word in words])
+
+    def names(self, word: str, rows: int) -> list[str]:
+        """What each of the so many rows is called that `codes` makes of a word, in their order."""
+        if _NUMBERS.fullmatch(word):
+            return [str(row) for row in self._rows(word)]
+        path = Path(word)
+        named = None if path.suffix in _ARRAYS or _is_picture(path) else source_at(path).collection(0).names
+        if named is None:
+            return [word] if rows == 1 else [f"{word}:{row}" for row in range(rows)]
+        return [named[row] for row in natural_order(named)]
 
     def starts(self, words: Sequence[str], n: int, seed: int) -> Codes:
         """The codes that words mean; if there are none, of the first held-out images, or of the prior."""
@@ -81,8 +95,11 @@ class Trained:
         return array.astype(np.float32)
 
     def _held_out(self, word: str) -> Pixels:
-        images = Prepared.open(self.data).images("test")
-        return np.array(images[[row for rows in numbered(word, len(images)) for row in rows]])
+        return np.array(Prepared.open(self.data).images("test")[self._rows(word)])
+
+    def _rows(self, word: str) -> list[int]:
+        count = len(Prepared.open(self.data).images("test"))
+        return [row for rows in numbered(word, count) for row in rows]
 
     def _read(self, path: Path) -> Pixels:
         if not path.exists():
@@ -92,7 +109,15 @@ class Trained:
         found = list(finished(collection, rows, Target(self.spec.height, self.spec.channels, self.fit), cores()))
         for name, why in (broken for piece in found for broken in piece.broken):
             raise DataError(f"{name} cannot be read: {why}. Mend or remove it.")
-        return np.concatenate([piece.images for piece in found])
+        images = np.concatenate([piece.images for piece in found])
+        return images if collection.names is None else images[natural_order(collection.names)]
+
+
+def encoding(trained: Trained, words: Sequence[str]) -> tuple[Codes, list[str]]:
+    """The codes of images, and what each image is called; those of files in the natural order of their names."""
+    codes = [trained.codes([word]) for word in words]
+    named = [trained.names(word, len(some)) for word, some in zip(words, codes, strict=True)]
+    return np.concatenate(codes), [name for names in named for name in names]
 
 
 def numbered(word: str, count: int) -> list[range]:
@@ -173,6 +198,12 @@ def _verify_capable(name: str, system: str, needed: Sequence[type]) -> None:
         if system not in able:
             verb = capability.__name__.lower()
             raise UsageError(f"{name} is a {system}, which {verb} nothing. Systems that do: {', '.join(able)}.")
+
+
+def _rows(word: str) -> list[int]:
+    """The numbers that a word such as "0-3,9" means."""
+    ends = [[int(end) for end in part.split("-")] for part in word.split(",")]
+    return [row for first, *last in ends for row in range(first, (last or [first])[0] + 1)]
 
 
 def _is_picture(path: Path) -> bool:

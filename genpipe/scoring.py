@@ -1,14 +1,14 @@
 """Scores of any two sets of images, without a pipeline: data sets, experiments, folders, archives, arrays."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Int, UInt8
 
 from genpipe import paths, registry
 from genpipe.config import Project
@@ -17,8 +17,9 @@ from genpipe.data._preparing import finished
 from genpipe.data._storage import ArrayFile, Prepared
 from genpipe.data._working import Target, cores
 from genpipe.errors import UnknownName, UsageError
-from genpipe.evaluation import VERSIONS, View, finite, scored
+from genpipe.evaluation import VERSIONS, View, finite, of_pairs, scored, unscored
 from genpipe.interfaces import Extractor, ImageSpec, Real, Source, Trainable
+from genpipe.pairing import paired
 from genpipe.reference import load_extractor
 from genpipe.sampling import load_samples
 
@@ -32,6 +33,10 @@ class Given:
     images: UInt8[np.ndarray, "n c h w"]
     held_out: UInt8[np.ndarray, "m c h w"] | None = None
     """Of a prepared data set, whose training images the others are."""
+    rebuilt: UInt8[np.ndarray, "m c h w"] | None = None
+    """Of an experiment that reconstructs: the held-out images of its data set, row by row."""
+    names: Sequence[str] | None = None
+    """What the files of the images are called, where they lie in files."""
 
 
 def score(
@@ -45,11 +50,17 @@ def score(
             raise UsageError(f"{fake} and {real} have images of {shapes} (channels×height×width); give --size.")
         made = {name: registry.load("metrics", name) for name in metrics}
         _verify(made, against, real)
-        view = _view(drawn, against, features)
-        scores, how = scored({name: kind.Config() for name, kind in made.items()}, [view], seed)
+        partners, paired_by = _pairs(fake, drawn, real, against) if any(map(of_pairs, made.values())) else (None, "")
+        view = _view(drawn, against, features, partners)
+        configs = {name: kind.Config() for name, kind in made.items()}
+        scores, how = scored(configs, [view], seed)
+        if silent := unscored(configs, [view], how):
+            raise UsageError(" ".join(f"{name} gives no score: {why}." for name, why in silent.items()))
     values, told = finite(scores)
     for text in told:
         warnings.warn(text, stacklevel=2)
+    for one in how.values():
+        one |= {"pairs": paired_by} if of_pairs(made[one["metric"]]) else {}
     return {name: {"value": value, **how.get(name, {}), "versions": VERSIONS} for name, value in values.items()}
 
 
@@ -59,11 +70,12 @@ def given(what: str, size: int | None, scratch: Path, project: Project | None) -
         prepared = Prepared.open(project.root / paths.data(what))
         return Given(prepared.images("train"), prepared.images("test"))
     if project and what in project.index.experiments:
-        return Given(load_samples(project.root / paths.samples(what)).images)
+        samples = load_samples(project.root / paths.samples(what))
+        return Given(samples.images, rebuilt=samples.rebuilt)
     if not Path(what).exists():
         known = [*project.index.datasets, *project.index.experiments] if project else []
         raise UnknownName(what, "data set, experiment or path", known)
-    return Given(_read(source_at(Path(what)), size, scratch))
+    return _read(source_at(Path(what)), size, scratch)
 
 
 def source_at(path: Path) -> Source:
@@ -73,7 +85,7 @@ def source_at(path: Path) -> Source:
     return made(made.Config(path=str(path.resolve())), Path())
 
 
-def _read(source: Source, size: int | None, scratch: Path) -> UInt8[np.ndarray, "n c h w"]:
+def _read(source: Source, size: int | None, scratch: Path) -> Given:
     """All images of a source, memory-mapped; in their own size, if none is given."""
     collection = source.collection(0)
     rows = np.arange(len(collection.parts))
@@ -86,7 +98,7 @@ def _read(source: Source, size: int | None, scratch: Path) -> UInt8[np.ndarray, 
             raise UsageError(f"{name} cannot be read: {why}. Mend or remove it.")
         file.append(piece.images)
     file.close()
-    return np.load(scratch / "images.npy", mmap_mode="r", allow_pickle=False)
+    return Given(np.load(scratch / "images.npy", mmap_mode="r", allow_pickle=False), names=collection.names)
 
 
 def _own_size(chunks: Any, channels: int) -> int:
@@ -97,12 +109,21 @@ def _own_size(chunks: Any, channels: int) -> int:
     return int(height)
 
 
-def _view(drawn: Given, against: Given, features: str) -> View:
+def _pairs(fake: str, drawn: Given, real: str, against: Given) -> tuple[Int[np.ndarray, "m"], str]:
+    """For each held-out real image the row of its partner, and how they were paired."""
+    images = drawn.images if drawn.rebuilt is None else drawn.rebuilt
+    truth = against.images if against.held_out is None else against.held_out
+    return paired((fake, len(images), drawn.names), (real, len(truth), against.names))
+
+
+def _view(drawn: Given, against: Given, features: str, partners: Int[np.ndarray, "m"] | None) -> View:
     extractor, described = _extractor(features, ImageSpec(*drawn.images.shape[1:]))
     seen = [extractor.extract(images) for images in (drawn.images, against.images)]
     floor = None if against.held_out is None else extractor.extract(against.held_out)
-    real = Real(seen[1], floor or seen[1])
-    return View(str(described["extractor"]), described, real, seen[0], floor, rebuilt=seen[0])
+    real, rebuilt = Real(seen[1], floor or seen[1]), None
+    if partners is not None:
+        rebuilt = (seen[0] if drawn.rebuilt is None else extractor.extract(drawn.rebuilt)).part(partners)
+    return View(str(described["extractor"]), described, real, seen[0], floor, rebuilt)
 
 
 def _extractor(features: str, spec: ImageSpec) -> tuple[Extractor, Mapping[str, Any]]:

@@ -168,7 +168,7 @@ def _looked(data: "Data", images: int) -> "Look":
     common, spec = data.common, data.spec()
     target = Target(common.size, spec.channels, common.fit, data.seed, common.binarise)
     with counting(data.name, "images") as shown:
-        return look(data.opened, target, limit=common.limit, images=images, shown=shown)
+        return look(data.opened, target, common.limit, common.leave_out, images=images, shown=shown)
 
 
 def _save(found: "Look", picture: Path) -> None:
@@ -185,6 +185,7 @@ def _save(found: "Look", picture: Path) -> None:
 def _summary(found: "Look", picture: Path) -> dict[str, Any]:
     return {
         "classes": {name: dict(zip(("train", "test"), counts, strict=True)) for name, counts in found.classes.items()},
+        "classes_without_training_images": found.untrained,
         "sizes": [{"width": w, "height": h, "images": n} for (w, h), n in found.sizes.most_common()],
         "duplicates": [{"image": image, "same_as": first} for image, first in found.duplicates],
         "duplicates_across_splits": found.leaked,
@@ -196,6 +197,8 @@ def _summary(found: "Look", picture: Path) -> dict[str, Any]:
 def _tell(found: "Look", picture: Path) -> None:
     counts = {**found.classes, "in all": [sum(split) for split in zip(*found.classes.values(), strict=True)]}
     _screen.table([{"class": name, "train": train, "test": test} for name, (train, test) in counts.items()])
+    if found.untrained:
+        typer.echo(f"\nNo training image, so neither drawn nor scored: {_screen.listed(found.untrained, NAMED)}")
     typer.echo(f"\nsizes: {_sizes(found)}")
     typer.echo(f"duplicates: {len(found.duplicates)}, {found.leaked} of them across splits")
     _some(f"{image} = {first}" for image, first in found.duplicates[: NAMED + 1])

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from math import log
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -40,6 +40,7 @@ class _Written(Strict):
     width: int = Field(ge=1, le=65_536)
     classes: list[str]
     levels: int = Field(ge=2, le=256)
+    untrained: list[Annotated[int, Field(ge=0)]] = []
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,20 @@ class ImageSpec:
     classes: tuple[str, ...] = ()
     levels: int = 256
     """Of brightness; 2 where images are binarised: 0 and 255 alone."""
+    untrained: tuple[int, ...] = ()
+    """The numbers of the classes of which there is no training image; they are neither drawn nor scored."""
 
     @classmethod
     def from_json(cls, document: Document) -> "ImageSpec":
         """What `dataclasses.asdict` gave, from under `images` of a JSON file. Raises ConfigError if it is no such."""
         found = validated(_Written, document.mapping("images"), ("images",), document)
-        return cls(found.channels, found.height, found.width, tuple(found.classes), found.levels)
+        classes, untrained = tuple(found.classes), tuple(found.untrained)
+        return cls(found.channels, found.height, found.width, classes, found.levels, untrained)
+
+    @property
+    def trained(self) -> tuple[int, ...]:
+        """The numbers of the classes of which there are training images."""
+        return tuple(number for number in range(len(self.classes)) if number not in self.untrained)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -163,13 +172,20 @@ class GeneratesClasses(Generates):
     """Draws new images of the classes that are asked for."""
 
     class_count: int
+    built_from: tuple[Any, ...]
 
     @abstractmethod
     def sample_of(self, y: Labels, rng: torch.Generator) -> Images:
         """An image in [-1, 1] of each class y, which is on the device of rng."""
 
+    def in_turn(self, numbers: Int[Tensor, "n"]) -> Labels:
+        """The class of each sample by its number: those that it was trained on, one after the other."""
+        trained = torch.tensor(self.built_from[1].trained, device=numbers.device)
+        return trained[numbers % len(trained)]
+
     def sample(self, n: int, rng: torch.Generator) -> Images:
-        return self.sample_of(torch.randint(self.class_count, (n,), generator=rng, device=rng.device), rng)
+        numbers = torch.randint(len(self.built_from[1].trained), (n,), generator=rng, device=rng.device)
+        return self.sample_of(self.in_turn(numbers), rng)
 
 
 class Decodes(Generates):

@@ -1,5 +1,6 @@
 """Codes from a shell: what is written is what the model makes of the images that were meant."""
 
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,25 @@ def test_codes_of_images_by_number_or_as_files(genpipe: Run, data: Prepared, sma
     found = np.load("codes.npy")
     assert found.dtype == np.float32
     assert np.allclose(found, codes(small_project, images[[0, 1, 9, 3, 5, 6, 7, 8]]), atol=1e-5)
+
+
+def test_a_folder_and_its_archive_give_the_same_rows_and_a_npz_names_them(
+    genpipe: Run, data: Prepared, small_project: Path
+) -> None:
+    images = data.images("test")[:12]
+    Path("folder").mkdir()
+    for k, image in enumerate(images):
+        Image.fromarray(image[0]).save(f"folder/{k}.png")
+    with tarfile.open("folder.tar", "w") as tar:
+        for k in reversed(range(12)):
+            tar.add(f"folder/{k}.png")
+    for given in ("folder", "folder.tar"):
+        assert genpipe("encode", "vae", given, "0-1", "-o", "codes.npz", "--force").status == 0
+        with np.load("codes.npz") as found:
+            assert [Path(name).name for name in found["names"]] == [*(f"{k}.png" for k in range(12)), "0", "1"]
+            assert np.allclose(found["codes"][:12], codes(small_project, images), atol=1e-5), given
+    assert genpipe("decode", "vae", "codes.npz", "-o", "x.npy").status == 0
+    assert len(np.load("x.npy")) == 14
 
 
 def test_decoding_goes_back(genpipe: Run, data: Prepared, small_project: Path) -> None:
