@@ -62,7 +62,7 @@ def evaluate(project: Project, experiment: Experiment) -> None:
             save_picture(picture, folder / f"{name}.png")
     scores, how = scored(experiment.metrics, views, project.index.seed)
     numbers = {name: significant(value) for name, value in findings.numbers.items()}
-    figures, more = finite({**scores, **numbers, "parameters": sum(p.numel() for p in model.parameters())})
+    figures, lost = finite({**scores, **numbers, "parameters": sum(p.numel() for p in model.parameters())})
     about = {
         "system": experiment.model_name,
         "data": experiment.data.name,
@@ -71,9 +71,9 @@ def evaluate(project: Project, experiment: Experiment) -> None:
         "key": run_key(project, experiment),
         "versions": VERSIONS,
         "figures": {f"{name}.png": caption for name, (_, caption) in findings.pictures.items()},
-        "warnings": [*told, *more],
+        "warnings": told + lost,
     }
-    for text in about["warnings"]:
+    for text in told + lost:
         warnings.warn(f"{experiment.name}: {text}", stacklevel=2)
     write_json(project.root / paths.metrics(experiment.name), figures)
     write_json(project.root / paths.scores(experiment.name), {**figures, "how": {**about, **how}})
