@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import mlflow
@@ -116,10 +116,16 @@ class Tracker:
     def _identity(self, experiment: Experiment) -> dict[str, str]:
         return {"genpipe.key": run_key(self.project, experiment), "genpipe.experiment": experiment.name}
 
-    def alone(self, experiment: Experiment, wait_sec: float) -> AbstractContextManager[None]:
+    @contextmanager
+    def alone(self, experiment: Experiment, wait_sec: float) -> Iterator[None]:
         """Keeps all other processes of this project from writing the experiment's run."""
         file = paths.run_lock(experiment.name, run_key(self.project, experiment))
-        return locked(file, wait_sec, f"to write the MLflow run of {experiment.name}")
+        with locked(file, wait_sec, f"to write the MLflow run of {experiment.name}"):
+            try:
+                yield
+            finally:
+                with suppress(OSError):  # where an open file cannot be removed
+                    file.unlink()
 
     def create(self, experiment: Experiment) -> Run:
         """A new run that carries the parameters and where everything came from; it takes the place of an older one."""

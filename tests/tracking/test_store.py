@@ -80,18 +80,25 @@ def test_many_processes_may_open_a_new_store_at_once() -> None:
     assert len(client().search_experiments(filter_string="name = 'genpipe'")) == 1
 
 
+def files_of_stores(root: Path) -> set[Path]:
+    return {file for file in root.glob("*mlflow.db*") if file.suffix != ".lock"}
+
+
 def test_a_kill_at_any_moment_leaves_no_half_of_a_store(bare: config.Project) -> None:
-    said = CONNECT.replace("; tracking.", "; print('now', flush=True); tracking.")
-    for moment_sec in (0.1, 0.4, 0.9):
-        process = subprocess.Popen([sys.executable, "-c", said], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        assert process.stdout
-        process.stdout.readline()
+    store = bare.root / "mlflow.db"
+    for moment_sec in (0.8, 0.3, 0.02):
+        store.unlink(missing_ok=True)
+        before = files_of_stores(bare.root)
+        process = subprocess.Popen([sys.executable, "-c", CONNECT], stderr=subprocess.PIPE)
+        while not files_of_stores(bare.root) - before and process.poll() is None:
+            time.sleep(0.01)
         time.sleep(moment_sec)
         process.send_signal(signal.SIGKILL)
         process.communicate()
-        assert not (bare.root / "mlflow.db").exists() or _database._flaw(bare.root / "mlflow.db") is None
+        assert not store.exists() or _database._flaw(store) is None
+    assert any(file.suffix == ".tmp" for file in files_of_stores(bare.root))
     Tracker(bare).connect()
-    assert sorted(file.name for file in bare.root.glob("*mlflow.db*") if file.suffix != ".lock") == ["mlflow.db"]
+    assert files_of_stores(bare.root) == {store}
 
 
 def half_made(store: Path) -> None:
