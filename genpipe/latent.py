@@ -13,16 +13,17 @@ from genpipe import paths, registry
 from genpipe.analyses._codes import PATHS, Codes, Pixels, encoded, of_prior, quantiles, round_trip, way
 from genpipe.analyses.traversal import changed, turned
 from genpipe.config import Project
-from genpipe.data._preparing import finished
+from genpipe.data._decoding import coloured
+from genpipe.data._files import PictureFiles
 from genpipe.data._storage import Prepared
-from genpipe.data._working import Target, cores
-from genpipe.errors import DataError, UnknownName, UsageError
-from genpipe.interfaces import Chunk, Collection, Decodes, Encodes, Generative, ImageSpec, Reconstructs
+from genpipe.data._working import Target
+from genpipe.errors import UnknownName, UsageError
+from genpipe.interfaces import Chunk, Collection, Decodes, Encodes, Generative, ImageSpec, Reconstructs, Source
 from genpipe.modelfiles import load_model
 from genpipe.nn.passing import decoded
 from genpipe.nn.pictures import grid
+from genpipe.reading import Reading, readable, source_at
 from genpipe.sampling import rebuild
-from genpipe.scoring import source_at
 
 _NUMBERS = re.compile(r"\d+(-\d+)?(,\d+(-\d+)?)*")
 _ARRAYS = (".npy", ".npz")
@@ -40,17 +41,20 @@ class Trained:
     spec: ImageSpec
     fit: str
     data: Path
+    reading: Reading
+    """Whether broken pictures are left out, and who is told."""
 
     @classmethod
-    def of(cls, project: Project, name: str, *needed: type) -> "Trained":
-        """The model of an experiment. Raises UnknownName, or UsageError if it cannot do all that is needed."""
+    def of(cls, project: Project, name: str, needed: type, reading: Reading) -> "Trained":
+        """The model of an experiment. Raises UnknownName, or UsageError if it cannot do what is needed."""
         if name not in project.index.experiments:
             raise UnknownName(name, f"experiment in {paths.INDEX}", project.index.experiments)
         experiment = project.experiment(name)
         _verify_capable(name, experiment.model_name, needed)
         model, spec = load_model(project.root / paths.model(name))
         data = experiment.data
-        return cls(name, model, spec, data.common.fit, project.root / paths.data(data.name))
+        folder = project.root / paths.data(data.name)
+        return cls(name, model, spec, data.common.fit, folder, reading)
 
     def images(self, words: Sequence[str]) -> Pixels:
         """The images that words mean: paths, or numbers of held-out ones ("7", "0-3,9"). Raises Usage- or DataError."""
@@ -89,12 +93,12 @@ class Trained:
     def _read(self, path: Path) -> Pixels:
         if not path.exists():
             raise UsageError(f"there is no {path}; give a file or folder, or numbers of held-out images such as 0-5.")
-        collection = _one(path) if _is_picture(path) else source_at(path).collection(0)
-        rows = np.arange(len(collection.parts))
-        found = list(finished(collection, rows, Target(self.spec.height, self.spec.channels, self.fit), cores()))
-        for name, why in (broken for piece in found for broken in piece.broken):
-            raise DataError(f"{name} cannot be read: {why}. Mend or remove it.")
-        return np.concatenate([piece.images for piece in found])
+        source = None if _is_picture(path) else source_at(path)
+        collection = source.collection(0) if source else _one(path)
+        if self.spec.channels == 1 and _has_colours(source, path):
+            self.reading.told(f"{path}: colours are made grey, for {self.name} is trained on grey images.")
+        target = Target(self.spec.height, self.spec.channels, self.fit)
+        return np.concatenate([piece.images for piece in readable(collection, target, self.reading)])
 
 
 def reconstruction(trained: Trained, words: Sequence[str]) -> tuple[Picture, Pixels]:
@@ -143,18 +147,23 @@ def arithmetic(trained: Trained, a: str, b: str, c: str) -> tuple[Picture, Pixel
     return grid(shown, 4), shown
 
 
-def _verify_capable(name: str, system: str, needed: Sequence[type]) -> None:
-    for capability in needed:
-        able = [other for other in registry.names("models") if issubclass(registry.load("models", other), capability)]
-        if system not in able:
-            verb = capability.__name__.lower()
-            raise UsageError(f"{name} is a {system}, which {verb} nothing. Systems that do: {', '.join(able)}.")
+def _verify_capable(name: str, system: str, capability: type) -> None:
+    able = [other for other in registry.names("models") if issubclass(registry.load("models", other), capability)]
+    if system not in able:
+        verb = capability.__name__.lower()
+        raise UsageError(f"{name} is a {system}, which {verb} nothing. Systems that do: {', '.join(able)}.")
 
 
 def _is_picture(path: Path) -> bool:
     from PIL import Image
 
     return path.is_file() and path.suffix.lower() in Image.registered_extensions()
+
+
+def _has_colours(source: Source | None, path: Path) -> bool:
+    if isinstance(source, PictureFiles):
+        return any(source.listing.coloured)
+    return source.channels == 3 if source else bool(coloured(path.resolve()))
 
 
 def _one(path: Path) -> Collection:

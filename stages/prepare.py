@@ -14,7 +14,9 @@ def run(name: str) -> Facts:
     with counting(name, "images") as shown:
         prepared = prepare(data.opened, **knobs, seed=data.seed, folder=paths.data(name), shown=shown)
     facts = {f"{split}_images": len(prepared.images(split)) for split in ("train", "test")}
-    return {**facts, "broken_images": prepared.broken_images}
+    for split, count in prepared.unused_images.items():
+        print(f"{name}: {count:,} images of {split} are left out; they are neither for training nor for tests")
+    return {**facts, "broken_images": prepared.broken_images, "unused_images": dict(prepared.unused_images)}
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ FLOORS = [
     {"cli", "stages"},
     {"composing", "reporting", "running", "tracking", "serving"},
     {"scoring", "latent"},
+    {"reading"},
     {"evaluation"},
     {"teaching"},
     {"training"},

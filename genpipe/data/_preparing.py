@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from genpipe.data._decoding import MAX_ASPECT, too_long
 from genpipe.data._splitting import known_labels
 from genpipe.data._storage import (
     SPLITS,
@@ -65,7 +66,7 @@ def prepare(
                 shown(writer.count + len(broken), len(rows))
         writer.verify(len(rows) - len(broken))
         _write_known_labels(temporary, len(spec.classes), labelled, seed)
-        write_meta(temporary, spec, flip=flip, broken=broken)
+        write_meta(temporary, spec, flip=flip, broken=broken, unused_images=collection.unused_images)
     return Prepared.open(folder)
 
 
@@ -126,6 +127,9 @@ def _verify(chunk: Chunk, first: int, count: int) -> None:
             f"a chunk of {shown} came after {first} of {count} images; uint8 [n h w c] of 1 to 3 channels is needed, "
             f"{count} images in all."
         )
+    if isinstance(images, np.ndarray) and too_long(*images.shape[1:3]):
+        height, width = images.shape[1:3]
+        raise DataError(f"of images of {width}×{height} pixels one side is more than {MAX_ASPECT} times the other.")
 
 
 def _named(source: Source) -> tuple[str, ...] | None:

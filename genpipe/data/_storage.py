@@ -1,9 +1,10 @@
 """A prepared data set on disk: a few large arrays, read through the memory map."""
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -69,7 +70,14 @@ class ArrayFile:
         np.lib.format.write_array_header_1_0(self._file, {**described, "shape": (self.count, *shape)})
 
 
-def write_meta(folder: Path, spec: ImageSpec, *, flip: bool = False, broken: Sequence[str] = ()) -> None:
+def write_meta(
+    folder: Path,
+    spec: ImageSpec,
+    *,
+    flip: bool = False,
+    broken: Sequence[str] = (),
+    unused_images: Mapping[str, int] = MappingProxyType({}),
+) -> None:
     """Notes what the images are and how they are to be trained on, with a digest of all that was written so far."""
     digest = hashlib.sha256()
     for file in sorted(folder.glob("*.npy")):
@@ -80,6 +88,7 @@ def write_meta(folder: Path, spec: ImageSpec, *, flip: bool = False, broken: Seq
     noted: dict[str, Any] = {"images": asdict(spec), "sha256": digest.hexdigest()}
     noted |= {"flip": True} if flip else {}
     noted |= {"broken_images": len(broken), "broken": list(broken[:_NAMED])} if broken else {}
+    noted |= {"unused_images": dict(unused_images)} if unused_images else {}
     write_json(folder / "meta.json", noted)
 
 
@@ -94,6 +103,8 @@ class Prepared:
     """Whether half of the training images are to be mirrored, anew in every batch."""
     broken_images: int = 0
     """How many pictures could not be read and were left out."""
+    unused_images: Mapping[str, int] = field(default_factory=dict)
+    """How many images were left out of each split that is neither the training nor the test one."""
 
     @classmethod
     def open(cls, folder: Path) -> "Prepared":
@@ -101,7 +112,8 @@ class Prepared:
         try:
             meta = read_json(folder / "meta.json")
             spec = ImageSpec.from_json(meta["images"])
-            return cls(folder, spec, meta["sha256"], meta.get("flip", False), meta.get("broken_images", 0))
+            flip, broken, unused = meta.get("flip", False), meta.get("broken_images", 0), meta.get("unused_images", {})
+            return cls(folder, spec, meta["sha256"], flip, broken, unused)
         except FileNotFoundError:
             raise DataError(f"{folder} holds no prepared data set. Run `dvc repro` to prepare it.") from None
         except (ValueError, TypeError, KeyError) as error:

@@ -9,7 +9,7 @@ import numpy as np
 
 from genpipe.data._archives import members
 from genpipe.data._decoding import coloured
-from genpipe.data._files import LOOKED_AT, Listing, OwnFiles, PictureFiles, remembered, stamp
+from genpipe.data._files import Listing, OwnFiles, PictureFiles, skipped, stamp
 from genpipe.data._layout import ANNOTATIONS, annotated, is_picture
 from genpipe.interfaces import Encoded
 
@@ -18,9 +18,6 @@ class Archive(PictureFiles):
     """Pictures in an archive, which is read as a stream and never extracted."""
 
     class Config(OwnFiles): ...
-
-    def listed(self) -> Listing:
-        return remembered(self.path, self._scanned)
 
     def files(self, rows: np.ndarray) -> Iterator[Encoded]:
         pick = _Pick(rows)
@@ -33,19 +30,20 @@ class Archive(PictureFiles):
     def state(self) -> str:
         return stamp(self.path)
 
-    def _scanned(self) -> Listing:
+    def listed(self) -> Listing:
         names: list[str] = []
-        looked = [False]
+        colours: list[bool | None] = []
+        others: list[str] = []
         found = None
-        for name, content in members(
-            self.path, lambda name: _is_note(name) or (is_picture(name) and len(names) < LOOKED_AT)
-        ):
+        for name, content in members(self.path, lambda name: _is_note(name) or is_picture(name)):
             if _is_note(name) and content is not None:
                 found = annotated(content, str(PurePosixPath(name).parent), str(self.path))
             elif is_picture(name):
                 names.append(normpath(name))
-                looked += [coloured(content)] if content is not None else []
-        return Listing(names, found, any(looked))
+                colours.append(coloured(content or b""))
+            else:
+                others.append(name)
+        return Listing(names, found, colours, skipped(others))
 
 
 class _Pick:

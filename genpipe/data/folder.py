@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from genpipe.data._decoding import coloured
-from genpipe.data._files import LOOKED_AT, Listing, OwnFiles, PictureFiles
+from genpipe.data._files import Listing, OwnFiles, PictureFiles, skipped
 from genpipe.data._layout import ANNOTATIONS, annotated, is_picture
 from genpipe.errors import DataError
 from genpipe.interfaces import Encoded
@@ -21,10 +21,10 @@ class Folder(PictureFiles):
 
     def listed(self) -> Listing:
         names = sorted(name for name in self._entries if is_picture(name))
-        some = names[:: max(1, len(names) // LOOKED_AT)][:LOOKED_AT]
         notes = self.path / ANNOTATIONS
         found = annotated(notes.read_bytes(), "", str(self.path)) if ANNOTATIONS in self._entries else None
-        return Listing(names, found, any(coloured(self.path / name) for name in some), self._links)
+        colours = [coloured(self.path / name) for name in names]
+        return Listing(names, found, colours, skipped(self._entries, self._links))
 
     def files(self, rows: np.ndarray) -> Iterator[Encoded]:
         return ((self.listing.names[row], self.path / self.listing.names[row]) for row in rows)
