@@ -56,7 +56,7 @@ def test_an_ordinary_picture_is_scaled_and_then_cut(height: int, width: int) -> 
     scaled = np.asarray(Image.fromarray(image[0]).resize((wide, tall), Image.Resampling.BICUBIC))
     top, left = (tall - 16) // 2, (wide - 16) // 2
     assert (fitted(image, 16, "crop")[0] == scaled[top : top + 16, left : left + 16]).all()
-    corner = fitted(image, 16, "random_crop", [(0, 0)])[0]
+    corner = fitted(image, 16, "random_crop", [(0.0, 0.0)])[0]
     assert (corner == scaled[:16, :16]).all()
 
 
