@@ -84,7 +84,9 @@ class PictureFiles(Source):
 
     @property
     def channels(self) -> int:
-        return channels_of(self.listing.names, self.listing.coloured, str(self.path))
+        names, coloured, parts = self.listing.names, self.listing.coloured, self._layout.parts
+        rows = range(len(names)) if parts is None else np.flatnonzero(parts >= 0).tolist()
+        return channels_of([names[row] for row in rows], [coloured[row] for row in rows], str(self.path))
 
     def collection(self, seed: int) -> Collection:
         found, listing = self._layout, self.listing

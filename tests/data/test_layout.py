@@ -104,7 +104,7 @@ def with_splits(tmp_path: Path, picture: Any) -> Path:
     for number, split in enumerate(["train"] * 6 + ["test"] * 4 + ["val"] * 4 + ["unlabeled"] * 8):
         path = tmp_path / "x" / split / "ab"[number % 2] / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(picture(number))
+        path.write_bytes(picture(number, 8, 1 if number == 21 else 3))
     return tmp_path / "x"
 
 
@@ -115,6 +115,7 @@ def test_splits_of_files_are_prepared_and_the_others_noted(
     path = "x" if kind == "folder" else shutil.make_archive(str(tmp_path / "x"), "tar", with_splits)
     found = source(kind, path=path)
     assert found.classes == ("a", "b")
+    assert found.channels == 3, "a grey picture among those that are left out counts for nothing"
     prepared = prepare(found, size=8, fit="crop", seed=0, folder=tmp_path / "out")
     assert [len(prepared.images(split)) for split in ("train", "test")] == [6, 4]
     assert prepared.unused_images == {"val": 4, "unlabeled": 8}
