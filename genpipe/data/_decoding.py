@@ -1,6 +1,5 @@
 """Picture files as pixels. What is in them is not trusted, and torch stays out: every worker imports this file."""
 
-import os
 import struct
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,6 +10,8 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageOps
 from simplejpeg import decode_jpeg
+
+from genpipe.files import opened, reason
 
 MAX_FILE_BYTES = 64 * 2**20
 MAX_PIXELS = 64_000_000
@@ -37,7 +38,7 @@ def decoded(content: bytes | Path, channels: int) -> UInt8[np.ndarray, "h w c"]:
     Raises Broken, whatever is wrong with it.
     """
     try:
-        data = _contents(content)
+        data = contents(content)
         pixels = _plain_jpeg(data)
         if pixels is not None and pixels.shape[2] == channels:
             return pixels
@@ -89,16 +90,15 @@ def _plain_jpeg(data: bytes) -> UInt8[np.ndarray, "h w c"] | None:
 def coloured(content: bytes | Path) -> bool:
     """Whether a picture has colours, by its header; False if that cannot be read."""
     try:
-        return _opened(_contents(content)).mode not in {*_CONVERSIONS, "1", "L", "LA", "La"}
+        return _opened(contents(content)).mode not in {*_CONVERSIONS, "1", "L", "LA", "La"}
     except Exception:  # whatever is wrong is said when the picture is decoded
         return False
 
 
-def _contents(content: bytes | Path) -> bytes:
+def contents(content: bytes | Path) -> bytes:
     """What is in a file; a link is not followed. Raises Broken if it is too large, and OSError."""
     if isinstance(content, Path):
-        descriptor = os.open(content, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
-        with os.fdopen(descriptor, "rb") as file:
+        with opened(content, follow=False) as file:
             content = file.read(MAX_FILE_BYTES + 1)
     if len(content) > MAX_FILE_BYTES:
         raise Broken(f"the file has more than {MAX_FILE_BYTES:,} bytes")
@@ -145,6 +145,4 @@ _CONVERSIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 def _in_words(error: Exception) -> str:
     if isinstance(error, Image.UnidentifiedImageError):
         return f"not a picture that can be read ({', '.join(_FORMATS)})"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error) or type(error).__name__
+    return reason(error)

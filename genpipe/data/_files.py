@@ -3,9 +3,9 @@
 import hashlib
 import json
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated
@@ -46,6 +46,8 @@ class Listing:
     coloured: bool
     links: int = 0
     """How many links were not followed."""
+    held_by: Mapping[str, str] = field(default_factory=dict)
+    """Of each file that is only another name of one in the same archive: that one's name."""
 
 
 class PictureFiles(Source):
@@ -128,9 +130,12 @@ def stamp(path: Path) -> str:
     return f"{found.st_size} {found.st_mtime_ns}"
 
 
-def remembered(path: Path, listed: Callable[[], Listing]) -> Listing:
-    """The listing of an archive, made once and kept beside the downloads for as long as the archive stays the same."""
-    key = json.dumps([str(path.resolve()), stamp(path), 1])
+def remembered(path: Path, labels: bool, listed: Callable[[], Listing]) -> Listing:
+    """The listing of an archive, with or without labels.
+
+    It is made once and kept beside the downloads for as long as the archive stays the same.
+    """
+    key = json.dumps([str(path.resolve()), stamp(path), labels, 2])
     file = paths.cache() / "listings" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
     with suppress(OSError, ValueError, TypeError):
         return Listing(**read_json(file))
