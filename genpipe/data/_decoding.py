@@ -1,6 +1,5 @@
 """Picture files as pixels. What is in them is not trusted, and torch stays out: every worker imports this file."""
 
-import os
 import struct
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,6 +10,8 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageOps
 from simplejpeg import decode_jpeg
+
+from genpipe.files import opened, reason
 
 MAX_FILE_BYTES = 64 * 2**20
 MAX_PIXELS = 64_000_000
@@ -42,7 +43,7 @@ def decoded(content: bytes | Path, channels: int) -> UInt8[np.ndarray, "h w c"]:
     Raises Broken, whatever is wrong with it.
     """
     try:
-        data = _contents(content)
+        data = contents(content)
         pixels = _plain_jpeg(data)
         if pixels is not None and pixels.shape[2] == channels:
             return pixels
@@ -101,7 +102,7 @@ def _plain_jpeg(data: bytes) -> UInt8[np.ndarray, "h w c"] | None:
 def coloured(content: bytes | Path) -> bool | None:
     """Whether a picture is stored in colours, a palette being one, by its header; None if that cannot be read."""
     try:
-        with _file(content) if isinstance(content, Path) else BytesIO(content) as file:
+        with opened(content, follow=False) if isinstance(content, Path) else BytesIO(content) as file:
             head = file.read(26)
             if head.startswith(_PNG):
                 return head[25] not in _PNG_GREY
@@ -111,19 +112,14 @@ def coloured(content: bytes | Path) -> bool | None:
         return None
 
 
-def _contents(content: bytes | Path) -> bytes:
-    """What is in a file. Raises Broken if it is too large, and OSError."""
+def contents(content: bytes | Path) -> bytes:
+    """What is in a file; a link is not followed. Raises Broken if it is too large, and OSError."""
     if isinstance(content, Path):
-        with _file(content) as file:
+        with opened(content, follow=False) as file:
             content = file.read(MAX_FILE_BYTES + 1)
     if len(content) > MAX_FILE_BYTES:
         raise Broken(f"the file has more than {MAX_FILE_BYTES:,} bytes")
     return content
-
-
-def _file(path: Path) -> BufferedReader:
-    """A file, opened to be read; a link is not followed. Raises OSError."""
-    return os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)), "rb")
 
 
 def _in_mode(picture: Image.Image, mode: str) -> Image.Image:
@@ -166,6 +162,4 @@ _CONVERSIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 def _in_words(error: Exception) -> str:
     if isinstance(error, Image.UnidentifiedImageError):
         return f"not a picture that can be read ({', '.join(_FORMATS)})"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error) or type(error).__name__
+    return reason(error)

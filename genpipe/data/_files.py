@@ -47,6 +47,8 @@ class Listing:
     """Whether each has colours; None where the header cannot be read."""
     skipped: dict[str, int] = field(default_factory=dict)
     """How many other files there are, by their ending, and links, which are not followed."""
+    held_by: Mapping[str, str] = field(default_factory=dict)
+    """Of each file that is only another name of one in the same archive: that one's name."""
 
 
 class PictureFiles(Source):
@@ -67,7 +69,7 @@ class PictureFiles(Source):
     @cached_property
     def listing(self) -> Listing:
         """The picture files. Raises DataError if there are none."""
-        found = remembered(str(self.path.resolve()), self.state(), self.listed)
+        found = remembered(f"{self.path.resolve()} {self.config.labels}", self.state(), self.listed)
         if not found.names:
             others = f" Skipped: {counted(found.skipped)}; links are not followed." if found.skipped else ""
             raise DataError(f"{self.path} holds no pictures (.png, .jpg, .webp, …).{others}")

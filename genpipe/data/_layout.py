@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
+from posixpath import normpath
 from typing import Any
 
 import numpy as np
@@ -44,10 +45,14 @@ def is_picture(name: str) -> bool:
 
 def ending(name: str) -> str:
     """What the name of a file that is skipped ends in; empty for pictures, labels and hidden litter."""
-    file = PurePosixPath(name)
-    if is_picture(name) or _HIDDEN.search(name) or file.name == ANNOTATIONS:
+    if is_picture(name) or is_note(name) or _HIDDEN.search(name):
         return ""
-    return file.suffix.lower() or "no ending"
+    return PurePosixPath(name).suffix.lower() or "no ending"
+
+
+def is_note(name: str) -> bool:
+    """Whether a file's name says that it may hold the labels of all pictures, wherever it lies."""
+    return name.rpartition("/")[2] == ANNOTATIONS and _HIDDEN.search(name) is None
 
 
 def layout(
@@ -137,6 +142,18 @@ def _annotated(names: Sequence[str], annotations: Mapping[str, int], used: np.nd
     return {"classes": tuple(map(str, range(labels.max() + 1))), "labels": labels}
 
 
+def note_among(files: Iterable[str], links: Iterable[str], shown_as: str) -> str | None:
+    """The file of labels, if there is one. Raises DataError if there are several, or if it is only a link."""
+    found, linked = sorted(filter(is_note, files)), sorted(filter(is_note, links))
+    if linked:
+        why = f"{linked[0]} is a link, and links are not followed. Put the file itself there"
+    elif len(found) > 1:
+        why = f"it holds {_some(found)}, and one {ANNOTATIONS} is understood. Remove the others"
+    else:
+        return found[0] if found else None
+    raise DataError(f"{shown_as}: {why}, or set `labels: false` to do without.")
+
+
 def annotated(text: bytes, folder: str, shown_as: str) -> dict[str, int] | None:
     """The label of each file in the words of a dataset.json that lies in `folder`; None if it has none.
 
@@ -146,17 +163,25 @@ def annotated(text: bytes, folder: str, shown_as: str) -> dict[str, int] | None:
 
     try:
         entries = json.loads(text)["labels"]
-        if entries is None:
-            return None
-        labels = {(PurePosixPath(folder) / name).as_posix(): label for name, label in entries}
-        if not all(type(label) is int and 0 <= label < 1_000_000 for label in labels.values()):
-            raise ValueError("a label is not a whole number from 0 on")
-        return labels
+        return None if entries is None else _labels(entries, PurePosixPath(folder))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(
             f'{shown_as}: {ANNOTATIONS} cannot be read ({error}). {{"labels": [["name.png", 3], …]}} is needed; '
             "set `labels: false` to do without."
         ) from None
+
+
+def _labels(entries: Any, folder: PurePosixPath) -> dict[str, int]:
+    """The label of each file, of pairs of its path below a folder and its label. Raises Value- or TypeError."""
+    labels: dict[str, int] = {}
+    for name, label in entries:
+        if type(label) is not int or not 0 <= label < 1_000_000:
+            raise ValueError("a label is not a whole number from 0 on")
+        path = normpath(folder / name)
+        if path in labels:
+            raise ValueError(f"{path} has two labels")
+        labels[path] = label
+    return labels
 
 
 def _some(names: Sequence[str]) -> str:

@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from genpipe.data import _archives, archive
-from genpipe.data._archives import members
+from genpipe import files
+from genpipe.data import archive
+from genpipe.data._archives import Link, members
 from genpipe.data._preparing import prepare
 from genpipe.errors import DataError
 
@@ -245,21 +246,23 @@ def test_links_are_not_followed(tmp_path: Path, picture: Picture, source: Source
     with pytest.raises(DataError, match=r"holds no pictures.*Skipped: links \(2\); links are not followed"):
         _ = source("folder", path="pictures").classes
     with tarfile.open(tmp_path / "x.tar", "w") as packed:
-        for kind, name in ((tarfile.SYMTYPE, "soft.png"), (tarfile.LNKTYPE, "hard.png"), (tarfile.FIFOTYPE, "f.png")):
-            info = tarfile.TarInfo(name)
-            info.type, info.linkname = kind, str(secret)
-            packed.addfile(info)
-    assert list(members(tmp_path / "x.tar", lambda name: True)) == []
+        info = tarfile.TarInfo("soft.png")
+        info.type, info.linkname = tarfile.SYMTYPE, str(secret)
+        packed.addfile(info)
+    assert list(members(tmp_path / "x.tar", lambda name: True)) == [("soft.png", Link(None))]
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as zipped:
         info_of_link = zipfile.ZipInfo("link.png")
         info_of_link.external_attr = (stat.S_IFLNK | 0o777) << 16
         zipped.writestr(info_of_link, str(secret))
-    assert list(members(tmp_path / "x.zip", lambda name: True)) == []
+    assert list(members(tmp_path / "x.zip", lambda name: True)) == [("link.png", Link(None))]
+    for path in ("x.tar", "x.zip"):
+        with pytest.raises(DataError, match=r"holds no pictures.*Skipped: links \(1\); links are not followed"):
+            _ = source("archive", path=path).classes
 
 
 def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_archives, "MAX_FREE_BYTES", 2**20)
-    monkeypatch.setattr(_archives, "MAX_RATIO", 100)
+    monkeypatch.setattr(files, "MAX_FREE_BYTES", 2**20)
+    monkeypatch.setattr(files, "MAX_RATIO", 100)
     path = zip_of(tmp_path / "x.zip", {f"{n}.png": bytes(2**20) for n in range(8)})
     monkeypatch.setattr(zipfile.ZipFile, "open", lambda *_: pytest.fail("unpacked"))
     with pytest.raises(DataError, match="out of proportion to its size: refused"):
@@ -268,8 +271,8 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path: Path, monkeypatch
 
 @pytest.mark.parametrize("packed", ["gz", "bz2", "xz"])
 def test_a_tar_bomb_is_refused_while_it_is_unpacked(packed: str, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(_archives, "MAX_FREE_BYTES", 2**20)
-    monkeypatch.setattr(_archives, "MAX_RATIO", 10)
+    monkeypatch.setattr(files, "MAX_FREE_BYTES", 2**20)
+    monkeypatch.setattr(files, "MAX_RATIO", 10)
     raw = tar_of(tmp_path / "x.tar", {f"{n}.bin": bytes(2**20) for n in range(8)}).read_bytes()
     (tmp_path / "x.tar").write_bytes(PACKERS[packed](raw))
     with pytest.raises(DataError, match="out of proportion to its size: refused"):
