@@ -6,7 +6,6 @@ Everything that is wrong is reported at once.
 
 import hashlib
 import json
-import re
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass
@@ -20,12 +19,9 @@ from genpipe import paths, registry
 from genpipe.document import Document, KeyPath, read
 from genpipe.errors import ConfigError, Problem, UnknownName, nearest
 from genpipe.schema import Strict
-from genpipe.suitability import lacking, optim_problems, too_small, unknown, unserved
+from genpipe.suitability import counts_of, known_of, lacking, optim_problems, spec_of, too_small, unknown, unserved
 from genpipe.training.knobs import Count, Optim, Train
-from genpipe.validation import examined, validated
-
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
-RULE = "use 1 to 80 letters, digits, '_', '-' or '.', beginning with a letter or digit, but not with 'real-'"
+from genpipe.validation import RULE, examined, name_allowed, validated
 
 
 class Sample(Strict):
@@ -74,6 +70,8 @@ class Dataset(Strict):
     """Whether half of the images of each training batch are mirrored."""
     extractors: Annotated[list[str], Field(min_length=1)] | None = None
     """Which extractors look at it, instead of `reference.extractors`; others than those have their default knobs."""
+    extractor_steps: Annotated[int, Field(ge=0)] | None = None
+    """How long extractors are trained on it, instead of `reference.train.steps`: few, to see that everything runs."""
     skip_broken: bool = False
     """Whether pictures that cannot be read are left out, instead of ending the preparation."""
     binarise: Literal["threshold", "sampled"] | None = None
@@ -129,11 +127,12 @@ class Data:
 
     def spec(self) -> Any:
         """The ImageSpec that this data set will have. Raises DataError if the source cannot be read."""
-        from genpipe.interfaces import ImageSpec
+        return spec_of(self)
 
-        channels = self.common.channels or self.opened.channels
-        size, levels = self.common.size, 2 if self.common.binarise else 256
-        return ImageSpec(channels, size, size, self.opened.classes, levels)
+    @cached_property
+    def counts(self) -> Any:
+        """How many images of each class are in each split, or None: see `counts_of`. Raises DataError."""
+        return counts_of(self)
 
 
 @dataclass(frozen=True)
@@ -236,16 +235,21 @@ class Project:
         problems += more + wrong + wrong_too + lacking(system, model_name, knobs, metrics, analyses, document)
         problems += too_small(metrics, data.common.size, document)
         if not problems:
-            problems += unknown(system, model_name, data, analyses, self.document, document)
+            known = known_of(data, knobs, model)
+            problems += unknown(system, model_name, known, data.name, self.document)
+            problems += [document.problem(at, told) for at, told in unserved(known, metrics, analyses).items()]
             problems += optim_problems(system, model, data, knobs.optim, document)
         if problems:
             raise ConfigError(dict.fromkeys(problems))
         return Experiment(name, model_name, data, knobs, model, metrics, analyses)
 
-    def unserved(self, data: Data, document: Document) -> dict[str, str]:
-        """What to say of each of a document's analyses that a data set cannot serve. Raises DataError."""
+    def unserved(self, system: Any, data: Data, document: Document) -> dict[KeyPath, str]:
+        """What to say of each of a document's metrics and analyses that a data set cannot serve. Raises DataError."""
+        metrics, _ = self._named("metrics", ("evaluate", "metrics"), document)
         analyses, _ = self._named("analyses", ("analyses",), document)
-        return unserved(data, analyses)
+        knobs, _ = examined(Knobs, document.value, (), document)
+        model, _ = examined(system.Config, document.mapping("model"), ("model",), document)
+        return unserved(known_of(data, knobs, model), metrics, analyses)
 
     def check(self) -> list[Experiment]:
         """Every experiment of the index. Raises one ConfigError with all that is wrong in all files."""
@@ -286,11 +290,6 @@ class Project:
         wrong = [n for n in given if not name_allowed(n)]
         if wrong:
             raise ConfigError(self.document.problem((section, n), f"the name is not allowed: {RULE}.") for n in wrong)
-
-
-def name_allowed(name: str) -> bool:
-    """Whether a data set or an experiment may be called this; `real-` is kept for the scores of real images."""
-    return bool(NAME.fullmatch(name)) and not name.startswith("real-")
 
 
 def load(root: Path | None = None) -> Project:

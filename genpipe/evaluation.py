@@ -1,16 +1,18 @@
 """Scores and pictures of an experiment, each score with how it was made."""
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Int
 
 from genpipe import __version__, evidence, paths, registry
 from genpipe.config import Experiment, Project
 from genpipe.files import whole_folder, write_json
-from genpipe.interfaces import Evidence, Findings, Generative, Metric, Real, Score, Subject
+from genpipe.interfaces import Counts, Evidence, Findings, Generative, Metric, Real, Score, Subject
 from genpipe.modelfiles import load_model
 from genpipe.provenance import run_key
 from genpipe.reference import Reference, load_references
@@ -53,11 +55,14 @@ def evaluate(project: Project, experiment: Experiment) -> None:
     write_curves(by_step, project.root / paths.score_curves(experiment.name))
     curves = read_curves(project.root / paths.curves(experiment.name))
     subject = _subject(experiment, model, references[0], views[0], project.index.seed)
-    findings = _analysed(experiment, replace(subject, curves=curves, scores_by_step=by_step))
+    findings = _analysed(experiment, replace(subject, curves=curves, scores_by_step=by_step), references[0].real)
     with whole_folder(project.root / paths.figures(experiment.name)) as folder:
         for name, (picture, _) in findings.pictures.items():
             save_picture(picture, folder / f"{name}.png")
     scores, how = scored(experiment.metrics, views, project.index.seed)
+    silent = unscored(experiment.metrics, views, how)
+    for name, why in silent.items():
+        warnings.warn(f"{experiment.name}: {name} gives no score: {why}", stacklevel=2)
     about = {
         "system": experiment.model_name,
         "data": experiment.data.name,
@@ -66,6 +71,7 @@ def evaluate(project: Project, experiment: Experiment) -> None:
         "key": run_key(project, experiment),
         "versions": VERSIONS,
         "figures": {f"{name}.png": caption for name, (_, caption) in findings.pictures.items()},
+        "unscored": silent,
     }
     numbers = {name: significant(value) for name, value in findings.numbers.items()}
     figures = {**scores, **numbers, "parameters": sum(p.numel() for p in model.parameters())}
@@ -76,15 +82,24 @@ def evaluate(project: Project, experiment: Experiment) -> None:
 def view(project: Project, experiment: Experiment, reference: Reference) -> View:
     """An experiment's images as an extractor of its data set sees them; what it sees is kept.
 
-    Raises DataError if there are no samples.
+    Held-out images of classes that are not trained on take no part. Raises DataError if there are no samples.
     """
     samples = load_samples(project.root / paths.samples(experiment.name))
-    real = replace(reference.real, teach=teacher(project, experiment.data.name))
+    some = _of_trained_classes(reference)
+    held_out = reference.real.held_out if some is None else reference.real.held_out.part(some)
+    real = Real(reference.real.training, held_out, teacher(project, experiment.data.name))
     drawn = _seen(project, experiment, reference, "drawn", samples.images, samples.labels)
     rebuilt = None
-    if samples.rebuilt is not None and any(_pairs(registry.load("metrics", name)) for name in experiment.metrics):
-        rebuilt = _seen(project, experiment, reference, "rebuilt", samples.rebuilt, real.held_out.labels)
+    if samples.rebuilt is not None and any(of_pairs(registry.load("metrics", name)) for name in experiment.metrics):
+        rebuilt = _seen(project, experiment, reference, "rebuilt", samples.rebuilt, reference.real.held_out.labels)
+        rebuilt = rebuilt if some is None else rebuilt.part(some)
     return View(reference.name, reference.described, real, drawn, real.held_out, rebuilt)
+
+
+def _of_trained_classes(reference: Reference) -> Int[np.ndarray, "n"] | None:
+    """The rows of the held-out images of classes that are trained on; None if all are."""
+    spec, labels = reference.prepared.spec, reference.real.held_out.labels
+    return np.flatnonzero(np.isin(labels, spec.trained)) if spec.untrained and labels is not None else None
 
 
 def _subject(experiment: Experiment, model: Generative, reference: Reference, view: View, seed: int) -> Subject:
@@ -144,6 +159,21 @@ def scored(metrics: Mapping[str, Strict], views: Sequence[View], seed: int) -> t
     return scores, how
 
 
+def unscored(metrics: Mapping[str, Strict], views: Sequence[View], how: Mapping[str, Any]) -> dict[str, str]:
+    """Of each metric that gave no score the reason."""
+    silent = set(metrics) - {one["metric"] for one in how.values()}
+    return {name: _silence(registry.load("metrics", name)(metrics[name]), views) for name in metrics if name in silent}
+
+
+def _silence(metric: Metric, views: Sequence[View]) -> str:
+    if metric.looks_at == "probabilities" and not list(_lookers(metric, views)):
+        return "no extractor gives class probabilities"
+    real, images = views[0].real, views[0].drawn.images
+    there = Counts(len(real.training.images), len(real.held_out.images), len(images))
+    short = there.short_of(metric.least_images)
+    return f"it needs {short}" if short else metric.gives_nothing
+
+
 def _lookers(metric: Metric, views: Sequence[View]) -> Iterator[View]:
     """Through which extractors a metric looks: one will do if it looks at none of their features."""
     if metric.looks_at in ("features", "feature pairs"):
@@ -159,7 +189,7 @@ def _lookers(metric: Metric, views: Sequence[View]) -> Iterator[View]:
 def _made(metric: Metric, one: View, seed: int) -> tuple[Mapping[str, Score], Mapping[str, Score]]:
     """The scores of the images, and those of real images in their place."""
     extractor = one.extractor
-    if _pairs(metric):
+    if of_pairs(metric):
         assert one.rebuilt, "a metric of pairs is refused where nothing is reconstructed"
         return metric.scores(one.rebuilt, one.real, extractor, seed), {}
     made = metric.scores(one.drawn, one.real, extractor, seed)
@@ -169,7 +199,7 @@ def _made(metric: Metric, one: View, seed: int) -> tuple[Mapping[str, Score], Ma
 def _protocol(metric: Metric, one: View, seed: int) -> dict[str, Any]:
     """What must agree before two scores compare, and what the report says of them."""
     by_pixels = metric.looks_at in ("pixels", "pixel pairs")
-    images = one.rebuilt if _pairs(metric) and one.rebuilt else one.drawn
+    images = one.rebuilt if of_pairs(metric) and one.rebuilt else one.drawn
     return {
         "title": metric.title,
         "meaning": metric.meaning,
@@ -190,7 +220,8 @@ def _told(score: Score, floor: Score | None) -> dict[str, Any]:
     return {**score.how, **interval, **({"real": significant(floor.value)} if floor else {})}
 
 
-def _pairs(metric: Metric | type[Metric]) -> bool:
+def of_pairs(metric: Metric | type[Metric]) -> bool:
+    """Whether a metric looks at pairs: image k of the given ones is to be what image k of the held-out ones is."""
     return metric.looks_at in ("pixel pairs", "feature pairs")
 
 
@@ -199,8 +230,9 @@ def significant(value: float) -> float:
     return float(f"{value:.10g}")
 
 
-def _analysed(experiment: Experiment, subject: Subject) -> Findings:
-    """What all analyses of an experiment found."""
-    found = [registry.load("analyses", name)(config).run(subject) for name, config in experiment.analyses.items()]
+def _analysed(experiment: Experiment, subject: Subject, everything: Real) -> Findings:
+    """What all analyses of an experiment found; some see held-out images of classes that are not trained on too."""
+    made = [registry.load("analyses", name)(config) for name, config in experiment.analyses.items()]
+    found = [one.run(replace(subject, real=everything) if one.sees_outliers else subject) for one in made]
     pictures = {name: picture for findings in found for name, picture in findings.pictures.items()}
     return Findings(pictures, {name: value for findings in found for name, value in findings.numbers.items()})

@@ -22,7 +22,8 @@ from genpipe.interfaces import Chunk, Collection, Decodes, Encodes, Generative, 
 from genpipe.modelfiles import load_model
 from genpipe.nn.passing import decoded
 from genpipe.nn.pictures import grid
-from genpipe.reading import Reading, readable, source_at
+from genpipe.pairing import natural_order
+from genpipe.reading import Images, Reading, readable, source_at
 from genpipe.sampling import rebuild
 
 _NUMBERS = re.compile(r"\d+(-\d+)?(,\d+(-\d+)?)*")
@@ -57,12 +58,15 @@ class Trained:
         return cls(name, model, spec, data.common.fit, folder, reading)
 
     def images(self, words: Sequence[str]) -> Pixels:
-        """The images that words mean: paths, or numbers of held-out ones ("7", "0-3,9"). Raises Usage- or DataError."""
-        return np.concatenate([self._held_out(w) if _NUMBERS.fullmatch(w) else self._read(Path(w)) for w in words])
+        """The images that words mean: paths, or numbers of held-out ones ("7", "0-3,9"). Raises Usage- or DataError.
+
+        Those of a folder or an archive come in the natural order of their names.
+        """
+        return np.concatenate([self._images(word).images for word in words])
 
     def codes(self, words: Sequence[str]) -> Codes:
         """The codes that words mean: of images, or as they lie in an array [n d] of a .npy or .npz file."""
-        return np.concatenate([self._code(word) for word in words])
+        return np.concatenate([self.named_codes(word)[0] for word in words])
 
     def starts(self, words: Sequence[str], n: int, seed: int) -> Codes:
         """The codes that words mean; if there are none, of the first held-out images, or of the prior."""
@@ -70,27 +74,31 @@ class Trained:
             return self.codes(words)
         return self.codes([f"0-{n - 1}"]) if isinstance(self.model, Encodes) else of_prior(self.model, n, seed)
 
-    def _code(self, word: str) -> Codes:
+    def named_codes(self, word: str) -> tuple[Codes, Sequence[str]]:
+        """The codes that a word means, and what each of their rows is called."""
         array = _array(Path(word)) if Path(word).suffix in _ARRAYS and not _NUMBERS.fullmatch(word) else None
         if array is None or array.ndim != 2:
             if not isinstance(self.model, Encodes):
                 raise UsageError(
                     f"{self.name} encodes no images; give codes, an array of numbers [n d], instead of {word}."
                 )
-            return encoded(self.model, self.images([word]))
+            found = self._images(word)
+            return encoded(self.model, found.images), found.names or ()
         if isinstance(self.model, Decodes) and array.shape[1] != (d := of_prior(self.model, 1, 0).shape[1]):
             raise UsageError(f"{word} has codes of {array.shape[1]} numbers; those of {self.name} have {d}.")
-        return array.astype(np.float32)
+        return array.astype(np.float32), _numbered(word, len(array))
 
-    def _held_out(self, word: str) -> Pixels:
+    def _images(self, word: str) -> Images:
+        return self._held_out(word) if _NUMBERS.fullmatch(word) else self._read(Path(word))
+
+    def _held_out(self, word: str) -> Images:
         images = Prepared.open(self.data).images("test")
-        ends = [[int(end) for end in part.split("-")] for part in word.split(",")]
-        rows = [row for first, *last in ends for row in range(first, (last or [first])[0] + 1)]
+        rows = _rows(word)
         if not rows or max(rows) >= len(images):
             raise UsageError(f"{word} means no held-out images; there are those from 0 to {len(images) - 1}.")
-        return np.array(images[rows])
+        return Images(np.array(images[rows]), [str(row) for row in rows])
 
-    def _read(self, path: Path) -> Pixels:
+    def _read(self, path: Path) -> Images:
         if not path.exists():
             raise UsageError(f"there is no {path}; give a file or folder, or numbers of held-out images such as 0-5.")
         source = None if _is_picture(path) else source_at(path)
@@ -98,7 +106,19 @@ class Trained:
         if self.spec.channels == 1 and _has_colours(source, path):
             self.reading.told(f"{path}: colours are made grey, for {self.name} is trained on grey images.")
         target = Target(self.spec.height, self.spec.channels, self.fit)
-        return np.concatenate([piece.images for piece in readable(collection, target, self.reading)])
+        pieces = list(readable(collection, target, self.reading))
+        images = np.concatenate([piece.images for piece in pieces])
+        if collection.names is None:
+            return Images(images, _numbered(str(path), len(images)))
+        names = [collection.names[row] for piece in pieces for row in piece.rows.tolist()]
+        order = natural_order(names)
+        return Images(images[order], [names[row] for row in order])
+
+
+def encoding(trained: Trained, words: Sequence[str]) -> tuple[Codes, list[str]]:
+    """The codes of images, and what each image is called; those of files in the natural order of their names."""
+    found = [trained.named_codes(word) for word in words]
+    return np.concatenate([codes for codes, _ in found]), [name for _, names in found for name in names]
 
 
 def reconstruction(trained: Trained, words: Sequence[str]) -> tuple[Picture, Pixels]:
@@ -152,6 +172,17 @@ def _verify_capable(name: str, system: str, capability: type) -> None:
     if system not in able:
         verb = capability.__name__.lower()
         raise UsageError(f"{name} is a {system}, which {verb} nothing. Systems that do: {', '.join(able)}.")
+
+
+def _numbered(word: str, rows: int) -> list[str]:
+    """What the rows are called that have no names of their own."""
+    return [word] if rows == 1 else [f"{word}:{row}" for row in range(rows)]
+
+
+def _rows(word: str) -> list[int]:
+    """The numbers that a word such as "0-3,9" means."""
+    ends = [[int(end) for end in part.split("-")] for part in word.split(",")]
+    return [row for first, *last in ends for row in range(first, (last or [first])[0] + 1)]
 
 
 def _is_picture(path: Path) -> bool:

@@ -69,7 +69,10 @@ def store_reference(
     if isinstance(extractor, Trainable):
         save_weights(extractor, folder / WEIGHTS)
         if labels is not None and seen.probabilities is not None:
-            found["extractor_accuracy"] = float((seen.probabilities.argmax(1) == labels).mean())
+            right, known = seen.probabilities.argmax(1) == labels, np.isin(labels, prepared.spec.trained)
+            if not known.any():
+                raise DataError(f"{prepared.folder}: no held-out image is of a class that has training images.")
+            found["extractor_accuracy"] = float(right[known].mean())
     about = {"key": key, "described": found, "config": config.model_dump(mode="json"), "images": asdict(prepared.spec)}
     write_json(folder / ABOUT, about)
 

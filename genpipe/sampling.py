@@ -49,7 +49,7 @@ class Portable:
 def draw(
     model: Generative, n: int, *, seed: int, batch_size: int = 500, devices: int = 1
 ) -> UInt8[np.ndarray, "n c h w"]:
-    """uint8 samples, equally many of each class in turn where a model draws classes.
+    """uint8 samples, equally many of each class with training images in turn where a model draws classes.
 
     Every batch has random numbers of its own, so that the same seed and batch size on the same kind of device give the
     same images, however many devices there are. Raises UsageError if the model cannot draw any.
@@ -62,7 +62,7 @@ def draw(
 
 def asked(model: Generative, n: int) -> Int[np.ndarray, "n"] | None:
     """The classes of the samples that `draw` gives, or None of a model that draws no classes."""
-    return _classes(model, range(n)) if isinstance(model, GeneratesClasses) else None
+    return _classes(model, range(n)).numpy() if isinstance(model, GeneratesClasses) else None
 
 
 def rebuild(
@@ -114,7 +114,7 @@ def _drawn(portable: Portable, seed: int, batch: range) -> np.ndarray:
     own = int(np.random.SeedSequence((seed, batch.start)).generate_state(1)[0])
     rng = torch.Generator(model.device).manual_seed(own)
     if isinstance(model, GeneratesClasses):
-        x = model.sample_of(torch.from_numpy(_classes(model, batch)).to(rng.device), rng)
+        x = model.sample_of(_classes(model, batch).to(rng.device), rng)
     else:
         x = model.sample(len(batch), rng)
     return to_pixels(x).cpu().numpy()
@@ -126,8 +126,8 @@ def _arrived(kind: type[Generative], built_from: tuple[Any, ...], state: dict[st
     return Portable(model.to(next(iter(state.values())).device).eval())
 
 
-def _classes(model: GeneratesClasses, numbers: range) -> np.ndarray:
-    return np.array(numbers) % model.class_count
+def _classes(model: GeneratesClasses, numbers: range) -> Int[Tensor, "n"]:
+    return model.in_turn(torch.arange(numbers.start, numbers.stop))
 
 
 def _rebuilt(portable: Portable, pixels: np.ndarray) -> np.ndarray:

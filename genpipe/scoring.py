@@ -7,14 +7,15 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Int, UInt8
 
 from genpipe import paths, registry
 from genpipe.config import Project
 from genpipe.data._storage import Prepared
 from genpipe.errors import UnknownName, UsageError
-from genpipe.evaluation import VERSIONS, View, scored
+from genpipe.evaluation import VERSIONS, View, of_pairs, scored, unscored
 from genpipe.interfaces import Extractor, ImageSpec, Real, Trainable
+from genpipe.pairing import paired
 from genpipe.reading import Reading, read, source_at
 from genpipe.reference import load_extractor
 from genpipe.sampling import load_samples
@@ -27,6 +28,10 @@ class Given:
     images: UInt8[np.ndarray, "n c h w"]
     held_out: UInt8[np.ndarray, "m c h w"] | None = None
     """Of a prepared data set, whose training images the others are."""
+    rebuilt: UInt8[np.ndarray, "m c h w"] | None = None
+    """Of an experiment that reconstructs: the held-out images of its data set, row by row."""
+    names: Sequence[str] | None = None
+    """What the files of the images are called, where they lie in files."""
 
 
 def score(
@@ -50,8 +55,14 @@ def score(
         _verify_alike({fake: drawn, real: against}, _known(project))
         made = {name: registry.load("metrics", name) for name in metrics}
         _verify(made, against, real)
-        view = _view(drawn, against, features)
-        values, how = scored({name: kind.Config() for name, kind in made.items()}, [view], seed)
+        partners, way = _pairs(fake, drawn, real, against) if any(map(of_pairs, made.values())) else (None, "")
+        view = _view(drawn, against, features, partners)
+        configs = {name: kind.Config() for name, kind in made.items()}
+        values, how = scored(configs, [view], seed)
+        if silent := unscored(configs, [view], how):
+            raise UsageError(" ".join(f"{name} gives no score: {why}." for name, why in silent.items()))
+    for one in how.values():
+        one |= {"pairs": way} if of_pairs(made[one["metric"]]) else {}
     return {name: {"value": value, **how.get(name, {}), "versions": VERSIONS} for name, value in values.items()}
 
 
@@ -64,10 +75,12 @@ def given(what: str, reading: Reading, file: Path, project: Project | None) -> G
         prepared = Prepared.open(project.root / paths.data(what))
         return Given(prepared.images("train"), prepared.images("test"))
     if project and what in project.index.experiments:
-        return Given(load_samples(project.root / paths.samples(what)).images)
+        samples = load_samples(project.root / paths.samples(what))
+        return Given(samples.images, rebuilt=samples.rebuilt)
     if not Path(what).exists():
         raise UnknownName(what, "data set, experiment or path", _known(project))
-    return Given(read(source_at(Path(what)), reading, file).images)
+    found = read(source_at(Path(what)), reading, file)
+    return Given(found.images, names=found.names)
 
 
 def _known(project: Project | None) -> list[str]:
@@ -92,12 +105,21 @@ def _verify_alike(sets: Mapping[str, Given], known: Sequence[str]) -> None:
     raise UsageError(f"{' and '.join(shapes)} have images of {told} (channels×height×width); {remedy}.")
 
 
-def _view(drawn: Given, against: Given, features: str) -> View:
+def _pairs(fake: str, drawn: Given, real: str, against: Given) -> tuple[Int[np.ndarray, "m"], str]:
+    """For each held-out real image the row of its partner, and how they were paired."""
+    images = drawn.images if drawn.rebuilt is None else drawn.rebuilt
+    truth = against.images if against.held_out is None else against.held_out
+    return paired((fake, len(images), drawn.names), (real, len(truth), against.names))
+
+
+def _view(drawn: Given, against: Given, features: str, partners: Int[np.ndarray, "m"] | None) -> View:
     extractor, described = _extractor(features, ImageSpec(*drawn.images.shape[1:]))
     seen = [extractor.extract(images) for images in (drawn.images, against.images)]
     floor = None if against.held_out is None else extractor.extract(against.held_out)
-    real = Real(seen[1], floor or seen[1])
-    return View(str(described["extractor"]), described, real, seen[0], floor, rebuilt=seen[0])
+    real, rebuilt = Real(seen[1], floor or seen[1]), None
+    if partners is not None:
+        rebuilt = (seen[0] if drawn.rebuilt is None else extractor.extract(drawn.rebuilt)).part(partners)
+    return View(str(described["extractor"]), described, real, seen[0], floor, rebuilt)
 
 
 def _extractor(features: str, spec: ImageSpec) -> tuple[Extractor, Mapping[str, Any]]:

@@ -1,11 +1,11 @@
 """Whether parts suit each other: systems and what is asked of them, phases and optimizers, extractors and images."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from genpipe import registry
 from genpipe.document import Document, KeyPath
-from genpipe.errors import Problem, Unsuitable, nearest
+from genpipe.errors import DataError, Problem, Unsuitable, nearest
 
 
 def lacking(
@@ -44,18 +44,14 @@ def too_small(metrics: Collection[str], size: int, document: Document) -> list[P
     ]
 
 
-def unknown(
-    system: Any, name: str, data: Any, analyses: Mapping[str, Any], index: Document, document: Document
-) -> list[Problem]:
-    """What a system and analyses, each with its knobs, have to be told of each image and the data set does not know."""
-    known = known_of(data)
+def unknown(system: Any, name: str, known: Any, data: str, index: Document) -> list[Problem]:
+    """What a system has to be told of each image and the data set does not know."""
     extras = system.extras if known.extras is None else known.extras
     remedies = {extra: _remedy(extra) for extra in system.extras if extra not in extras}
-    unsaid = [
-        index.problem(("datasets", data.name), f"{name} needs '{extra}' of each image, which is not known; {remedy}.")
+    return [
+        index.problem(("datasets", data), f"{name} needs '{extra}' of each image, which is not known; {remedy}.")
         for extra, remedy in remedies.items()
     ]
-    return unsaid + [document.problem(("analyses", one), told) for one, told in unserved(data, analyses).items()]
 
 
 def _remedy(extra: str) -> str:
@@ -69,21 +65,79 @@ def _remedy(extra: str) -> str:
     return knobs.get(extra, "take another source")
 
 
-def unserved(data: Any, analyses: Mapping[str, Any]) -> dict[str, str]:
-    """What to say of each analysis that a data set cannot serve. Raises DataError if its source cannot be read."""
-    known = known_of(data)
-    missing = {one: registry.load("analyses", one)(knobs).missing(known) for one, knobs in analyses.items()}
-    return {one: told for one, told in missing.items() if told}
+def unserved(known: Any, metrics: Mapping[str, Any], analyses: Mapping[str, Any]) -> dict[KeyPath, str]:
+    """What to say of each metric and analysis, by its place, that what is known cannot serve; None: wrong knobs."""
+    places: list[tuple[KeyPath, str, str, Any]] = [
+        *((("evaluate", "metrics", one), "metrics", one, knobs) for one, knobs in metrics.items()),
+        *((("analyses", one), "analyses", one, knobs) for one, knobs in analyses.items()),
+    ]
+    judges = [(at, registry.load(kind, one)(knobs)) for at, kind, one, knobs in places if knobs is not None]
+    said = {at: judge.missing(known) or judge.too_few(known.images) for at, judge in judges}
+    return {at: told for at, told in said.items() if told}
 
 
-def known_of(data: Any) -> Any:
-    """What is Known of a data set before any image is read. Raises DataError if its source cannot be read."""
+def known_of(data: Any, knobs: Any, model: Any) -> Any:
+    """What is Known of a data set, and of an experiment on it, before any image is read. Raises DataError."""
     from genpipe.interfaces import KNOWN_LABEL, Known
 
     factors, others = data.opened.factors, data.opened.extras
     labels = (KNOWN_LABEL,) if data.common.labelled else ()
     extras = None if factors is None or others is None else (*factors, *others, *labels)
-    return Known(data.spec(), factors, extras, tuple(map(str, data.common.leave_out)))
+    by_class = None if data.counts is None or not data.opened.classes else tuple(data.counts[:, 0].tolist())
+    numbers = getattr(model, "latent_dim", None)
+    return Known(data.spec(), factors, extras, _images(data, knobs), by_class, numbers)
+
+
+def _images(data: Any, knobs: Any) -> Any:
+    """How many images there are at most: of a person's own files exactly, else as many as the knobs let through."""
+    from genpipe.interfaces import Counts
+
+    samples = None if knobs is None else knobs.sample.images
+    if data.counts is not None:
+        trained = data.counts[data.counts[:, 0] > 0].sum(0).tolist()
+        return Counts(trained[0], trained[1], samples)
+    bounds = [most for most in (data.common.limit, getattr(data.source, "test_images", None)) if most is not None]
+    return Counts(data.common.limit, min(bounds, default=None), samples)
+
+
+def spec_of(data: Any) -> Any:
+    """The ImageSpec that a data set will have, as far as it is known before any image is read. Raises DataError."""
+    from genpipe.interfaces import ImageSpec
+
+    channels, classes = data.common.channels or data.opened.channels, data.opened.classes
+    size, levels = data.common.size, 2 if data.common.binarise else 256
+    return ImageSpec(channels, size, size, classes, levels, _untrained(data, classes))
+
+
+def counts_of(data: Any) -> Any:
+    """How many images of each class are in each of SPLITS, where a person's own files tell; otherwise None.
+
+    Raises DataError if there is nothing to train on, or none of the held-out images is of a class that is trained on.
+    """
+    from genpipe.data._preparing import counted, taken
+
+    if data.opened.watched is None:
+        return None  # others would have to be downloaded, or made
+    collection, common, classes = data.opened.collection(data.seed), data.common, data.opened.classes
+    counts = counted(collection, taken(collection, classes, common.leave_out, common.limit, data.seed), classes)
+    training, held_out = counts[counts[:, 0] > 0].sum(0)
+    if not training or not held_out:
+        raise DataError(
+            f"datasets.{data.name}: {'held-out' if training else 'training'} images are needed"
+            f"{' of a class that has training images' if classes else ''}, and of {counts.sum():,} images none is. "
+            "Give more of them, or `labels: false` if the classes do not matter."
+        )
+    return counts
+
+
+def _untrained(data: Any, classes: Sequence[str]) -> tuple[int, ...]:
+    """The classes of which it is known that no image is trained on."""
+    from genpipe.data._preparing import untrained
+
+    if data.counts is not None:
+        return untrained(data.counts) if classes else ()
+    left_out = {str(name) for name in data.common.leave_out}
+    return tuple(number for number, name in enumerate(classes) if name in left_out)
 
 
 def _needed(metric: str) -> list[type]:

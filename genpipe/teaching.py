@@ -9,6 +9,7 @@ import numpy as np
 
 from genpipe import evidence, paths, registry
 from genpipe.config import Project
+from genpipe.config import Reference as KnobsOfReference
 from genpipe.data._batches import Batches
 from genpipe.data._storage import Prepared
 from genpipe.interfaces import Extractor, ImageSpec, Trainable
@@ -28,7 +29,7 @@ def make_references(project: Project, name: str, watchers: Watchers = ()) -> Map
     prepared, folder = Prepared.open(project.root / paths.data(name)), project.root / paths.reference(name)
     wanted = project.extractors(name)
     for extractor, config in wanted.items():
-        _make(project, extractor, config, prepared, folder / extractor, watchers)
+        _make(project, _knobs(project, name), extractor, config, prepared, folder / extractor, watchers)
     for other in set(folder.iterdir()) - {folder / extractor for extractor in wanted}:
         shutil.rmtree(other)
     described = {reference.name: reference.described for reference in load_references(project, name)}
@@ -37,17 +38,33 @@ def make_references(project: Project, name: str, watchers: Watchers = ()) -> Map
 
 def teacher(project: Project, name: str) -> Callable[[np.ndarray, np.ndarray, int], Extractor] | None:
     """Trains a new extractor like the one that `reference` trains, on other images; None if it trains none."""
-    spec = Prepared.open(project.root / paths.data(name)).spec
+    spec, knobs = Prepared.open(project.root / paths.data(name)).spec, _knobs(project, name)
     for extractor, config in project.extractors(name).items():
         if issubclass(registry.load("extractors", extractor), Trainable):
-            return lambda images, labels, number: _trained(project, extractor, config, spec, images, labels, number)
+            return lambda images, labels, number: _trained(knobs, extractor, config, spec, images, labels, number)
     return None
 
 
-def _make(project: Project, name: str, config: Strict, prepared: Prepared, folder: Path, watchers: Watchers) -> None:
+def _knobs(project: Project, data: str) -> KnobsOfReference:
+    """How extractors are trained on a data set."""
+    knobs, steps = project.index.reference, project.data(data).common.extractor_steps
+    return (
+        knobs if steps is None else knobs.model_copy(update={"train": knobs.train.model_copy(update={"steps": steps})})
+    )
+
+
+def _make(
+    project: Project,
+    reference: KnobsOfReference,
+    name: str,
+    config: Strict,
+    prepared: Prepared,
+    folder: Path,
+    watchers: Watchers,
+) -> None:
     trained = issubclass(registry.load("extractors", name), Trainable)
     extractor = None if trained else registry.load("extractors", name)(config, prepared.spec)
-    knobs = project.index.reference.model_dump(mode="json", include={"optim", "train"})
+    knobs = reference.model_dump(mode="json", include={"optim", "train"})
     decides = [knobs, project.index.seed] if extractor is None else extractor.described()
     code = code_digest(project.root, "reference", lambda file: _concerns(file, name))
     key = evidence.key_of(name, config.model_dump(mode="json"), prepared.sha256, code, decides)
@@ -55,7 +72,7 @@ def _make(project: Project, name: str, config: Strict, prepared: Prepared, folde
         if extractor is None:
             images, labels = prepared.images("train"), prepared.labels("train")
             number, spec = project.index.seed, prepared.spec
-            extractor = _trained(project, name, config, spec, images, labels, number, prepared.flip, watchers)
+            extractor = _trained(reference, name, config, spec, images, labels, number, prepared.flip, watchers)
         store_reference(name, config, extractor, key, prepared, folder)
     of_metrics = code_digest(project.root, "reference", lambda file: file.parent.name == "metrics")
     store_statistics(prepared, folder, evidence.key_of(key, of_metrics))
@@ -68,7 +85,7 @@ def _concerns(file: Path, extractor: str) -> bool:
 
 
 def _trained(
-    project: Project,
+    knobs: KnobsOfReference,
     name: str,
     config: Strict,
     spec: ImageSpec,
@@ -82,7 +99,6 @@ def _trained(
     from genpipe.training.loop import fit, seed
     from genpipe.training.memory import memory_in_words
 
-    knobs = project.index.reference
     seed(number)
     extractor = registry.load("extractors", name)(config, spec)
     device = fabric(knobs.train.precision)

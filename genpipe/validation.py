@@ -11,6 +11,14 @@ from genpipe.document import Document, KeyPath
 from genpipe.errors import ConfigError, Problem, nearest, shortened
 from genpipe.schema import Strict
 
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
+RULE = "use 1 to 80 letters, digits, '_', '-' or '.', beginning with a letter or digit, but not with 'real-'"
+
+
+def name_allowed(name: str) -> bool:
+    """Whether a data set or an experiment may be called this; `real-` is kept for the scores of real images."""
+    return bool(NAME.fullmatch(name)) and not name.startswith("real-")
+
 
 def examined(schema: type[Strict], value: Any, at: KeyPath, document: Document) -> tuple[Any, list[Problem]]:
     """A value in its schema or None, and everything that is wrong with it."""

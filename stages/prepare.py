@@ -10,7 +10,7 @@ def run(name: str) -> Facts:
     from genpipe.data._preparing import prepare  # its workers import this file again, and do without torch
 
     data = config.load().data(name)
-    knobs = data.common.model_dump(exclude={"source", "extractors"})
+    knobs = data.common.model_dump(exclude={"source", "extractors", "extractor_steps"})
     with counting(name, "images") as shown:
         prepared = prepare(data.opened, **knobs, seed=data.seed, folder=paths.data(name), shown=shown)
     facts = {f"{split}_images": len(prepared.images(split)) for split in ("train", "test")}

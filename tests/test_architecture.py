@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 FLOORS = [
     {"cli", "stages"},
     {"composing", "reporting", "running", "tracking", "serving"},
-    {"scoring", "latent"},
+    {"scoring", "latent", "pairing"},
     {"reading"},
     {"evaluation"},
     {"teaching"},

@@ -6,15 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from genpipe import config, teaching
+from genpipe import config, paths, teaching
 from genpipe.config import Project
 from genpipe.data._preparing import prepare
 from genpipe.data._storage import extra_file
 from genpipe.errors import DataError
+from genpipe.evaluation import view
 from genpipe.interfaces import Evidence
 from genpipe.metrics._balls import balls, of_evidence
 from genpipe.metrics._frechet import GAUSSIAN, distance, statistics
 from genpipe.reference import Reference, load_references
+from genpipe.sampling import Samples, save_samples
 from genpipe.teaching import make_references
 
 
@@ -92,3 +94,39 @@ def test_what_the_source_knows_of_an_image_comes_with_it(made: Project, tmp_path
     held_out = reference(made).real.held_out
     assert list(held_out.factors) == ["slant"]
     assert held_out.part(slice(350, 360)).factors["slant"].tolist() == np.linspace(0, 1, 360)[350:].tolist()
+
+
+@pytest.fixture
+def without(project: Path) -> Project:
+    """The same project without training images of three of the classes, whose reference is made."""
+    index = project / "params.yaml"
+    index.write_text(index.read_text().replace("test_images: 360", "test_images: 360, leave_out: [0, 4, 9]"))
+    opened = config.load()
+    knobs = opened.data("tiny").common.model_dump(exclude={"source", "extractors"})
+    prepare(opened.data("tiny").opened, **knobs, seed=0, folder=project / "data" / "tiny")
+    make_references(opened, "tiny")
+    return opened
+
+
+def test_a_class_without_training_images_has_no_probability_and_counts_for_no_accuracy(without: Project) -> None:
+    seen = reference(without)
+    held_out = seen.real.held_out
+    assert (np.asarray(held_out.probabilities)[:, [0, 4, 9]] == 0).all()
+    np.testing.assert_allclose(held_out.probabilities.sum(1), 1, atol=1e-5)
+    known = ~np.isin(held_out.labels, [0, 4, 9])
+    right = held_out.probabilities.argmax(1) == held_out.labels
+    assert seen.described["extractor_accuracy"] == pytest.approx(right[known].mean())
+    assert seen.described["extractor_accuracy"] > right.mean()
+
+
+def test_held_out_images_of_such_a_class_are_scored_in_no_ones_place(without: Project, project: Path) -> None:
+    held_out = reference(without).real.held_out
+    samples = Samples(np.array(held_out.images[:50]), rebuilt=np.array(held_out.images))
+    save_samples(samples, project / paths.samples("first"))
+    pipeline = project / "pipelines" / "first.yaml"
+    pipeline.write_text(pipeline.read_text().replace("    fid: {}", "    fid: {}\n    psnr: {}"))
+    seen = view(without, without.experiment("first"), reference(without))
+    assert len(seen.floor.images) == len(seen.rebuilt.images) == (~np.isin(held_out.labels, [0, 4, 9])).sum()
+    assert set(seen.floor.labels) == {1, 2, 3, 5, 6, 7, 8}
+    assert (seen.rebuilt.images == seen.real.held_out.images).all()
+    assert len(seen.real.training.images) == len(reference(without).real.training.images)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,12 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from genpipe import config
+from genpipe import config, paths
 from genpipe.cli.app import app
 from genpipe.data._preparing import prepare
 from genpipe.errors import DataError, GenpipeError, UnknownName, UsageError
 from genpipe.metrics import fid
+from genpipe.sampling import Samples, save_samples
 from genpipe.scoring import score
 from genpipe.teaching import make_references
 
@@ -59,6 +61,16 @@ def test_a_data_set_has_a_floor_and_its_own_classifier(
     assert 0 <= made["memorisation_pixels"]["value"] <= 1
 
 
+def test_pairs_of_an_experiment_are_its_reconstructions_and_the_held_out_images(project: Path) -> None:
+    opened = config.load()
+    prepared = prepare(opened.data("tiny").opened, size=8, fit="crop", seed=0, folder=project / paths.data("tiny"))
+    samples = Samples(prepared.images("train")[:30], rebuilt=prepared.images("test"))
+    save_samples(samples, project / paths.samples("first"))
+    made = score("first", "tiny", ["perceptual_distance"], "pixels", size=None, seed=0, project=opened)
+    assert made["perceptual_distance_pixels"]["value"] == 0
+    assert made["perceptual_distance_pixels"]["pairs"] == "by row"
+
+
 @pytest.mark.parametrize(
     ("left", "right", "metrics", "features", "error", "said"),
     [
@@ -90,6 +102,73 @@ def test_sizes_that_differ_want_a_size(pictures: dict[str, np.ndarray], tmp_path
     with pytest.raises(UsageError, match=r"1×8×8 and 1×16×16.*; give --size 8 or 16\."):
         score(*sets, ["fid"], "pixels", size=None, seed=0, project=None)
     assert "fid_pixels" in score(*sets, ["fid"], "pixels", size=8, seed=0, project=None)
+
+
+@pytest.fixture
+def sixteen(tmp_path: Path) -> np.ndarray:
+    """Twelve pictures as a folder "p", as "p.tar" in another order and below a folder, as "padded", and as an array."""
+    images = np.random.default_rng(1).integers(0, 256, (12, 16, 16), dtype=np.uint8)
+    for name in ("p", "padded"):
+        (tmp_path / name).mkdir()
+    for number, image in enumerate(images):
+        Image.fromarray(image).save(tmp_path / "p" / f"{number}.png")
+        Image.fromarray(image).save(tmp_path / "padded" / f"{number:03}.bmp")
+    with tarfile.open(tmp_path / "p.tar", "w") as tar:
+        for number in np.random.default_rng(0).permutation(12):
+            tar.add(tmp_path / "p" / f"{number}.png", f"A/{number}.png")
+    np.save(tmp_path / "p.npy", images)
+    np.save(tmp_path / "few.npy", images[:7])
+    return images
+
+
+@pytest.mark.parametrize(("left", "how"), [("p.tar", "by name"), ("padded", "by name"), ("p.npy", "natural order")])
+@pytest.mark.parametrize("turned", [False, True])
+def test_pairs_are_of_one_name_whatever_the_order(
+    sixteen: np.ndarray, tmp_path: Path, left: str, how: str, turned: bool
+) -> None:
+    sets = [str(tmp_path / name) for name in (left, "p")][:: -1 if turned else 1]
+    found = score(*sets, ["ssim", "perceptual_distance", "fid"], "pixels", size=None, seed=0, project=None)
+    values = {name: found[name]["value"] for name in ("ssim_pixels", "ms_ssim_pixels", "perceptual_distance_pixels")}
+    assert values == pytest.approx({"ssim_pixels": 1, "ms_ssim_pixels": 1, "perceptual_distance_pixels": 0})
+    assert how in found["ssim_pixels"]["pairs"]
+    assert "pairs" not in found["fid_pixels"]
+
+
+def test_what_makes_no_pairs_is_one_error(sixteen: np.ndarray, pictures: dict[str, np.ndarray], tmp_path: Path) -> None:
+    for left, said in (
+        ("few.npy", "few.npy has 7 images"),
+        ("a", "Alone are 012.png, 013.png, 014.png, 015.png, 016.png and 43 more of .*a"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            score(str(tmp_path / left), str(tmp_path / "p"), ["ssim"], "pixels", size=16, seed=0, project=None)
+
+
+@pytest.mark.parametrize(
+    ("metric", "images", "said"),
+    [
+        ("fid", 1, "fid gives no score: it needs 2 samples, and there is 1"),
+        ("precision_recall", 4, "it needs 6 samples, and there are 4"),
+        ("fid_infinity", 60, "it needs four samples for each number of the extractor's features"),
+        ("inception_score", 60, "inception_score gives no score: no extractor gives class probabilities"),
+        ("psnr", 60, "psnr gives no score: all pairs are the same"),
+    ],
+)
+def test_a_metric_that_gives_nothing_says_why(
+    pictures: dict[str, np.ndarray], tmp_path: Path, metric: str, images: int, said: str
+) -> None:
+    np.save(tmp_path / "some.npy", pictures["a"][:images])
+    with pytest.raises(UsageError, match=said):
+        score(str(tmp_path / "some.npy"), str(tmp_path / "a.npy"), [metric], "pixels", size=None, seed=0, project=None)
+
+
+def test_blanks_around_commas_are_no_part_of_a_name(
+    pictures: dict[str, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shown = CliRunner().invoke(app, ["score", "a", "b", "-m", " fid , kid,", "-f", "pixels"])
+    assert shown.exit_code == 0, shown.output
+    assert "kid_pixels" in shown.output
+    assert isinstance(CliRunner().invoke(app, ["score", "a", "b", "-m", " , ", "-f", "pixels"]).exception, UsageError)
 
 
 def test_the_command(pictures: dict[str, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,9 +52,9 @@ def missing(known: Known, factor: str | None) -> str | None:
     if factor is not None:
         return _factors.missing(known.factors, [factor])
     few = (
-        f"the images have {len(known.spec.classes) or 'no'} classes, and two are needed; name a `factor`, or remove it."
+        f"the images have {len(known.spec.trained) or 'no'} classes, and two are needed; name a `factor`, or remove it."
     )
-    return few if len(known.spec.classes) < 2 else None
+    return few if len(known.spec.trained) < 2 else None
 
 
 def attribute(subject: Subject, factor: str | None) -> Attribute:

@@ -34,8 +34,8 @@ class CodeClassifier(nn.Module):
 
 def missing(known: Known) -> str | None:
     """What to say of data without classes; None if there are some."""
-    few = f"a classifier needs two classes, and these images have {len(known.spec.classes) or 'none'}; remove it."
-    return few if len(known.spec.classes) < 2 else None
+    few = f"a classifier needs two classes, and these images have {len(known.spec.trained) or 'none'}; remove it."
+    return few if len(known.spec.trained) < 2 else None
 
 
 def drawn_anew(model: Generative) -> Generative:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from genpipe.analyses import _plots
 from genpipe.analyses._held_out import batches, some
-from genpipe.interfaces import Analysis, Findings, Infers, Subject
+from genpipe.interfaces import Analysis, Counts, Findings, Infers, Subject
 from genpipe.schema import Strict
 
 
@@ -23,6 +23,10 @@ class ActiveUnits(Analysis):
         """That of the paper, section 5.2."""
 
     requires = (Infers,)
+
+    @property
+    def least_images(self) -> Counts:
+        return Counts(held_out=2)
 
     def run(self, subject: Subject) -> Findings:
         model = subject.model

@@ -10,7 +10,7 @@ from pydantic import Field
 from genpipe.analyses import _plots
 from genpipe.analyses._codes import drawn_codes
 from genpipe.analyses._held_out import batches, some
-from genpipe.interfaces import Analysis, Codes, Decodes, Encodes, Findings, Subject
+from genpipe.interfaces import Analysis, Codes, Counts, Decodes, Encodes, Findings, Subject
 from genpipe.schema import Strict
 
 _SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -32,6 +32,10 @@ class AggregatedPosterior(Analysis):
         """At most so many of the held-out ones, and as many codes of the prior."""
 
     requires = (Encodes, Decodes)
+
+    @property
+    def least_images(self) -> Counts:
+        return Counts(held_out=2)
 
     def run(self, subject: Subject) -> Findings:
         which, model = some(subject, self.config.images), subject.model

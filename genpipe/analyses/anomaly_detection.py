@@ -48,9 +48,10 @@ class AnomalyDetection(Analysis):
         """Codes for each image, over which its evidence lower bound is averaged."""
 
     requires = (Reconstructs,)
+    sees_outliers = True
 
     def missing(self, known: Known) -> str | None:
-        return None if known.left_out else _NOTHING_LEFT_OUT
+        return None if known.spec.untrained else _NOTHING_LEFT_OUT
 
     def run(self, subject: Subject) -> Findings:
         held_out = subject.real.held_out

@@ -35,6 +35,9 @@ class Arithmetic(Analysis):
     requires = (Decodes,)
 
     def missing(self, known: Known) -> str | None:
+        counts, averaged = known.training_by_class, self.config.averaged
+        if self.config.factor is None and counts is not None and sum(count > averaged for count in counts) < 2:
+            return f"it needs two classes of more than {averaged} training images each; lower `averaged`, or remove it."
         return missing(known, self.config.factor)
 
     def run(self, subject: Subject) -> Findings:

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from genpipe.analyses import _plots
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Analysis, Findings, Subject
+from genpipe.interfaces import Analysis, Counts, Findings, Subject
 from genpipe.nn.neighbours import flat, nearest
 from genpipe.schema import Strict
 
@@ -32,11 +32,18 @@ class ClassHistogram(Analysis):
         bins: Annotated[int, Field(ge=0)] = 100
         """Clusters of training images, in pixels; 0: none."""
 
+    lowered = {"bins": 0}
+
+    @property
+    def least_images(self) -> Counts:
+        return Counts(training=self.config.bins)
+
     def run(self, subject: Subject) -> Findings:
         found = []
         training, samples = subject.real.training, subject.samples
         if training.probabilities is not None and samples.probabilities is not None:
-            found.append(_of_classes(shown(training.probabilities), shown(samples.probabilities)))
+            possible = int(training.probabilities.any(0).sum())
+            found.append(_of_classes(shown(training.probabilities), shown(samples.probabilities), possible))
         if self.config.bins:
             found.append(_of_bins(*in_bins(subject, self.config.bins)))
         if not found:
@@ -55,9 +62,9 @@ class _Part:
     draw: Callable[[Any], None]
 
 
-def _of_classes(real: Int[np.ndarray, "k"], fake: Int[np.ndarray, "k"]) -> _Part:
+def _of_classes(real: Int[np.ndarray, "k"], fake: Int[np.ndarray, "k"], classes: int) -> _Part:
     hit, kl = int((fake > 0).sum()), divergence(fake, real)
-    told = f"Samples show {hit} of {len(real)} classes; their histogram is {kl:.3g} nats from the training images'."
+    told = f"Samples show {hit} of {classes} classes; their histogram is {kl:.3g} nats from the training images'."
     numbers = {"classes_hit": float(hit), "class_kl_nats": kl}
     return _Part(told, numbers, lambda axes: _bars(axes, real / real.sum(), fake / fake.sum()))
 

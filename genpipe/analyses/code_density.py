@@ -11,7 +11,7 @@ from pydantic import Field
 from genpipe.analyses._codes import Codes, drawn_codes, of_prior
 from genpipe.analyses._scoring import named
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Analysis, Decodes, Encodes, Findings, Subject
+from genpipe.interfaces import Analysis, Counts, Decodes, Encodes, Findings, Subject
 from genpipe.nn.passing import decoded, passed
 from genpipe.nn.pictures import grid
 from genpipe.schema import Strict
@@ -39,6 +39,11 @@ class CodeDensity(Analysis):
 
     requires = (Encodes, Decodes)
     metrics = ("fid",)
+    lowered = {"components": 2}
+
+    @property
+    def least_images(self) -> Counts:
+        return Counts(training=self.config.components)
 
     def run(self, subject: Subject) -> Findings:
         rows = min(self.config.rows, self.config.samples // _COLUMNS)

@@ -9,7 +9,7 @@ from genpipe.analyses._codes import encoded
 from genpipe.analyses._disentangling import dci, importances, mig, sap
 from genpipe.analyses._factors import known, missing
 from genpipe.analyses._matrices import drawn
-from genpipe.interfaces import Analysis, Encodes, Findings, Known, Subject
+from genpipe.interfaces import Analysis, Counts, Encodes, Findings, Known, Subject
 from genpipe.schema import Strict
 
 
@@ -30,6 +30,10 @@ class Disentanglement(Analysis):
         """Those that count; all that are known, if none is named."""
 
     requires = (Encodes,)
+
+    @property
+    def least_images(self) -> Counts:
+        return Counts(training=20)
 
     def missing(self, known: Known) -> str | None:
         return missing(known.factors, self.config.factors)

@@ -12,7 +12,7 @@ from genpipe.analyses import _plots
 from genpipe.analyses._disturbing import KINDS, Disturb
 from genpipe.analyses._ranks import rank_correlation
 from genpipe.analyses._scoring import named
-from genpipe.interfaces import Analysis, Evidence, Findings, Subject
+from genpipe.interfaces import Analysis, Counts, Evidence, Findings, Subject
 from genpipe.nn.pictures import grid
 from genpipe.schema import Strict
 
@@ -52,6 +52,10 @@ class Disturbance(Analysis):
         """At most so many of the held-out ones."""
 
     metrics = tuple(SCORES)
+
+    @property
+    def least_images(self) -> Counts:
+        return Counts(held_out=10)
 
     def run(self, subject: Subject) -> Findings:
         held_out, rng = subject.real.held_out, np.random.default_rng(subject.seed)

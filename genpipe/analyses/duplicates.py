@@ -7,7 +7,7 @@ from jaxtyping import Float, Int, UInt8
 from pydantic import Field
 
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Analysis, Findings, Subject
+from genpipe.interfaces import Analysis, Counts, Findings, Subject
 from genpipe.nn.neighbours import flat, nearest
 from genpipe.nn.pictures import grid
 from genpipe.schema import Strict
@@ -28,6 +28,10 @@ class Duplicates(Analysis):
         """At most so many samples, and as many training images."""
         shown: Annotated[int, Field(ge=1, le=50)] = 10
         """Pairs in the picture."""
+
+    @property
+    def least_images(self) -> Counts:
+        return Counts(training=2, samples=2)
 
     def run(self, subject: Subject) -> Findings:
         n = min(self.config.images, len(subject.samples.images), len(subject.real.training.images))

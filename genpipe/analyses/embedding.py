@@ -1,5 +1,6 @@
 """Embedding: the codes of images as points of a plane, coloured by class."""
 
+from math import floor
 from typing import Annotated, Literal
 
 import numpy as np
@@ -9,7 +10,7 @@ from pydantic import Field
 from genpipe.analyses import _plots
 from genpipe.analyses._codes import encoded
 from genpipe.analyses._embedding import neighbourly, plane, scattered, umap_of
-from genpipe.interfaces import Analysis, Encodes, Findings, Subject
+from genpipe.interfaces import Analysis, Counts, Encodes, Findings, Subject
 from genpipe.schema import Strict
 
 _COLOURS = (
@@ -33,6 +34,11 @@ class Embedding(Analysis):
         """About how many count: the perplexity of tsne."""
 
     requires = (Encodes,)
+    lowered = {"neighbours": 2}
+
+    @property
+    def least_images(self) -> Counts:
+        return Counts(held_out=floor(self.config.neighbours) + 1 if self.config.method == "tsne" else 2)
 
     def run(self, subject: Subject) -> Findings:
         held_out = subject.real.held_out

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from genpipe.analyses import _plots
 from genpipe.analyses._embedding import neighbourly, plane, scattered
-from genpipe.interfaces import Analysis, Findings, Subject
+from genpipe.interfaces import Analysis, Counts, Findings, Subject
 from genpipe.schema import Strict
 
 
@@ -25,6 +25,10 @@ class FeatureEmbedding(Analysis):
         """At most so many of the training images, and of the samples."""
         perplexity: Annotated[float, Field(gt=0)] = 30.0
         """Of tsne: about how many neighbours count."""
+
+    @property
+    def least_images(self) -> Counts:
+        return Counts(training=2)
 
     def run(self, subject: Subject) -> Findings:
         rng = np.random.default_rng(subject.seed)

@@ -15,7 +15,7 @@ from genpipe.analyses._linear import Rows, validated
 from genpipe.analyses._patches import dictionary
 from genpipe.analyses._transferring import balanced, missing
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Analysis, Findings, HasFeatures, Images, Known, Subject
+from genpipe.interfaces import Analysis, Counts, Findings, HasFeatures, Images, Known, Subject
 from genpipe.nn.passing import Pixels, passed
 from genpipe.schema import Strict
 
@@ -47,6 +47,10 @@ class FeatureLearning(Analysis):
         """Tried for C of the SVM, whose features are standardised."""
 
     requires = (HasFeatures,)
+
+    @property
+    def least_images(self) -> Counts:
+        return Counts(training=2)
 
     def missing(self, known: Known) -> str | None:
         side, height, width = self.config.patch_pixels, known.spec.height, known.spec.width

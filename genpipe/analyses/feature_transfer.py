@@ -11,7 +11,7 @@ from pydantic import Field
 from genpipe.analyses import _plots
 from genpipe.analyses._transferring import CodeClassifier, balanced, drawn_anew, missing, taught
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Analysis, Encodes, Findings, Known, Subject
+from genpipe.interfaces import Analysis, Counts, Encodes, Findings, Known, Subject
 from genpipe.nn.passing import passed
 from genpipe.schema import Strict
 
@@ -34,6 +34,11 @@ class FeatureTransfer(Analysis):
         seeds: Count = 3
 
     requires = (Encodes,)
+    lowered = {"labels": [2]}
+
+    @property
+    def least_images(self) -> Counts:
+        return Counts(training=max(2, *self.config.labels))
 
     def missing(self, known: Known) -> str | None:
         return missing(known)

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from genpipe.analyses import _plots
 from genpipe.analyses._scoring import named
-from genpipe.interfaces import Analysis, Findings, Subject
+from genpipe.interfaces import Analysis, Counts, Findings, Subject
 from genpipe.schema import Strict
 
 
@@ -28,6 +28,10 @@ class FIDBySamples(Analysis):
         """Disjoint: as many of each size as there are samples for, and their mean; nested: one, inside the next."""
 
     metrics = ("fid",)
+
+    @property
+    def least_images(self) -> Counts:
+        return Counts(training=2, samples=3)
 
     def run(self, subject: Subject) -> Findings:
         n = len(subject.samples.images)

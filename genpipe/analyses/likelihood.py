@@ -10,7 +10,7 @@ from pydantic import Field
 
 from genpipe.analyses import _plots
 from genpipe.analyses._held_out import batches, some
-from genpipe.interfaces import Analysis, Findings, HasImportanceWeights, HasLikelihood, Images, Subject
+from genpipe.interfaces import Analysis, Counts, Findings, HasImportanceWeights, HasLikelihood, Images, Subject
 from genpipe.nn.levels import as_stored, bits_per_dimension, dequantised
 from genpipe.schema import Strict
 
@@ -37,6 +37,10 @@ class Likelihood(Analysis):
         """Codes for each image, where the likelihood is estimated."""
 
     requires = (HasLikelihood,)
+
+    @property
+    def least_images(self) -> Counts:
+        return Counts(held_out=2)
 
     def run(self, subject: Subject) -> Findings:
         model = subject.model

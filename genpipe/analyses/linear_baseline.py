@@ -9,7 +9,7 @@ from pydantic import Field
 from genpipe.analyses._codes import encoded
 from genpipe.analyses._errors import squared_errors
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Analysis, Encodes, Findings, Reconstructs, Subject
+from genpipe.interfaces import Analysis, Encodes, Findings, Known, Reconstructs, Subject
 from genpipe.nn.passing import rebuilt
 from genpipe.nn.pictures import grid
 from genpipe.schema import Strict
@@ -28,6 +28,12 @@ class LinearBaseline(Analysis):
         images: Annotated[int, Field(ge=1, le=64)] = 10
 
     requires = (Encodes, Reconstructs)
+
+    def missing(self, known: Known) -> str | None:
+        numbers, there = known.code_numbers, known.images.training
+        if numbers is None or there is None or numbers < there:
+            return None
+        return f"it needs more than {numbers} training images, and there are {there}; lower latent_dim, or remove it."
 
     def run(self, subject: Subject) -> Findings:
         training, held_out = (np.asarray(e.images) for e in (subject.real.training, subject.real.held_out))

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from genpipe.analyses._codes import encoded, of_prior, quantiles
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Analysis, Decodes, Encodes, Findings, Subject
+from genpipe.interfaces import Analysis, Counts, Decodes, Encodes, Findings, Subject
 from genpipe.nn.passing import decoded
 from genpipe.nn.pictures import grid
 from genpipe.schema import Strict
@@ -31,6 +31,10 @@ class Manifold(Analysis):
         """Probability beyond the grid at either end of a side."""
 
     requires = (Decodes,)
+
+    @property
+    def least_images(self) -> Counts:
+        return Counts(training=2)
 
     def run(self, subject: Subject) -> Findings:
         n = self.config.images

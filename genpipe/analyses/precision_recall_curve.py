@@ -10,7 +10,7 @@ from pydantic import Field
 
 from genpipe.analyses import _plots
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Analysis, Findings, Subject
+from genpipe.interfaces import Analysis, Counts, Findings, Subject
 from genpipe.nn.neighbours import nearest
 from genpipe.schema import Strict
 
@@ -30,6 +30,13 @@ class PrecisionRecallCurve(Analysis):
         most_neighbours: Annotated[int, Field(ge=3, le=100)] = 10
         images: Annotated[int, Field(ge=10)] = 2000
         """At most so many of each kind; of all kinds equally many, for both figures depend on it."""
+
+    lowered = {"most_neighbours": 3}
+
+    @property
+    def least_images(self) -> Counts:
+        n = self.config.most_neighbours + 1
+        return Counts(training=n, held_out=n, samples=n)
 
     def run(self, subject: Subject) -> Findings:
         rng = np.random.default_rng(subject.seed)

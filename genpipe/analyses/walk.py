@@ -8,7 +8,7 @@ from pydantic import Field
 
 from genpipe.analyses._codes import PATHS, Path, of_prior, path_length, round_trip, starts, way
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Analysis, Decodes, Findings, Subject
+from genpipe.interfaces import Analysis, Counts, Decodes, Findings, Subject
 from genpipe.nn.passing import decoded
 from genpipe.nn.pictures import grid
 from genpipe.schema import Strict
@@ -34,6 +34,10 @@ class Walk(Analysis):
         """ε."""
 
     requires = (Decodes,)
+
+    @property
+    def least_images(self) -> Counts:
+        return Counts(held_out=2)
 
     def run(self, subject: Subject) -> Findings:
         z, whose = starts(subject, self.config.pairs + 1)

@@ -173,6 +173,7 @@ def _summary(plan: "Plan", wish: "Wish", dry_run: bool) -> dict[str, object]:
         "written": bool(plan.changes) and not dry_run,
         "stages": plan.stages(),
         "left_out": plan.left_out,
+        "notes": plan.notes,
         "measured": measured and measured.model_dump(),
         "next": _next(plan),
     }
@@ -188,8 +189,10 @@ def _tell(plan: "Plan", wish: "Wish", dry_run: bool) -> None:
         typer.echo("\nNothing is written.")
     else:
         typer.echo(f"Wrote {_screen.listed([str(change.file) for change in plan.changes])}.")
-    for analysis in plan.left_out:
-        typer.echo(f"Left out, as the data cannot serve it: {analysis}")
+    for told in plan.left_out:
+        typer.echo(f"Left out, as the data cannot serve it: {told}")
+    for note in plan.notes:
+        typer.echo(note)
     _tell_the_cost(plan, wish)
     if not dry_run:
         typer.echo(f"Next: {_next(plan)}")

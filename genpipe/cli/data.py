@@ -168,7 +168,7 @@ def _looked(data: "Data", images: int) -> "Look":
     common, spec = data.common, data.spec()
     target = Target(common.size, spec.channels, common.fit, data.seed, common.binarise)
     with counting(data.name, "images") as shown:
-        return look(data.opened, target, limit=common.limit, images=images, shown=shown)
+        return look(data.opened, target, common.limit, common.leave_out, images=images, shown=shown)
 
 
 def _save(found: "Look", picture: Path) -> None:
@@ -185,6 +185,7 @@ def _save(found: "Look", picture: Path) -> None:
 def _summary(found: "Look", picture: Path) -> dict[str, Any]:
     return {
         "classes": {name: dict(zip(("train", "test"), counts, strict=True)) for name, counts in found.classes.items()},
+        "classes_without_training_images": found.untrained,
         "sizes": [{"width": w, "height": h, "images": n} for (w, h), n in found.sizes.most_common()],
         "duplicates": [{"image": image, "same_as": first} for image, first in found.duplicates],
         "duplicates_across_splits": found.leaked,
@@ -202,6 +203,8 @@ def _tell(found: "Look", picture: Path) -> None:
     counts = {**found.classes, "in all": [sum(split) for split in zip(*found.classes.values(), strict=True)]}
     _screen.table([{"class": name, "train": train, "test": test} for name, (train, test) in counts.items()])
     typer.echo("")
+    if found.untrained:
+        typer.echo(f"No training image, so neither drawn nor scored: {_screen.listed(found.untrained, NAMED)}")
     if found.split_names:
         typer.echo(f"splits: train is {found.split_names[0]}, test is {found.split_names[1]}")
     if found.unused_images:

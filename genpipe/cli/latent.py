@@ -40,11 +40,25 @@ class Way(StrEnum):
 def encode(
     name: Name, images: Given, out: Out = Path("codes.npy"), skip_broken: SkipBroken = False, force: Force = False
 ) -> None:
-    """Write the codes of images as an array, a row an image."""
+    """Write the codes of images as an array, a row an image; as .npz also their names.
+
+    The images of a folder or an archive come in the natural order of their names: 2.png before 10.png.
+    """
+    import numpy as np
+
+    from genpipe.files import whole_file
     from genpipe.interfaces import Encodes
 
-    _verify(out, force, (".npy",))
-    _write(out, None, _trained(name, Encodes, skip_broken).codes(images))
+    _verify(out, force, (".npy", ".npz"))
+    from genpipe import latent
+
+    codes, names = latent.encoding(_trained(name, Encodes, skip_broken), images)
+    if out.suffix == ".npy":
+        _write(out, None, codes)
+        return
+    with whole_file(out) as temporary, temporary.open("wb") as file:
+        np.savez(file, codes=codes, names=np.array(names))
+    typer.echo(f"Wrote {out}.")
 
 
 def decode(

@@ -95,6 +95,11 @@ def check(
     project = config.load()
     count = len(project.index.experiments)
     typer.echo(f"{count} experiment{'s are' if count != 1 else ' is'} fine")
+    for name in project.index.datasets:
+        spec = project.data(name).spec()
+        if empty := [spec.classes[number] for number in spec.untrained]:
+            few = _screen.listed(empty)
+            typer.echo(f"datasets.{name}: no training image is of class {few}, which is neither drawn nor scored")
     for file in composing.strays(project):
         typer.echo(f"{file} belongs to no experiment of {paths.INDEX}")
 

@@ -32,10 +32,13 @@ def score(
     """Score images against real ones: two folders, archives, arrays, experiments or data sets."""
     from genpipe.scoring import score as scored
 
+    names = [name.strip() for name in metrics.split(",") if name.strip()]
+    if not names:
+        raise UsageError("--metrics names no metric; give some, as in --metrics fid,kid (see genpipe list metrics).")
     found = scored(
         images,
         real,
-        metrics.split(","),
+        names,
         features,
         size=size,
         seed=seed,
@@ -48,6 +51,8 @@ def score(
         _screen.as_json(found)
         return
     _screen.table([_row(name, made) for name, made in found.items()])
+    for told in dict.fromkeys(made["pairs"] for made in found.values() if "pairs" in made):
+        typer.echo(f"Pairs: {told}.")
 
 
 def _project() -> "Project | None":

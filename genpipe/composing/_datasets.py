@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import reduce
 from operator import getitem
 from pathlib import Path
@@ -12,11 +13,14 @@ from genpipe import paths, registry
 from genpipe.composing._editing import put, word
 from genpipe.composing._grid import settings as split
 from genpipe.composing._plan import Change, Plan, read
-from genpipe.config import RULE, Project, name_allowed
+from genpipe.config import Project
 from genpipe.document import Document, KeyPath, parse
 from genpipe.document import read as read_document
 from genpipe.errors import ConfigError, ExistsError, Problem, Unsuitable, UsageError
+from genpipe.validation import RULE, name_allowed
 
+SMOKE_STEPS = 20
+"""So long are extractors trained where nothing but that it runs is to be seen."""
 _DEPS = ("stages", "check", "deps")
 """Where the wiring says what DVC watches."""
 
@@ -65,6 +69,43 @@ def added(project: Project, name: str, knobs: Mapping[str, Any] | None) -> tuple
         return project, Change(project.root, paths.INDEX, text, text)
     fitting = suited(project, name, knobs)
     return project.with_dataset(name, fitting), _index(project, name, fitting)
+
+
+def sized(project: Project, name: str, profile: str, index: Change) -> tuple[Project, Change, str | None]:
+    """The project, and its index, with extractors of a data set that are trained as long as a profile allows.
+
+    Only where the profile is for trying things out and no experiment of another kind looks through them; and what is
+    to be said of how long they are trained.
+    """
+    taught, common = _taught(project, name), project.data(name).common
+    if not taught:
+        return project, index, None
+    told = f"The {' and '.join(taught)} of {name}, through which scores look, "
+    if common.extractor_steps is not None:
+        told += f"is trained {common.extractor_steps} steps alone (datasets.{name}.extractor_steps)"
+        return project, index, None if profile == "smoke" else f"{told}: take that out for scores that mean something."
+    if profile != "smoke":
+        return project, index, None
+    full = project.index.reference.train.steps
+    if full <= SMOKE_STEPS:
+        return project, index, None
+    if any(entry.data == name for entry in project.index.experiments.values()):
+        return (
+            project,
+            index,
+            f"{told}is trained {full:,} steps, once for all experiments on {name}, whatever the profile.",
+        )
+    after = put(index.after or "", ("datasets", name, "extractor_steps"), str(SMOKE_STEPS))
+    knobs = {**project.index.datasets[name], "extractor_steps": SMOKE_STEPS}
+    told += f"is trained {SMOKE_STEPS} steps, as the profile is smoke: scores only show that everything runs "
+    return project.with_dataset(name, knobs), replace(index, after=after), f"{told}(datasets.{name}.extractor_steps)."
+
+
+def _taught(project: Project, name: str) -> list[str]:
+    """The extractors that are trained on a data set."""
+    from genpipe.interfaces import Trainable
+
+    return [e for e in project.extractors(name) if issubclass(registry.load("extractors", e), Trainable)]
 
 
 def verify_datasets(project: Project) -> None:

@@ -3,18 +3,20 @@
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from genpipe import paths, registry
 from genpipe.composing import _recipes as recipes
-from genpipe.composing._datasets import added
+from genpipe.composing._datasets import added, sized
 from genpipe.composing._editing import put, take, word
 from genpipe.composing._grid import Edits, variants
 from genpipe.composing._knobs import turned
 from genpipe.composing._plan import Change, Plan, read
 from genpipe.composing._recipes import Cost, Recipe
-from genpipe.config import RULE, Experiment, Project, name_allowed
+from genpipe.config import Experiment, Project
 from genpipe.document import Document, parse
 from genpipe.errors import ExistsError, UsageError
+from genpipe.validation import RULE, name_allowed
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ def plan(project: Project, wish: Wish, *, force: bool = False) -> Plan:
     start = _start(project, wish)
     data = wish.data or start.data
     project, with_data = added(project, data, start.dataset if data == start.data else None)
+    project, with_data, note = sized(project, data, wish.profile, with_data)
     composed = [
         _composed(project, start, wish.profile, name, edits, data)
         for name, edits in variants(wish.name, wish.sets, wish.grid, wish.seeds)
@@ -62,7 +65,7 @@ def plan(project: Project, wish: Wish, *, force: bool = False) -> Plan:
     fresh = moved | {experiment.name for experiment, pipeline, _ in composed if pipeline.needed}
     left_out = tuple(dict.fromkeys(told for *_, left in composed for told in left))
     pipelines = tuple(pipeline for _, pipeline, _ in composed)
-    planned = Plan(project.root, (*pipelines, index), experiments, fresh, moved, left_out)
+    planned = Plan(project.root, (*pipelines, index), experiments, fresh, moved, left_out, (note,) if note else ())
     if not force:
         _refuse_to_replace(project, planned)
     return planned
@@ -89,7 +92,7 @@ def _start(project: Project, wish: Wish) -> Recipe:
 def _composed(
     project: Project, start: Recipe, profile: str, name: str, edits: Edits, data: str
 ) -> tuple[Experiment, Change, list[str]]:
-    """An experiment, its file, and the analyses that stay out of it for the sake of the data.
+    """An experiment, its file, and the metrics and analyses that stay out of it for the sake of the data.
 
     Problems name the experiment, for the file is not there to look at.
     """
@@ -97,21 +100,22 @@ def _composed(
         raise UsageError(f"an experiment cannot be called '{name}': {RULE}.")
     system = registry.load("models", start.model)
     text = turned(start.text, [*start.edits(profile).items(), *edits], system)
-    text, left_out = _served(project, data, text, edits)
+    text, left_out = _served(project, system, data, text, edits)
     document = Document(f"experiment '{name}'", parse(text).value)
     experiment = project.compose(name, start.model, system, project.data(data), document)
     file = paths.pipeline(name)
     return experiment, Change(project.root, file, read(project.root / file), text), left_out
 
 
-def _served(project: Project, data: str, text: str, edits: Edits) -> tuple[str, list[str]]:
-    """A pipeline's text without the analyses that the data cannot serve, and why; one that `edits` name stays."""
-    unserved = project.unserved(project.data(data), parse(text))
-    asked = {path.split(".")[1] for path, _ in edits if path.startswith("analyses.")}
-    left_out = {one: told for one, told in unserved.items() if one not in asked}
-    for one in left_out:
-        text = take(text, ("analyses", one))
-    return text, [f"{one}: {told.partition(';')[0]}" for one, told in left_out.items()]  # what to do is done
+def _served(project: Project, system: Any, data: str, text: str, edits: Edits) -> tuple[str, list[str]]:
+    """A pipeline's text without what the data cannot serve, and why; what `edits` name stays."""
+    left_out = {}
+    for at, told in project.unserved(system, project.data(data), parse(text)).items():
+        path = ".".join(map(str, at))
+        if not any(f"{edited}.".startswith(f"{path}.") for edited, _ in edits):
+            left_out[at] = told
+            text = take(text, at)
+    return text, [f"{at[-1]}: {told.rpartition(';')[0]}" for at, told in left_out.items()]  # what to do is done
 
 
 def _listed(project: Project, experiment: Experiment) -> bool:

@@ -7,8 +7,9 @@ from pathlib import Path
 from genpipe import paths
 from genpipe.composing._editing import rename, take
 from genpipe.composing._plan import Change, Plan, read
-from genpipe.config import RULE, Project, name_allowed
+from genpipe.config import Project
 from genpipe.errors import ExistsError, UnknownName, UsageError
+from genpipe.validation import RULE, name_allowed
 
 
 def removal(project: Project, name: str, *, outputs: bool = False, force: bool = False) -> Plan:

@@ -63,7 +63,9 @@ class Plan:
     moved: frozenset[str] = frozenset()
     """The names of those whose index line is new or changed."""
     left_out: tuple[str, ...] = ()
-    """The analyses of the recipe that the data cannot serve, each with the reason."""
+    """The metrics and analyses of the recipe that the data cannot serve, each with the reason."""
+    notes: tuple[str, ...] = ()
+    """What else is to be said of them."""
     outputs: tuple[Path, ...] = ()
     """Files and folders, relative to the root, that are deleted once all else is done."""
 

@@ -7,9 +7,9 @@ from hashlib import blake2b
 
 import numpy as np
 
-from genpipe.data._preparing import chosen, finished
+from genpipe.data._preparing import counted, finished, taken
 from genpipe.data._working import Done, Target, cores
-from genpipe.interfaces import SPLITS, Collection, Source
+from genpipe.interfaces import Collection, Source
 from genpipe.nn.pictures import grid
 
 COLUMNS = 8
@@ -38,21 +38,28 @@ class Look:
     sheet: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 1), np.uint8))
     """Some images in rows [height width channels]."""
 
+    @property
+    def untrained(self) -> list[str]:
+        """The classes without training images."""
+        return [name for name, (training, *_) in self.classes.items() if not training]
+
 
 def look(
     source: Source,
     target: Target,
-    *,
     limit: int | None = None,
+    leave_out: Sequence[str | int] = (),
+    *,
     images: int = 64,
     workers: int | None = None,
     shown: Callable[[int, int], None] = lambda images, of: None,
 ) -> Look:
     """Reads all images of a source as they would be prepared. Raises DataError if it cannot be read."""
     collection = source.collection(target.seed)
-    rows = chosen(collection.parts, limit, target.seed)
+    rows = taken(collection, source.classes, leave_out, limit, target.seed)
+    counts = counted(collection, rows, source.classes).tolist()
     found = Look(
-        _counted(collection, rows, source.classes),
+        dict(zip(source.classes or ("-",), counts, strict=True)),
         split_names=collection.split_names,
         unused_images=collection.unused_images,
         skipped_files=collection.skipped_files,
@@ -69,13 +76,6 @@ def look(
     if sheet:
         found.sheet = grid(np.stack(sheet), COLUMNS)
     return found
-
-
-def _counted(collection: Collection, rows: np.ndarray, classes: Sequence[str]) -> dict[str, list[int]]:
-    labels = np.zeros(len(rows), np.int64) if collection.labels is None else collection.labels[rows]
-    counts = np.zeros((max(len(classes), 1), len(SPLITS)), np.int64)
-    np.add.at(counts, (labels, collection.parts[rows]), 1)
-    return dict(zip(classes or ("-",), counts.tolist(), strict=True))
 
 
 def _add(found: Look, piece: Done, collection: Collection, seen: dict[bytes, int]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -47,13 +48,13 @@ def prepare(
 ) -> Prepared:
     """Reads a source once, chunk by chunk, and writes its splits as uint8 arrays [n c size size] with labels.
 
-    At most `limit` images of each split are taken, of the classes in `leave_out` no training image; `labelled` is how
-    many labels a system may know. The same images come in the same order for any number of workers. Raises DataError
-    for a broken picture, unless `skip_broken` leaves it out, and if the source is not what it announced.
+    Of the classes in `leave_out` no training image is taken; `labelled` is how many labels a system may know. The same
+    images come in the same order for any number of workers. Raises DataError for a broken picture, unless `skip_broken`
+    leaves it out, and if the source is not what it announced.
     """
     collection = source.collection(seed)
     spec = ImageSpec(channels or source.channels, size, size, source.classes, 2 if binarise else 256)
-    rows = chosen(np.where(left_out(collection, source.classes, leave_out), -1, collection.parts), limit, seed)
+    rows = taken(collection, source.classes, leave_out, limit, seed)
     with whole_folder(folder) as temporary:
         broken: list[str] = []
         with Writer(temporary, collection, _named(source)) as writer:
@@ -66,8 +67,37 @@ def prepare(
                 shown(writer.count + len(broken), len(rows))
         writer.verify(len(rows) - len(broken))
         _write_known_labels(temporary, len(spec.classes), labelled, seed)
+        spec = replace(spec, untrained=_untrained(temporary, spec))
         write_meta(temporary, spec, flip=flip, broken=broken, unused_images=collection.unused_images)
     return Prepared.open(folder)
+
+
+def _untrained(folder: Path, spec: ImageSpec) -> tuple[int, ...]:
+    """The classes without images in the training split as it was written."""
+    if not all(labels_file(folder, split).exists() for split in SPLITS):
+        return ()
+    counts = [np.bincount(np.load(labels_file(folder, split)), minlength=len(spec.classes)) for split in SPLITS]
+    return untrained(np.stack(counts, axis=1))
+
+
+def untrained(counts: np.ndarray) -> tuple[int, ...]:
+    """The classes without training images, of the numbers of images of each class in each of SPLITS."""
+    return tuple(np.flatnonzero(counts[:, SPLITS.index("train")] == 0).tolist())
+
+
+def taken(
+    collection: Collection, classes: Sequence[str], leave_out: Sequence[str | int], limit: int | None, seed: int
+) -> np.ndarray:
+    """The numbers of the images that a data set takes of a source. Raises DataError if a class does not exist."""
+    return chosen(np.where(left_out(collection, classes, leave_out), -1, collection.parts), limit, seed)
+
+
+def counted(collection: Collection, rows: np.ndarray, classes: Sequence[str]) -> np.ndarray:
+    """How many of the images with these numbers are of each class, in each of SPLITS; one class stands for none."""
+    labels = np.zeros(len(rows), np.int64) if collection.labels is None else collection.labels[rows]
+    counts = np.zeros((max(len(classes), 1), len(SPLITS)), np.int64)
+    np.add.at(counts, (labels, collection.parts[rows]), 1)
+    return counts
 
 
 def _write_known_labels(folder: Path, class_count: int, count: int | None, seed: int) -> None:

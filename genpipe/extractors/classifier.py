@@ -23,7 +23,8 @@ Size = Annotated[int, Field(ge=1)]
 class Classifier(Trainable, Extractor):
     """Convolutions and max pooling after LeNet-5 (LeCun et al. 1998), then a hidden layer: the features of the scores.
 
-    It learns from randomly shifted images. Raises Unsuitable if the data has no labels.
+    It learns from randomly shifted images; classes without training images have the probability 0. Raises Unsuitable if
+    fewer than two classes have any.
     """
 
     class Config(Strict):
@@ -35,10 +36,12 @@ class Classifier(Trainable, Extractor):
 
     def __init__(self, config: Config, spec: ImageSpec) -> None:
         super().__init__()
-        if len(spec.classes) < 2:
+        if len(spec.trained) < 2:
             raise Unsuitable(
-                "the in-domain classifier needs labels of at least two classes, and this data set has none."
+                "the in-domain classifier needs labelled training images of at least two classes, and this data set "
+                f"has {f'those of {len(spec.trained)}' if spec.trained else 'none'}."
             )
+        self.untrained = list(spec.untrained)
         self.shift_pixels = config.shift_pixels
         convolutions = [_convolution(i, o) for i, o in pairwise([spec.channels, *config.channels])]
         left = (spec.height >> len(config.channels)) * (spec.width >> len(config.channels))
@@ -56,7 +59,7 @@ class Classifier(Trainable, Extractor):
     def loss(self, batch: Batch) -> tuple[Scalar, Logs]:
         """Cross-entropy in nats."""
         assert batch.y is not None, "a classifier was given a batch without labels"
-        return cross_entropy(self.head(self.body(self._shifted(batch.x))), batch.y), {}
+        return cross_entropy(self._logits(self.body(self._shifted(batch.x))), batch.y), {}
 
     def extract(self, images: UInt8[np.ndarray, "n c h w"]) -> Evidence:
         self.eval()
@@ -64,11 +67,17 @@ class Classifier(Trainable, Extractor):
         with torch.inference_mode():
             for chunk in torch.from_numpy(np.array(images)).split(500):
                 features.append(self.body(to_model(chunk.to(self.device))))
-                probabilities.append(self.head(features[-1]).softmax(1))
+                probabilities.append(self._logits(features[-1]).softmax(1))
         return Evidence(images, _joined(features), _joined(probabilities))
 
     def described(self) -> Mapping[str, object]:
         return {"weights_sha256": digest(self), "resizer": "none", "values": "x / 127.5 − 1", "precision": "float32"}
+
+    def _logits(self, features: Float[Tensor, "b d"]) -> Float[Tensor, "b k"]:
+        logits = self.head(features)
+        if self.untrained:
+            logits[:, self.untrained] = -torch.inf
+        return logits
 
     def _shifted(self, x: Images) -> Images:
         """Each image moved by up to shift_pixels in both directions, its border repeated."""

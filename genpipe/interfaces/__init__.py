@@ -13,7 +13,7 @@ from genpipe.interfaces.judges import (
     Subject,
 )
 from genpipe.interfaces.layered import Grows, HasStyles, Style, Styles
-from genpipe.interfaces.sources import KNOWN_LABEL, SPLITS, Chunk, Collection, Encoded, Known, Pixels, Source
+from genpipe.interfaces.sources import KNOWN_LABEL, SPLITS, Chunk, Collection, Counts, Encoded, Known, Pixels, Source
 from genpipe.interfaces.systems import (
     Batch,
     Classifies,
@@ -48,6 +48,7 @@ __all__ = [
     "Classifies",
     "Codes",
     "Collection",
+    "Counts",
     "Decodes",
     "Encoded",
     "Encodes",

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
-from genpipe.interfaces.sources import Known
+from genpipe.interfaces.sources import Counts, Known
 from genpipe.interfaces.systems import Generative, ImageSpec
 from genpipe.schema import Strict
 
@@ -121,10 +121,38 @@ RealSplit = Literal["none", "train", "test", "train and test"]
 """Real images: those that the model was trained on, and those that it never saw."""
 
 
-class Metric(ABC):
-    """A score of images against real ones."""
+class Judge:
+    """What metrics and analyses have in common: they say what they need of the data before anything runs."""
 
     Config: ClassVar[type[Strict]]
+    lowered: ClassVar[Mapping[str, Any]] = {}
+    """Knobs by which fewer images will do, each with the value that asks for the fewest."""
+
+    def __init__(self, config: Any) -> None:
+        self.config = config
+
+    @property
+    def least_images(self) -> Counts:
+        """The fewest images of each kind with which it finds anything."""
+        return Counts()
+
+    def too_few(self, images: Counts) -> str | None:
+        """What to say if there are too few images, and what to do; None if there are enough."""
+        short = images.short_of(self.least_images)
+        if short is None:
+            return None
+        fewest = type(self)(self.config.model_copy(update=dict(self.lowered))).least_images
+        knobs = " and ".join(f"`{knob}`" for knob in self.lowered)
+        return f"it needs {short}; {'' if images.short_of(fewest) else f'lower {knobs}, or '}remove it."
+
+    def missing(self, known: Known) -> str | None:
+        """What else it needs and the data have not, and what to do; None if nothing."""
+        return None
+
+
+class Metric(Judge, ABC):
+    """A score of images against real ones."""
+
     title: ClassVar[str]
     meaning: ClassVar[str]
     """Two sentences for the report: what it says, and what it misses."""
@@ -141,9 +169,8 @@ class Metric(ABC):
     """Whether samples that were drawn during the training are scored too: a curve."""
     real_split: ClassVar[RealSplit] = "train"
     """With which real images it compares others."""
-
-    def __init__(self, config: Any) -> None:
-        self.config = config
+    gives_nothing: ClassVar[str] = ""
+    """When it has no score for as many images as it needs at least, for whoever misses it."""
 
     @abstractmethod
     def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
@@ -184,20 +211,14 @@ class Findings:
     numbers: Mapping[str, float] = field(default_factory=dict)
 
 
-class Analysis(ABC):
+class Analysis(Judge, ABC):
     """A latent tool or a check of a claim, for every model with the capabilities that it requires."""
 
-    Config: ClassVar[type[Strict]]
     requires: ClassVar[tuple[type, ...]] = ()
     metrics: ClassVar[tuple[str, ...]] = ()
     """Those that it asks the subject's scorer for; the experiment needs them among its own."""
-
-    def __init__(self, config: Any) -> None:
-        self.config = config
-
-    def missing(self, known: Known) -> str | None:
-        """What it needs and the data have not, and what to do; None if nothing. It is asked before anything runs."""
-        return None
+    sees_outliers: ClassVar[bool] = False
+    """Whether the held-out images are to be those of classes without training images too."""
 
     @abstractmethod
     def run(self, subject: Subject) -> Findings:

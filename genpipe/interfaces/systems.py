@@ -39,11 +39,19 @@ class ImageSpec:
     classes: tuple[str, ...] = ()
     levels: int = 256
     """Of brightness; 2 where images are binarised: 0 and 255 alone."""
+    untrained: tuple[int, ...] = ()
+    """The numbers of the classes of which there is no training image; they are neither drawn nor scored."""
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "ImageSpec":
         """What `dataclasses.asdict` gave, after a way through JSON."""
-        return cls(**{**value, "classes": tuple(value["classes"])})
+        lists = {name: tuple(value.get(name, ())) for name in ("classes", "untrained")}
+        return cls(**{**value, **lists})
+
+    @property
+    def trained(self) -> tuple[int, ...]:
+        """The numbers of the classes of which there are training images."""
+        return tuple(number for number in range(len(self.classes)) if number not in self.untrained)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -149,13 +157,20 @@ class GeneratesClasses(Generates):
     """Draws new images of the classes that are asked for."""
 
     class_count: int
+    built_from: tuple[Any, ...]
 
     @abstractmethod
     def sample_of(self, y: Labels, rng: torch.Generator) -> Images:
         """An image in [-1, 1] of each class y, which is on the device of rng."""
 
+    def in_turn(self, numbers: Int[Tensor, "n"]) -> Labels:
+        """The class of each sample by its number: those that it was trained on, one after the other."""
+        trained = torch.tensor(self.built_from[1].trained, device=numbers.device)
+        return trained[numbers % len(trained)]
+
     def sample(self, n: int, rng: torch.Generator) -> Images:
-        return self.sample_of(torch.randint(self.class_count, (n,), generator=rng, device=rng.device), rng)
+        numbers = torch.randint(len(self.built_from[1].trained), (n,), generator=rng, device=rng.device)
+        return self.sample_of(self.in_turn(numbers), rng)
 
 
 class Decodes(Generates):

@@ -30,6 +30,7 @@ class ClassificationAccuracyScore(Metric):
     lower_is_better = False
     looks_at = "labels"
     real_split = "test"
+    gives_nothing = "it needs a class of each image, and a classifier that was trained on the data set"
 
     def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
         # Held-out images are the exam. Where they stand in for samples, real training images do the teaching.

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Float
 
-from genpipe.interfaces import Evidence, Metric, Real, Score
+from genpipe.interfaces import Counts, Evidence, Metric, Real, Score
 from genpipe.metrics._frechet import GAUSSIAN, Gaussian, distance, statistics
 from genpipe.metrics._subsets import SUBSETS, by_content, disjoint, interval, origin
 from genpipe.schema import Strict
@@ -27,6 +27,10 @@ class FID(Metric):
     lower_is_better = True
     by_step = True
     keeps = (GAUSSIAN,)
+
+    @property
+    def least_images(self) -> Counts:
+        return Counts(training=2, samples=2)
 
     def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
         if min(len(images.features), len(real.training.features)) < 2:

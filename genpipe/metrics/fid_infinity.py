@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Float
 
-from genpipe.interfaces import Evidence, Metric, Real, Score
+from genpipe.interfaces import Counts, Evidence, Metric, Real, Score
 from genpipe.metrics._extrapolation import Sizes, at_infinity, fewest, sizes
 from genpipe.metrics._frechet import GAUSSIAN, Gaussian, distance, statistics
 from genpipe.metrics._subsets import SUBSETS, by_content, disjoint, interval, origin
@@ -24,6 +24,11 @@ class FIDInfinity(Metric):
     )
     lower_is_better = True
     keeps = (GAUSSIAN,)
+    gives_nothing = "it needs four samples for each number of the extractor's features"
+
+    @property
+    def least_images(self) -> Counts:
+        return Counts(training=2, samples=fewest(1))
 
     def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
         features, known = images.features[by_content(images.images)], real.training

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from pydantic import Field
 
-from genpipe.interfaces import Evidence, Metric, Real, Score
+from genpipe.interfaces import Counts, Evidence, Metric, Real, Score
 from genpipe.metrics._inception import unsplit
 from genpipe.metrics._subsets import by_content, interval, origin
 from genpipe.schema import Strict
@@ -34,6 +34,11 @@ class InceptionScore(Metric):
     looks_at = "probabilities"
     real_split = "none"
     by_step = True
+    lowered = {"splits": 1}
+
+    @property
+    def least_images(self) -> Counts:
+        return Counts(samples=self.config.splits)
 
     def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
         assert images.probabilities is not None, "a metric of probabilities is only given evidence that has them"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Float
 
-from genpipe.interfaces import Evidence, Metric, Real, Score
+from genpipe.interfaces import Counts, Evidence, Metric, Real, Score
 from genpipe.metrics._extrapolation import Sizes, at_infinity, fewest, sizes
 from genpipe.metrics._inception import unsplit
 from genpipe.metrics._subsets import SUBSETS, by_content, disjoint, interval, origin
@@ -25,6 +25,11 @@ class ISInfinity(Metric):
     lower_is_better = False
     looks_at = "probabilities"
     real_split = "none"
+    gives_nothing = "it needs four samples for each class of the extractor"
+
+    @property
+    def least_images(self) -> Counts:
+        return Counts(samples=fewest(1))
 
     def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
         assert images.probabilities is not None, "a metric of probabilities is only given evidence that has them"

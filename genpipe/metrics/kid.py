@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Float64
 from pydantic import Field
 
-from genpipe.interfaces import Evidence, Metric, Real, Score
+from genpipe.interfaces import Counts, Evidence, Metric, Real, Score
 from genpipe.metrics._subsets import SUBSETS, by_content, disjoint_pairs, interval, origin
 from genpipe.schema import Strict
 
@@ -46,6 +46,10 @@ class KID(Metric):
         "below, where nothing tells the sets apart. It does not punish copies of the training images."
     )
     lower_is_better = True
+
+    @property
+    def least_images(self) -> Counts:
+        return Counts(training=2, samples=2)
 
     def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
         x, y = (one.features[by_content(one.images)] for one in (images, real.training))

@@ -22,6 +22,7 @@ class LabelAccuracy(Metric):
     looks_at = "labels"
     by_step = True
     real_split = "none"
+    gives_nothing = "it needs a class of each image, and a classifier that was trained on the data set"
 
     def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
         if images.labels is None or images.probabilities is None:

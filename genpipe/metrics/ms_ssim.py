@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Int
 from pydantic import Field
 
-from genpipe.interfaces import Evidence, Metric, Real, Score
+from genpipe.interfaces import Counts, Evidence, Metric, Real, Score
 from genpipe.metrics._structure import ms_ssim, scales
 from genpipe.metrics._subsets import by_content, interval
 from genpipe.schema import Strict
@@ -29,6 +29,10 @@ class MSSSIMDiversity(Metric):
     lower_is_better = True
     looks_at = "pixels"
     least_pixels = 11
+
+    @property
+    def least_images(self) -> Counts:
+        return Counts(samples=4)
 
     def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
         order = by_content(images.images)

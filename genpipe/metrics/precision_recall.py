@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from pydantic import Field
 
-from genpipe.interfaces import Evidence, Metric, Real, Score
+from genpipe.interfaces import Counts, Evidence, Metric, Real, Score
 from genpipe.metrics._balls import NEAREST_OTHERS, Balls, balls, held, of_evidence
 from genpipe.metrics._subsets import SUBSETS, by_content, disjoint_pairs, interval, origin
 from genpipe.schema import Strict
@@ -39,6 +39,12 @@ class PrecisionRecall(Metric):
     )
     lower_is_better = False
     keeps = (NEAREST_OTHERS,)
+    lowered = {"k_precision_recall": 1, "k_density_coverage": 1}
+
+    @property
+    def least_images(self) -> Counts:
+        most = max(self.config.k_precision_recall, self.config.k_density_coverage) + 1
+        return Counts(training=most, samples=most)
 
     def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
         ks = (self.config.k_precision_recall, self.config.k_density_coverage)

@@ -24,6 +24,7 @@ class PSNR(Metric):
     lower_is_better = False
     looks_at = "pixel pairs"
     real_split = "test"
+    gives_nothing = "all pairs are the same, and without any error it is infinite"
 
     def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
         errors = squared_errors(*matched(images.images, real.held_out.images))

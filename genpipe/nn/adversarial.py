@@ -162,7 +162,7 @@ class ClassConditional(Adversarial, GeneratesClasses, Truncates):
 
     def sample_within(self, n: int, threshold: float, rng: torch.Generator) -> Images:
         z = self.truncated_prior(n, threshold, rng)
-        return self.generator(z, torch.arange(n, device=rng.device) % self.class_count)
+        return self.generator(z, self.in_turn(torch.arange(n, device=rng.device)))
 
     def generated(self, z: Codes, batch: Batch) -> Images:
         return self.generator(z, known(batch))

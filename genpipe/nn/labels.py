@@ -30,11 +30,11 @@ def beside(given: Tensor, y: Labels, class_count: int) -> Tensor:
 
 
 def class_count(spec: ImageSpec) -> int:
-    """The number of classes. Raises Unsuitable if there are fewer than two, for then no label tells anything."""
-    if len(spec.classes) < 2:
+    """The number of classes. Raises Unsuitable if fewer than two have training images: then no label tells anything."""
+    if len(spec.trained) < 2:
         raise Unsuitable(
-            "a class-conditional system needs labels of at least two classes, and this data set has "
-            f"{len(spec.classes) or 'none'}. Take labelled data, or a system that asks for no labels."
+            "a class-conditional system needs training images with labels of at least two classes, and this data set "
+            f"has {len(spec.trained) or 'none'}. Take labelled data, or a system that asks for no labels."
         )
     return len(spec.classes)
 

@@ -126,7 +126,9 @@ def _columns_of(result: Result, ranked: Sequence[Board]) -> list[Column]:
 
 def _warnings(result: Result, noted: Mapping[tuple[str, str], Timing]) -> Sequence[str]:
     training = noted.get(("train", result.name))
-    return training.facts.warnings if training else ()
+    silent = result.how.unscored if result.how else {}
+    told = [f"{name} gives no score: {why}" for name, why in silent.items()]
+    return [*(training.facts.warnings if training else ()), *told]
 
 
 def _explained(ranked: Sequence[Board]) -> dict[str, list[tuple[str, Column]]]:

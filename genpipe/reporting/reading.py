@@ -54,6 +54,8 @@ class How(_Found):
     device: str | None = None
     versions: dict[str, str] = {}
     figures: dict[str, str] = {}
+    unscored: dict[str, str] = {}
+    """Metrics that gave no score, each with the reason."""
 
 
 class Facts(_Found):

@@ -1,5 +1,6 @@
 """Codes from a shell: what is written is what the model makes of the images that were meant."""
 
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,25 @@ def test_broken_pictures_are_left_out_on_request(genpipe: Run, data: Prepared, s
         done = genpipe(command, "vae", "folder", "--skip-broken", "-o", out)
         assert (done.status, "left out 1 of 2 pictures: 0.png" in done.err) == (0, True)
         assert len(np.load(out)) == 1
+
+
+def test_a_folder_and_its_archive_give_the_same_rows_and_a_npz_names_them(
+    genpipe: Run, data: Prepared, small_project: Path
+) -> None:
+    images = data.images("test")[:12]
+    Path("folder").mkdir()
+    for k, image in enumerate(images):
+        Image.fromarray(image[0]).save(f"folder/{k}.png")
+    with tarfile.open("folder.tar", "w") as tar:
+        for k in reversed(range(12)):
+            tar.add(f"folder/{k}.png")
+    for given in ("folder", "folder.tar"):
+        assert genpipe("encode", "vae", given, "0-1", "-o", "codes.npz", "--force").status == 0
+        with np.load("codes.npz") as found:
+            assert [Path(name).name for name in found["names"]] == [*(f"{k}.png" for k in range(12)), "0", "1"]
+            assert np.allclose(found["codes"][:12], codes(small_project, images), atol=1e-5), given
+    assert genpipe("decode", "vae", "codes.npz", "-o", "x.npy").status == 0
+    assert len(np.load("x.npy")) == 14
 
 
 def test_decoding_goes_back(genpipe: Run, data: Prepared, small_project: Path) -> None:

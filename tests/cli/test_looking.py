@@ -6,6 +6,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
@@ -141,6 +142,15 @@ def test_compare_without_scores(genpipe: Run, scored: list[Path], monkeypatch: p
 def test_check_counts(genpipe: Run, small_project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(small_project / "pipelines")
     assert genpipe("check").out == "1 experiment is fine\n"
+
+
+def test_check_names_classes_without_training_images(genpipe: Run, small_project: Path) -> None:
+    labels = np.arange(40) % 4 + 1
+    np.savez(small_project / "x.npz", images=np.zeros((40, 16, 16), np.uint8), labels=labels)
+    genpipe("data", "add", "own", "--source", "arrays", "--path", "x.npz", "--size", "16")
+    told = "datasets.own: no training image is of class 0, which is neither drawn nor scored\n"
+    assert told in genpipe("check").out
+    assert "No training image, so neither drawn nor scored: 0\n" in genpipe("data", "look", "own").out
 
 
 def test_check_shows_all_problems_at_once(genpipe: Run, small_project: Path) -> None:

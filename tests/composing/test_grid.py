@@ -6,8 +6,9 @@ import pytest
 from genpipe import files
 from genpipe.composing import Plan, Wish, plan
 from genpipe.composing._grid import variants
-from genpipe.config import NAME, Project
+from genpipe.config import Project
 from genpipe.errors import ConfigError, ExistsError, UnknownName, UsageError
+from genpipe.validation import NAME
 
 Contents = Callable[[], dict[str, str]]
 

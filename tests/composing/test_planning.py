@@ -154,8 +154,8 @@ def test_an_experiment_can_be_the_start(small_project: Path) -> None:
 
 def test_analyses_that_the_data_cannot_serve_stay_out(small_project: Path) -> None:
     (small_project / "pictures").mkdir()
-    for k in range(3):
-        Image.new("L", (16, 16), 80 * k).save(small_project / "pictures" / f"{k}.png")
+    for k in range(120):
+        Image.new("L", (16, 16), 2 * k).save(small_project / "pictures" / f"{k}.png")
     index = small_project / "params.yaml"
     data = "    plain: {source: folder, path: pictures, size: 16, extractors: [pixels]}\n"
     index.write_text(index.read_text().replace("    mnist5k:", f"{data}    mnist5k:"))

@@ -25,6 +25,14 @@ def test_a_look_counts_names_and_shows(class_folders: Path, source: Callable[...
     assert found.sheet.std() > 10
 
 
+def test_classes_without_training_images_are_named(class_folders: Path, source: Callable[..., Any]) -> None:
+    folder = source("folder", path="pictures", test_images=4)
+    assert look(folder, Target(8, 3), workers=1).untrained == []
+    found = look(folder, Target(8, 3), leave_out=["b"], workers=1)
+    assert found.untrained == ["b"]
+    assert found.classes["b"] == [0, 2]
+
+
 def test_a_duplicate_in_both_splits_is_a_leak(source: Callable[..., Any], picture: Any, tmp_path: Path) -> None:
     for name in ("train/1", "train/2", "test/3", "test/4"):
         path = tmp_path / "x" / f"{name}.png"

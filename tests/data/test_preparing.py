@@ -309,24 +309,6 @@ def test_a_binarised_data_set_knows_that_it_has_two_levels(tmp_path: Path, sourc
     assert two.sha256 != grey.sha256
 
 
-@pytest.mark.parametrize("limit", [None, 200])
-def test_a_class_is_left_out_of_the_training_alone(tmp_path: Path, limit: int | None) -> None:
-    digits = registry.load("data", "digits")
-    source = digits(digits.Config(), tmp_path)
-    knobs = {"size": 8, "fit": "crop", "seed": 0, "limit": limit}
-    whole = prepare(source, **knobs, folder=tmp_path / "whole")
-    found = prepare(source, **knobs, leave_out=[3, "7"], folder=tmp_path / "found")
-    assert set(range(10)) - set(found.labels("train")) == {3, 7}
-    np.testing.assert_array_equal(found.labels("test"), whole.labels("test"))
-    assert found.spec == whole.spec
-    assert found.sha256 != whole.sha256
-    if limit is None:
-        kept = ~np.isin(whole.labels("train"), [3, 7])
-        np.testing.assert_array_equal(found.images("train"), whole.images("train")[kept])
-    with pytest.raises(DataError, match="leave_out: there is no class '12'"):
-        prepare(source, **knobs, leave_out=[12], folder=tmp_path / "none")
-
-
 def test_so_many_labels_are_known_of_all_classes_alike(tmp_path: Path) -> None:
     digits = registry.load("data", "digits")
     source = digits(digits.Config(), tmp_path)
