@@ -30,7 +30,8 @@ class Folder(PictureFiles):
         return ((self.listing.names[row], self.path / self.listing.names[row]) for row in rows)
 
     def state(self) -> str:
-        lines = (f"{name}\t{stamp}\n" for name, stamp in sorted(self._entries.items()))
+        lines = [f"{name}\t{stamp}\n" for name, stamp in sorted(self._entries.items())]
+        lines += [f"links\t{self._links}\n"] if self._links else []
         return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
     @cached_property

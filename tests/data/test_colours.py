@@ -100,6 +100,8 @@ def test_files_that_are_skipped_are_counted(mixed: Path, source: Source, tmp_pat
     (mixed / "link.png").symlink_to(mixed / "00.png")
     skipped = {".heic": 2, "links": 1, ".txt": 1, "no ending": 1}
     assert source("folder", path="mixed").collection(0).skipped_files == skipped
+    (mixed / "another.png").symlink_to(mixed / "00.png")
+    assert source("folder", path="mixed").collection(0).skipped_files == {**skipped, "links": 2}
     with tarfile.open(tmp_path / "x.tar", "w") as packed:
         packed.add(mixed, "x")
     assert source("archive", path="x.tar").collection(0).skipped_files[".heic"] == 2
