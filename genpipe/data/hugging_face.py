@@ -64,8 +64,9 @@ class HuggingFace(Source):
 
     def _stored(self) -> str:
         """A text that changes with the files in which the package keeps the splits."""
-        files = [file["filename"] for table in self._splits.values() for file in table.cache_files]
-        return " ".join(f"{file} {stamp(Path(file))}" for file in files)
+        tables = self._splits.values()
+        files = [file["filename"] for table in tables for file in table.cache_files]
+        return " ".join([*(str(len(table)) for table in tables), *(f"{file} {stamp(Path(file))}" for file in files)])
 
     def _part(self, table: Any) -> Part:
         labels = np.asarray(table[self.config.label], np.int64) if self.config.label else None

@@ -167,7 +167,9 @@ BOMB = saved(Image.new("L", (1, 1_500_000)), "PNG")
 
 
 @pytest.mark.parametrize(
-    "content", [BOMB, saved(Image.new("RGB", (51, 1)), "PNG"), saved(Image.new("L", (1, 60_000)), "JPEG")]
+    "content",
+    [BOMB, saved(Image.new("RGB", (51, 1)), "PNG"), saved(Image.new("L", (1, 60_000)), "JPEG")],
+    ids=["grey", "colour", "jpeg"],
 )
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_picture_much_longer_than_wide_is_broken(content: bytes, channels: int) -> None:
