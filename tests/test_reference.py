@@ -11,7 +11,7 @@ from genpipe.config import Project
 from genpipe.data._preparing import prepare
 from genpipe.data._storage import extra_file
 from genpipe.errors import DataError
-from genpipe.evaluation import view
+from genpipe.evaluation import scored, unscored, view
 from genpipe.interfaces import Evidence
 from genpipe.metrics._balls import balls, of_evidence
 from genpipe.metrics._frechet import GAUSSIAN, distance, statistics
@@ -102,7 +102,7 @@ def without(project: Path) -> Project:
     index = project / "params.yaml"
     index.write_text(index.read_text().replace("test_images: 360", "test_images: 360, leave_out: [0, 4, 9]"))
     opened = config.load()
-    knobs = opened.data("tiny").common.model_dump(exclude={"source", "extractors"})
+    knobs = opened.data("tiny").common.model_dump(exclude={"source", "extractors", "extractor_steps"})
     prepare(opened.data("tiny").opened, **knobs, seed=0, folder=project / "data" / "tiny")
     make_references(opened, "tiny")
     return opened
@@ -130,3 +130,14 @@ def test_held_out_images_of_such_a_class_are_scored_in_no_ones_place(without: Pr
     assert set(seen.floor.labels) == {1, 2, 3, 5, 6, 7, 8}
     assert (seen.rebuilt.images == seen.real.held_out.images).all()
     assert len(seen.real.training.images) == len(reference(without).real.training.images)
+
+
+def test_a_metric_that_gives_no_score_is_named_with_the_reason(made: Project, project: Path) -> None:
+    save_samples(Samples(np.array(reference(made).prepared.images("train")[:1])), project / paths.samples("first"))
+    views = [view(made, made.experiment("first"), reference(made))]
+    metrics = made.experiment("first").metrics
+    _, how = scored(metrics, views, 0)
+    assert unscored(metrics, views, how) == {
+        "inception_score": "it needs 2 samples, and there is 1",
+        "fid": "it needs 2 samples, and there is 1",
+    }

@@ -67,9 +67,13 @@ def prepare(
                 shown(writer.count + len(broken), len(rows))
         writer.verify(len(rows) - len(broken))
         _write_known_labels(temporary, len(spec.classes), labelled, seed)
-        spec = replace(spec, untrained=_untrained(temporary, spec))
-        write_meta(temporary, spec, flip=flip, broken=broken, unused_images=collection.unused_images)
+        write_meta(temporary, _noted(temporary, spec), flip=flip, broken=broken, unused_images=collection.unused_images)
     return Prepared.open(folder)
+
+
+def _noted(folder: Path, spec: ImageSpec) -> ImageSpec:
+    """What the images are, with the classes that were not trained on."""
+    return replace(spec, untrained=_untrained(folder, spec))
 
 
 def _untrained(folder: Path, spec: ImageSpec) -> tuple[int, ...]:

@@ -72,7 +72,14 @@ def test_what_looked_wrong_in_training_is_told_with_the_experiment(two_scored: A
     page = write_report(two_scored.root).read_text()
     told = page.index("<li>step 300: the codes of &#39;a&lt;b&#39; have collapsed.</li>")
     assert page.index('id="x-first"') < told < page.index('id="x-second"')
-    assert r"**Training:** step 300" in (two_scored.root / "reports/README.md").read_text()
+    assert r"**Warning:** step 300" in (two_scored.root / "reports/README.md").read_text()
+
+
+def test_a_metric_without_a_score_is_named_with_the_reason(two_scored: Any) -> None:
+    two_scored.scored(
+        "first", {"fid_classifier": 25.5}, fid_classifier=two_scored.fid(), unscored={"psnr": "no <pairs>"}
+    )
+    assert "psnr gives no score: no &lt;pairs&gt;" in write_report(two_scored.root).read_text()
 
 
 def test_the_page_needs_nothing_else(two_scored: Any) -> None:
