@@ -13,6 +13,7 @@ from yaml.constructor import ConstructorError
 from yaml.reader import ReaderError
 
 from genpipe.errors import ConfigError, Problem, shortened
+from genpipe.files import read_text, reason
 
 KeyPath = tuple[str | int, ...]
 """Where a value stands: ("model", "latent_dim")."""
@@ -82,11 +83,11 @@ def read(path: Path, shown_as: str | None = None) -> Document:
     """The document in a file. Raises ConfigError if it is missing, unreadable or no YAML."""
     shown = shown_as or str(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
     except FileNotFoundError:
         raise ConfigError([Problem(shown, None, "", "the file does not exist.")]) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError([Problem(shown, None, "", f"cannot be read: {error}.")]) from None
+        raise ConfigError([Problem(shown, None, "", f"cannot be read: {reason(error)}.")]) from None
     return parse(text, shown)
 
 

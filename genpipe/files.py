@@ -1,20 +1,38 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and read only if they are files, within bounds, and run no code."""
 
+import errno
 import json
+import lzma
 import os
 import shutil
+import stat
+import struct
 import sys
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from io import BufferedIOBase, BufferedReader, BytesIO, TextIOWrapper
+from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
-from genpipe.errors import DataError, Locked
+from genpipe.errors import DataError, Locked, shortened
 
+DAMAGED = (
+    *(OSError, EOFError, ValueError, LookupError, RuntimeError, MemoryError, OverflowError),
+    *(BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+)
+"""What readers of archives and arrays raise for a file that is damaged, or none of theirs."""
+MAX_RATIO = 1000
+MAX_FREE_BYTES = 2**30
+"""What a packed file unpacks to may be so many times its size, and this in any case."""
+ZIP_MAGIC = (b"PK\3\4", b"PK\5\6")
+_HEADER_BYTES = 10_000
+"""numpy's own bound on what an array says of itself."""
 DOWNLOAD_WAIT_SEC = 3600.0
 """So long another process may download what this one needs too."""
 _PATIENCE_SEC = 5.0
@@ -94,9 +112,48 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
+def opened(path: Path, *, follow: bool = True) -> BufferedReader:
+    """A regular file, opened to be read; a link to one too, if links are to be followed.
+
+    Raises OSError for anything else: a FIFO, a socket or a device would be waited for without end.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+    try:
+        descriptor = os.open(path, flags | (0 if follow else getattr(os, "O_NOFOLLOW", 0)))
+    except OSError as error:
+        raise (_no_file(path) if error.errno == errno.ENXIO else error) from None  # a socket is not even opened
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    raise IsADirectoryError(errno.EISDIR, "it is a folder", str(path)) if stat.S_ISDIR(mode) else _no_file(path)
+
+
+def _no_file(path: Path) -> OSError:
+    return OSError(errno.EINVAL, "it is no regular file", str(path))
+
+
+def reason(error: BaseException) -> str:
+    """What an error says, without numbers and names of its kind."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def read_text(path: Path) -> str:
+    """The text of a regular file in UTF-8, its line ends as "\\n". Raises OSError, and UnicodeDecodeError."""
+    with TextIOWrapper(opened(path), encoding="utf-8") as file:
+        return file.read()
+
+
 def read_json(path: Path) -> Any:
     """The value in a JSON file."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    return json.loads(read_text(path))
+
+
+def verify_proportion(unpacked_bytes: int, path: Path) -> None:
+    """Raises DataError if a packed file unpacks to so much that it is meant to do harm."""
+    allowed = MAX_FREE_BYTES + MAX_RATIO * path.stat().st_size
+    if unpacked_bytes > allowed:
+        raise DataError(f"{path} unpacks to more than {allowed:,} bytes, out of proportion to its size: refused.")
 
 
 def write_arrays(path: Path, **arrays: np.ndarray) -> None:
@@ -108,7 +165,89 @@ def write_arrays(path: Path, **arrays: np.ndarray) -> None:
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """All arrays of an archive by name; none is unpickled. Raises DataError if it is missing or damaged."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return dict(archive)
-    except (OSError, ValueError, EOFError, BadZipFile) as error:
-        raise DataError(f"{path} cannot be read ({error}). Delete it and run `dvc repro`.") from None
+        return {name: read_array(path, name) for name in array_names(path)}
+    except DataError as error:
+        raise DataError(f"{error} Delete it, if it is there, and run `dvc repro`.") from None
+
+
+class ArrayHeader(NamedTuple):
+    """What a .npy file says of its array."""
+
+    shape: tuple[int, ...]
+    columns_first: bool
+    dtype: np.dtype
+
+    @property
+    def size_bytes(self) -> int:
+        """How long the array is."""
+        return prod(self.shape) * self.dtype.itemsize
+
+
+def array_names(path: Path) -> list[str]:
+    """The names of the arrays in a .npz; the one of a .npy has the name "". Raises DataError if it is neither."""
+    with _arrays(path) as (_, archive):
+        if archive is None:
+            return [""]
+        names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
+        if len(set(names)) < len(names):
+            raise DataError(f"{path} holds two arrays of one name: {', '.join(sorted(names))}. Save it anew.")
+        return names
+
+
+@contextmanager
+def opened_array(path: Path, name: str) -> Iterator[tuple[ArrayHeader, BufferedIOBase]]:
+    """What an array says of itself, and the file behind it, as long as it says. Raises DataError if it is not so."""
+    with _arrays(path) as (packed, archive), ExitStack() as stack:
+        file: Any = packed
+        if archive is None:
+            length = os.fstat(file.fileno()).st_size
+        else:
+            info = archive.getinfo(f"{name}.npy")
+            file, length = stack.enter_context(archive.open(info)), info.file_size
+        header, start = _header(file)
+        if length != start + header.size_bytes:
+            says = f"its array {header.shape} of {header.dtype} would end after {start + header.size_bytes:,} bytes"
+            raise ValueError(f"{says}, and there are {length:,}")
+        yield header, file
+
+
+def read_array(path: Path, name: str) -> np.ndarray:
+    """An array of a file, in memory. Raises DataError if it is damaged or not there."""
+    with opened_array(path, name) as (header, file):
+        content = bytearray(file.read(header.size_bytes))
+        if len(content) < header.size_bytes:
+            raise EOFError("it ends before its array does")
+        return np.ndarray(header.shape, header.dtype, content, order="F" if header.columns_first else "C")
+
+
+@contextmanager
+def _arrays(path: Path) -> Iterator[tuple[BufferedIOBase, ZipFile | None]]:
+    """A .npy file, or the archive that a .npz file is. Raises DataError for what goes wrong with it, also later."""
+    try:
+        with opened(path) as file, ExitStack() as stack:
+            archive = stack.enter_context(ZipFile(file)) if file.read(4) in ZIP_MAGIC else None
+            file.seek(0)
+            verify_proportion(sum(info.file_size for info in archive.infolist()) if archive else 0, path)
+            yield file, archive
+    except FileNotFoundError:
+        raise DataError(f"{path} does not exist.") from None
+    except DAMAGED as error:
+        raise DataError(f"{path} cannot be read as .npz or .npy: {reason(error)}.") from None
+
+
+def _header(file: BufferedIOBase) -> tuple[ArrayHeader, int]:
+    """What a .npy file says of its array, and where this begins. Raises ValueError if it is no such file."""
+    magic = file.read(8)
+    version = np.lib.format.read_magic(BytesIO(magic))
+    length = file.read(2 if version == (1, 0) else 4)
+    if version not in ((1, 0), (2, 0), (3, 0)) or int.from_bytes(length, "little") > _HEADER_BYTES:
+        raise ValueError(f"its header is longer than {_HEADER_BYTES:,} bytes, or of the unknown version {version}")
+    text = length + file.read(int.from_bytes(length, "little"))
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    try:
+        header = ArrayHeader(*read(BytesIO(text)))
+    except Exception as error:  # numpy lets out what Python's own parser raises
+        raise ValueError(f"its header is damaged ({shortened(str(error))})") from None
+    if min(header.shape, default=0) < 0 or header.dtype.hasobject:
+        raise ValueError(f"it holds objects, or its shape {shortened(str(header.shape))} is none")
+    return header, len(magic) + len(text)

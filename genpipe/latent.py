@@ -13,17 +13,18 @@ from genpipe import paths, registry
 from genpipe.analyses._codes import PATHS, Codes, Pixels, encoded, of_prior, quantiles, round_trip, way
 from genpipe.analyses.traversal import changed, turned
 from genpipe.config import Project
-from genpipe.data._preparing import finished
+from genpipe.data._decoding import coloured
+from genpipe.data._files import PictureFiles
 from genpipe.data._storage import Prepared
-from genpipe.data._working import Target, cores
-from genpipe.errors import DataError, UnknownName, UsageError, shortened
-from genpipe.interfaces import Chunk, Collection, Decodes, Encodes, Generative, ImageSpec, Reconstructs
+from genpipe.data._working import Target
+from genpipe.errors import UnknownName, UsageError, shortened
+from genpipe.interfaces import Chunk, Collection, Decodes, Encodes, Generative, ImageSpec, Reconstructs, Source
 from genpipe.modelfiles import load_model
 from genpipe.nn.passing import decoded
 from genpipe.nn.pictures import grid
 from genpipe.pairing import natural_order
+from genpipe.reading import Images, Reading, readable, source_at
 from genpipe.sampling import rebuild
-from genpipe.scoring import source_at
 
 _NUMBERS = re.compile(r"\d+(-\d+)?(,\d+(-\d+)?)*")
 _ARRAYS = (".npy", ".npz")
@@ -43,38 +44,31 @@ class Trained:
     spec: ImageSpec
     fit: str
     data: Path
+    reading: Reading
+    """Whether broken pictures are left out, and who is told."""
 
     @classmethod
-    def of(cls, project: Project, name: str, *needed: type) -> "Trained":
-        """The model of an experiment. Raises UnknownName, or UsageError if it cannot do all that is needed."""
+    def of(cls, project: Project, name: str, needed: type, reading: Reading) -> "Trained":
+        """The model of an experiment. Raises UnknownName, or UsageError if it cannot do what is needed."""
         if name not in project.index.experiments:
             raise UnknownName(name, f"experiment in {paths.INDEX}", project.index.experiments)
         experiment = project.experiment(name)
         _verify_capable(name, experiment.model_name, needed)
         model, spec = load_model(project.root / paths.model(name))
         data = experiment.data
-        return cls(name, model, spec, data.common.fit, project.root / paths.data(data.name))
+        folder = project.root / paths.data(data.name)
+        return cls(name, model, spec, data.common.fit, folder, reading)
 
     def images(self, words: Sequence[str]) -> Pixels:
         """The images that words mean: paths, or numbers of held-out ones ("7", "0-3,9"). Raises Usage- or DataError.
 
         Those of a folder or an archive come in the natural order of their names.
         """
-        return np.concatenate([self._held_out(w) if _NUMBERS.fullmatch(w) else self._read(Path(w)) for w in words])
+        return np.concatenate([self._images(word).images for word in words])
 
     def codes(self, words: Sequence[str]) -> Codes:
         """The codes that words mean: of images, or as they lie in an array [n d] of a .npy or .npz file."""
-        return np.concatenate([self._code(word) for word in words])
-
-    def names(self, word: str, rows: int) -> list[str]:
-        """What each of the so many rows is called that `codes` makes of a word, in their order."""
-        if _NUMBERS.fullmatch(word):
-            return [str(row) for row in self._rows(word)]
-        path = Path(word)
-        named = None if path.suffix in _ARRAYS or _is_picture(path) else source_at(path).collection(0).names
-        if named is None:
-            return [word] if rows == 1 else [f"{word}:{row}" for row in range(rows)]
-        return [named[row] for row in natural_order(named)]
+        return np.concatenate([self.named_codes(word)[0] for word in words])
 
     def starts(self, words: Sequence[str], n: int, seed: int) -> Codes:
         """The codes that words mean; if there are none, of the first held-out images, or of the prior."""
@@ -82,42 +76,49 @@ class Trained:
             return self.codes(words)
         return self.codes([f"0-{n - 1}"]) if isinstance(self.model, Encodes) else of_prior(self.model, n, seed)
 
-    def _code(self, word: str) -> Codes:
+    def named_codes(self, word: str) -> tuple[Codes, Sequence[str]]:
+        """The codes that a word means, and what each of their rows is called."""
         array = _array(Path(word)) if Path(word).suffix in _ARRAYS and not _NUMBERS.fullmatch(word) else None
         if array is None or array.ndim != 2:
             if not isinstance(self.model, Encodes):
                 raise UsageError(
                     f"{self.name} encodes no images; give codes, an array of numbers [n d], instead of {word}."
                 )
-            return encoded(self.model, self.images([word]))
+            found = self._images(word)
+            return encoded(self.model, found.images), found.names or ()
         if isinstance(self.model, Decodes) and array.shape[1] != (d := of_prior(self.model, 1, 0).shape[1]):
             raise UsageError(f"{word} has codes of {array.shape[1]} numbers; those of {self.name} have {d}.")
-        return array.astype(np.float32)
+        return array.astype(np.float32), _numbered(word, len(array))
 
-    def _held_out(self, word: str) -> Pixels:
-        return np.array(Prepared.open(self.data).images("test")[self._rows(word)])
+    def _images(self, word: str) -> Images:
+        return self._held_out(word) if _NUMBERS.fullmatch(word) else self._read(Path(word))
 
-    def _rows(self, word: str) -> list[int]:
-        count = len(Prepared.open(self.data).images("test"))
-        return [row for rows in numbered(word, count) for row in rows]
+    def _held_out(self, word: str) -> Images:
+        images = Prepared.open(self.data).images("test")
+        rows = [row for span in numbered(word, len(images)) for row in span]
+        return Images(np.array(images[rows]), [str(row) for row in rows])
 
-    def _read(self, path: Path) -> Pixels:
+    def _read(self, path: Path) -> Images:
         if not path.exists():
             raise UsageError(f"there is no {path}; give a file or folder, or numbers of held-out images such as 0-5.")
-        collection = _one(path) if _is_picture(path) else source_at(path).collection(0)
-        rows = np.arange(len(collection.parts))
-        found = list(finished(collection, rows, Target(self.spec.height, self.spec.channels, self.fit), cores()))
-        for name, why in (broken for piece in found for broken in piece.broken):
-            raise DataError(f"{name} cannot be read: {why}. Mend or remove it.")
-        images = np.concatenate([piece.images for piece in found])
-        return images if collection.names is None else images[natural_order(collection.names)]
+        source = None if _is_picture(path) else source_at(path)
+        collection = source.collection(0) if source else _one(path)
+        if self.spec.channels == 1 and _has_colours(source, path):
+            self.reading.told(f"{path}: colours are made grey, for {self.name} is trained on grey images.")
+        target = Target(self.spec.height, self.spec.channels, self.fit)
+        pieces = list(readable(collection, target, self.reading))
+        images = np.concatenate([piece.images for piece in pieces])
+        if collection.names is None:
+            return Images(images, _numbered(str(path), len(images)))
+        names = [collection.names[row] for piece in pieces for row in piece.rows.tolist()]
+        order = natural_order(names)
+        return Images(images[order], [names[row] for row in order])
 
 
 def encoding(trained: Trained, words: Sequence[str]) -> tuple[Codes, list[str]]:
     """The codes of images, and what each image is called; those of files in the natural order of their names."""
-    codes = [trained.codes([word]) for word in words]
-    named = [trained.names(word, len(some)) for word, some in zip(words, codes, strict=True)]
-    return np.concatenate(codes), [name for names in named for name in names]
+    found = [trained.named_codes(word) for word in words]
+    return np.concatenate([codes for codes, _ in found]), [name for _, names in found for name in names]
 
 
 def numbered(word: str, count: int) -> list[range]:
@@ -192,24 +193,28 @@ def arithmetic(trained: Trained, a: str, b: str, c: str) -> tuple[Picture, Pixel
     return grid(shown, 4), shown
 
 
-def _verify_capable(name: str, system: str, needed: Sequence[type]) -> None:
-    for capability in needed:
-        able = [other for other in registry.names("models") if issubclass(registry.load("models", other), capability)]
-        if system not in able:
-            verb = capability.__name__.lower()
-            raise UsageError(f"{name} is a {system}, which {verb} nothing. Systems that do: {', '.join(able)}.")
+def _verify_capable(name: str, system: str, capability: type) -> None:
+    able = [other for other in registry.names("models") if issubclass(registry.load("models", other), capability)]
+    if system not in able:
+        verb = capability.__name__.lower()
+        raise UsageError(f"{name} is a {system}, which {verb} nothing. Systems that do: {', '.join(able)}.")
 
 
-def _rows(word: str) -> list[int]:
-    """The numbers that a word such as "0-3,9" means."""
-    ends = [[int(end) for end in part.split("-")] for part in word.split(",")]
-    return [row for first, *last in ends for row in range(first, (last or [first])[0] + 1)]
+def _numbered(word: str, rows: int) -> list[str]:
+    """What the rows are called that have no names of their own."""
+    return [word] if rows == 1 else [f"{word}:{row}" for row in range(rows)]
 
 
 def _is_picture(path: Path) -> bool:
     from PIL import Image
 
     return path.is_file() and path.suffix.lower() in Image.registered_extensions()
+
+
+def _has_colours(source: Source | None, path: Path) -> bool:
+    if isinstance(source, PictureFiles):
+        return any(source.listing.coloured)
+    return source.channels == 3 if source else bool(coloured(path.resolve()))
 
 
 def _one(path: Path) -> Collection:

@@ -1,7 +1,7 @@
 """Scores of any two sets of images, without a pipeline: data sets, experiments, folders, archives, arrays."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,18 +12,14 @@ from jaxtyping import Int, UInt8
 
 from genpipe import paths, registry
 from genpipe.config import Project
-from genpipe.data._decoding import decoded
-from genpipe.data._preparing import finished
-from genpipe.data._storage import ArrayFile, Prepared
-from genpipe.data._working import Target, cores
+from genpipe.data._storage import Prepared
 from genpipe.errors import UnknownName, UsageError
 from genpipe.evaluation import VERSIONS, View, finite, of_pairs, scored, unscored
-from genpipe.interfaces import Extractor, ImageSpec, Real, Source, Trainable
+from genpipe.interfaces import Extractor, ImageSpec, Real, Trainable
 from genpipe.pairing import paired
+from genpipe.reading import Reading, read, source_at
 from genpipe.reference import load_extractor
 from genpipe.sampling import load_samples
-
-_KINDS = {".npy": "arrays", ".npz": "arrays"}
 
 
 @dataclass(frozen=True)
@@ -40,32 +36,45 @@ class Given:
 
 
 def score(
-    fake: str, real: str, metrics: list[str], features: str, *, size: int | None, seed: int, project: Project | None
+    fake: str,
+    real: str,
+    metrics: list[str],
+    features: str,
+    *,
+    size: int | None,
+    seed: int,
+    project: Project | None,
+    channels: int | None = None,
+    skip_broken: bool = False,
+    told: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
     """Each score with how it was made. Raises UsageError for sets that do not compare, and what reading them raises."""
     with TemporaryDirectory(prefix="genpipe-") as scratch:
-        drawn, against = (given(what, size, Path(scratch) / str(i), project) for i, what in enumerate((fake, real)))
-        if drawn.images.shape[1:] != against.images.shape[1:]:
-            shapes = " and ".join("×".join(map(str, one.images.shape[1:])) for one in (drawn, against))
-            raise UsageError(f"{fake} and {real} have images of {shapes} (channels×height×width); give --size.")
+        reading = Reading(size, channels, skip_broken, told)
+        files = (Path(scratch) / f"{side}.npy" for side in ("fake", "real"))
+        drawn, against = (given(what, reading, file, project) for what, file in zip((fake, real), files, strict=True))
+        _verify_alike({fake: drawn, real: against}, _known(project))
         made = {name: registry.load("metrics", name) for name in metrics}
         _verify(made, against, real)
-        partners, paired_by = _pairs(fake, drawn, real, against) if any(map(of_pairs, made.values())) else (None, "")
+        partners, way = _pairs(fake, drawn, real, against) if any(map(of_pairs, made.values())) else (None, "")
         view = _view(drawn, against, features, partners)
         configs = {name: kind.Config() for name, kind in made.items()}
         scores, how = scored(configs, [view], seed)
         if silent := unscored(configs, [view], how):
             raise UsageError(" ".join(f"{name} gives no score: {why}." for name, why in silent.items()))
-    values, told = finite(scores)
-    for text in told:
+    values, lost = finite(scores)
+    for text in lost:
         warnings.warn(text, stacklevel=2)
     for one in how.values():
-        one |= {"pairs": paired_by} if of_pairs(made[one["metric"]]) else {}
+        one |= {"pairs": way} if of_pairs(made[one["metric"]]) else {}
     return {name: {"value": value, **how.get(name, {}), "versions": VERSIONS} for name, value in values.items()}
 
 
-def given(what: str, size: int | None, scratch: Path, project: Project | None) -> Given:
-    """The images that a word on the command line means: a data set, an experiment, or a path."""
+def given(what: str, reading: Reading, file: Path, project: Project | None) -> Given:
+    """The images that a word on the command line means: a data set, an experiment, or a path.
+
+    Those of a path are written into a file, as they are to be read; the others stay as they are.
+    """
     if project and what in project.index.datasets:
         prepared = Prepared.open(project.root / paths.data(what))
         return Given(prepared.images("train"), prepared.images("test"))
@@ -73,40 +82,31 @@ def given(what: str, size: int | None, scratch: Path, project: Project | None) -
         samples = load_samples(project.root / paths.samples(what))
         return Given(samples.images, rebuilt=samples.rebuilt)
     if not Path(what).exists():
-        known = [*project.index.datasets, *project.index.experiments] if project else []
-        raise UnknownName(what, "data set, experiment or path", known)
-    return _read(source_at(Path(what)), size, scratch)
+        raise UnknownName(what, "data set, experiment or path", _known(project))
+    found = read(source_at(Path(what)), reading, file)
+    return Given(found.images, names=found.names)
 
 
-def source_at(path: Path) -> Source:
-    """What reads the images in a folder, an archive or a file of arrays."""
-    kind = "folder" if path.is_dir() else _KINDS.get(path.suffix, "archive")
-    made = registry.load("data", kind)
-    return made(made.Config(path=str(path.resolve())), Path())
+def _known(project: Project | None) -> list[str]:
+    return [*project.index.datasets, *project.index.experiments] if project else []
 
 
-def _read(source: Source, size: int | None, scratch: Path) -> Given:
-    """All images of a source, memory-mapped; in their own size, if none is given."""
-    collection = source.collection(0)
-    rows = np.arange(len(collection.parts))
-    target = Target(size or _own_size(collection.read(rows[:1]), source.channels), source.channels)
-    scratch.mkdir()
-    file = ArrayFile(scratch / "images.npy")
-    for piece in finished(collection, rows, target, cores()):
-        if piece.broken:
-            name, why = piece.broken[0]
-            raise UsageError(f"{name} cannot be read: {why}. Mend or remove it.")
-        file.append(piece.images)
-    file.close()
-    return Given(np.load(scratch / "images.npy", mmap_mode="r", allow_pickle=False), names=collection.names)
-
-
-def _own_size(chunks: Any, channels: int) -> int:
-    first = next(iter(chunks)).images
-    height, width = first.shape[1:3] if isinstance(first, np.ndarray) else decoded(first[0][1], channels).shape[:2]
-    if height != width:
-        raise UsageError(f"the first picture has {width}×{height} pixels, and squares are scored; give --size.")
-    return int(height)
+def _verify_alike(sets: Mapping[str, Given], known: Sequence[str]) -> None:
+    """Raises UsageError if the images of both sets differ, with the option that makes them alike."""
+    shapes = {what: one.images.shape[1:] for what, one in sets.items()}
+    if len(set(shapes.values())) < 2:
+        return
+    told = " and ".join("×".join(map(str, shape)) for shape in shapes.values())
+    fixed = [what for what in shapes if what in known]
+    remedies = [
+        f"--{option} {' or '.join(str(shapes[what][axis]) for what in fixed or shapes)}"
+        for axis, option in ((0, "channels"), (1, "size"))
+        if len({shape[axis] for shape in shapes.values()}) > 1
+    ]
+    remedy = (
+        f"give {' and '.join(remedies)}" if len(fixed) < len(shapes) else "both stay as they are, so do not compare"
+    )
+    raise UsageError(f"{' and '.join(shapes)} have images of {told} (channels×height×width); {remedy}.")
 
 
 def _pairs(fake: str, drawn: Given, real: str, against: Given) -> tuple[Int[np.ndarray, "m"], str]:

@@ -16,8 +16,9 @@ def run(name: str) -> Facts:
     knobs = data.common.model_dump(exclude={"source", "extractors", "extractor_steps"})
     with counting(name, "images") as shown:
         prepared = prepare(data.opened, **knobs, seed=data.seed, folder=paths.data(name), shown=shown)
-    facts = {f"{split}_images": len(prepared.images(split)) for split in ("train", "test")}
-    yield {**facts, "broken_images": prepared.broken_images}
+    for split, count in prepared.unused_images.items():
+        print(f"{name}: {count:,} images of {split} are left out; they are neither for training nor for tests")
+    yield prepared.counts()
     if config.load().data(name).seen() != read_json(paths.seen(name)):
         raise InputsChanged(f"prepare@{name}", [f"{data.opened.watched} has changed"])
 

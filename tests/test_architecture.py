@@ -14,6 +14,7 @@ FLOORS = [
     {"cli", "stages"},
     {"composing", "reporting", "running", "tracking", "serving"},
     {"scoring", "latent", "pairing"},
+    {"reading"},
     {"evaluation"},
     {"teaching"},
     {"training"},

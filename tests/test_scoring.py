@@ -1,8 +1,10 @@
 """Scores of any two sets of images from a shell."""
 
 import json
+import shutil
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from typer.testing import CliRunner
 from genpipe import config, paths
 from genpipe.cli.app import app
 from genpipe.data._preparing import prepare
-from genpipe.errors import GenpipeError, UnknownName, UsageError
+from genpipe.errors import DataError, GenpipeError, UnknownName, UsageError
 from genpipe.metrics import fid
 from genpipe.sampling import Samples, save_samples
 from genpipe.scoring import score
@@ -97,7 +99,7 @@ def test_what_cannot_be_scored_is_said(
 def test_sizes_that_differ_want_a_size(pictures: dict[str, np.ndarray], tmp_path: Path) -> None:
     np.save(tmp_path / "large.npy", np.zeros((20, 16, 16), np.uint8))
     sets = [str(tmp_path / "a"), str(tmp_path / "large.npy")]
-    with pytest.raises(UsageError, match="1×8×8 and 1×16×16"):
+    with pytest.raises(UsageError, match=r"1×8×8 and 1×16×16.*; give --size 8 or 16\."):
         score(*sets, ["fid"], "pixels", size=None, seed=0, project=None)
     assert "fid_pixels" in score(*sets, ["fid"], "pixels", size=8, seed=0, project=None)
 
@@ -177,3 +179,84 @@ def test_the_command(pictures: dict[str, np.ndarray], tmp_path: Path, monkeypatc
     assert "fid_pixels" in shown.output
     made = json.loads(CliRunner().invoke(app, [*words, "--json"]).output)
     assert made["fid_pixels"]["value"] == pytest.approx(expected(pictures), rel=1e-6)
+
+
+def scored(*sets: Path, **knobs: Any) -> dict[str, Any]:
+    """The FID of pixels of two paths."""
+    given = {"size": None, "seed": 0, "project": None, **knobs}
+    return score(*map(str, sets), ["fid"], "pixels", **given)["fid_pixels"]
+
+
+def saved(path: Path, size: int, colour: bool = False) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shape = (size, size, 3) if colour else (size, size)
+    seed = sum(path.name.encode())
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)).save(path)
+
+
+@pytest.mark.parametrize("first", ["00.png", "99.png"])
+def test_pictures_of_several_sizes_want_a_size(first: str, pictures: dict[str, np.ndarray], tmp_path: Path) -> None:
+    saved(tmp_path / "c" / first, 16)
+    for number in range(1, 20):
+        saved(tmp_path / "c" / f"{number:02}.png", 64)
+    said = rf"of the first 20 there are 19 of 64×64 pixels \(such as 01.png\), 1 of 16×16 pixels \(such as {first}\)"
+    with pytest.raises(UsageError, match=f"{said}.*--size"):
+        scored(tmp_path / "c", tmp_path / "b")
+    assert scored(tmp_path / "c", tmp_path / "b", size=8)["fake_images"] == 20
+
+
+def test_grey_and_colour_want_channels_whatever_the_size(pictures: dict[str, np.ndarray], tmp_path: Path) -> None:
+    for number in range(20):
+        saved(tmp_path / "c" / f"{number}.png", 8, colour=True)
+    with pytest.raises(UsageError, match=r"1×8×8 and 3×8×8.*; give --channels 1 or 3\."):
+        scored(tmp_path / "a", tmp_path / "c", size=8)
+    assert scored(tmp_path / "a", tmp_path / "c", channels=1)["fake_images"] == 60
+    saved(tmp_path / "c" / "grey.png", 8)
+    shutil.make_archive(str(tmp_path / "c"), "tar", tmp_path / "c")
+    with pytest.raises(
+        DataError, match=r"1 of the pictures are grey \(such as grey.png\) and 20 in colour.*--channels"
+    ):
+        scored(tmp_path / "a", tmp_path / "c")
+    both = [scored(tmp_path / "a", tmp_path / name, channels=3)["value"] for name in ("c", "c.tar")]
+    assert both[0] == pytest.approx(both[1])
+
+
+def test_what_a_data_set_has_is_what_the_other_side_is_to_be_made(
+    project: Path, pictures: dict[str, np.ndarray], tmp_path: Path
+) -> None:
+    opened = config.load()
+    prepare(opened.data("tiny").opened, size=8, fit="crop", seed=0, folder=tmp_path / "data" / "tiny")
+    saved(tmp_path / "c" / "1.png", 16, colour=True)
+    with pytest.raises(UsageError, match=r"3×16×16 and 1×8×8.*; give --channels 1 and --size 8\."):
+        scored(tmp_path / "c", Path("tiny"), project=opened)
+
+
+def test_no_folder_is_a_class_or_a_split(pictures: dict[str, np.ndarray], tmp_path: Path) -> None:
+    for number in range(60):
+        folder = ("", "cat", "test", "train", "val")[number % 5]
+        target = tmp_path / "c" / folder / f"{number:03}.png"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(tmp_path / "a" / f"{number:03}.png", target)
+    made = scored(tmp_path / "c", tmp_path / "b")
+    assert (made["fake_images"], made["value"]) == (60, pytest.approx(expected(pictures), rel=1e-6))
+
+
+def test_broken_pictures_are_left_out_on_request(pictures: dict[str, np.ndarray], tmp_path: Path) -> None:
+    (tmp_path / "a" / "000.png").write_bytes(b"broken")
+    Image.new("L", (1, 1_500_000)).save(tmp_path / "a" / "001.png")
+    with pytest.raises(DataError, match=r"000\.png cannot be read: .*--skip-broken"):
+        scored(tmp_path / "a", tmp_path / "b")
+    told: list[str] = []
+    assert scored(tmp_path / "a", tmp_path / "b", skip_broken=True, told=told.append)["fake_images"] == 58
+    (line,) = told
+    assert line.startswith("left out 2 of 60 pictures: 000.png: not a picture")
+    for file in (tmp_path / "a").iterdir():
+        file.write_bytes(b"broken")
+    with pytest.raises(DataError, match="none of the pictures can be read"):
+        scored(tmp_path / "a", tmp_path / "b", skip_broken=True)
+
+
+def test_an_array_of_long_images_is_refused(pictures: dict[str, np.ndarray], tmp_path: Path) -> None:
+    np.save(tmp_path / "long.npy", np.zeros((3, 1, 1_500_000, 1), np.uint8))
+    with pytest.raises(DataError, match="one side is more than 50 times the other"):
+        scored(tmp_path / "long.npy", tmp_path / "b", size=8)

@@ -16,6 +16,11 @@ def as_json(value: Any) -> None:
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
+def remark(text: str) -> None:
+    """Prints what is worth knowing beside the result."""
+    typer.echo(text, err=True)
+
+
 def table(rows: Sequence[Mapping[str, Any]]) -> None:
     """Prints rows, one column a key, figures to four digits."""
     from rich.console import Console

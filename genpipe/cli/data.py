@@ -190,20 +190,34 @@ def _summary(found: "Look", picture: Path) -> dict[str, Any]:
         "duplicates": [{"image": image, "same_as": first} for image, first in found.duplicates],
         "duplicates_across_splits": found.leaked,
         "broken": [{"image": name, "reason": why} for name, why in found.broken],
+        "split_folders": list(found.split_names),
+        "unused_images": dict(found.unused_images),
+        "skipped_files": dict(found.skipped_files),
         "sheet": str(picture) if found.sheet.size else None,
     }
 
 
 def _tell(found: "Look", picture: Path) -> None:
+    from genpipe.data._files import counted
+
     counts = {**found.classes, "in all": [sum(split) for split in zip(*found.classes.values(), strict=True)]}
     _screen.table([{"class": name, "train": train, "test": test} for name, (train, test) in counts.items()])
+    typer.echo("")
     if found.untrained:
-        typer.echo(f"\nNo training image, so neither drawn nor scored: {_screen.listed(found.untrained, NAMED)}")
-    typer.echo(f"\nsizes: {_sizes(found)}")
+        typer.echo(f"No training image, so neither drawn nor scored: {_screen.listed(found.untrained, NAMED)}")
+    if found.split_names:
+        typer.echo(f"splits: train is {found.split_names[0]}, test is {found.split_names[1]}")
+    if found.unused_images:
+        typer.echo(f"left out, as neither train nor test: {counted(found.unused_images)}")
+    if found.skipped_files:
+        typer.echo(f"skipped, as no pictures: {counted(found.skipped_files)}")
+    typer.echo(f"sizes: {_sizes(found)}")
     typer.echo(f"duplicates: {len(found.duplicates)}, {found.leaked} of them across splits")
     _some(f"{image} = {first}" for image, first in found.duplicates[: NAMED + 1])
     typer.echo(f"broken: {len(found.broken)}")
     _some(f"{name}: {why}" for name, why in found.broken[: NAMED + 1])
+    if found.broken:
+        typer.echo("  Mend or remove them, or leave them out with `skip_broken: true` of the data set.")
     typer.echo(f"Wrote {picture}." if found.sheet.size else "No picture can be read, so there is no contact sheet.")
 
 

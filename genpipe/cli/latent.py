@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genpipe.cli import _names
+from genpipe.cli import _names, _screen
 from genpipe.errors import ExistsError, UsageError
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ Out = Annotated[Path, typer.Option("--out", "-o", help="A picture (.png), or an 
 Steps = Annotated[int, typer.Option("--steps", min=2, max=1000, help="Images along each way.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of what is drawn from the prior.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")]
+SkipBroken = Annotated[bool, typer.Option("--skip-broken", help="Leave out pictures that cannot be read.")]
 
 
 class Way(StrEnum):
@@ -36,7 +37,9 @@ class Way(StrEnum):
     SPHERICAL = "spherical"
 
 
-def encode(name: Name, images: Given, out: Out = Path("codes.npy"), force: Force = False) -> None:
+def encode(
+    name: Name, images: Given, out: Out = Path("codes.npy"), skip_broken: SkipBroken = False, force: Force = False
+) -> None:
     """Write the codes of images as an array, a row an image; as .npz also their names.
 
     The images of a folder or an archive come in the natural order of their names: 2.png before 10.png.
@@ -49,7 +52,7 @@ def encode(name: Name, images: Given, out: Out = Path("codes.npy"), force: Force
     _verify(out, force, (".npy", ".npz"))
     from genpipe import latent
 
-    codes, names = latent.encoding(_trained(name, Encodes), images)
+    codes, names = latent.encoding(_trained(name, Encodes, skip_broken), images)
     if out.suffix == ".npy":
         _write(out, None, codes)
         return
@@ -58,24 +61,32 @@ def encode(name: Name, images: Given, out: Out = Path("codes.npy"), force: Force
     typer.echo(f"Wrote {out}.")
 
 
-def decode(name: Name, codes: Given, out: Out = Path("decoded.png"), force: Force = False) -> None:
+def decode(
+    name: Name, codes: Given, out: Out = Path("decoded.png"), skip_broken: SkipBroken = False, force: Force = False
+) -> None:
     """Write the images of codes: an array [n d] in a .npy or .npz file."""
     from genpipe.interfaces import Decodes
 
     _verify(out, force)
     from genpipe import latent
 
-    _write(out, *latent.decoding(_trained(name, Decodes), codes))
+    _write(out, *latent.decoding(_trained(name, Decodes, skip_broken), codes))
 
 
-def reconstruct(name: Name, images: Given, out: Out = Path("reconstructed.png"), force: Force = False) -> None:
+def reconstruct(
+    name: Name,
+    images: Given,
+    out: Out = Path("reconstructed.png"),
+    skip_broken: SkipBroken = False,
+    force: Force = False,
+) -> None:
     """Write images with their reconstructions below them."""
     from genpipe.interfaces import Reconstructs
 
     _verify(out, force)
     from genpipe import latent
 
-    _write(out, *latent.reconstruction(_trained(name, Reconstructs), images))
+    _write(out, *latent.reconstruction(_trained(name, Reconstructs, skip_broken), images))
 
 
 def walk(
@@ -86,6 +97,7 @@ def walk(
     moving: Annotated[bool, typer.Option("--moving", help="One picture that moves, and comes back.")] = False,
     out: Out = Path("walk.png"),
     seed: Seed = 0,
+    skip_broken: SkipBroken = False,
     force: Force = False,
 ) -> None:
     """Walk from code to code: a row of images from each to the next."""
@@ -94,7 +106,7 @@ def walk(
     _verify(out, force)
     from genpipe import latent
 
-    trained = _trained(name, Decodes)
+    trained = _trained(name, Decodes, skip_broken)
     _write(out, *latent.walk(trained, ends or [], path=path.value, images=steps, moving=moving, seed=seed))
 
 
@@ -104,6 +116,7 @@ def arithmetic(
     b: Annotated[str, typer.Argument(help="Of what is not.")],
     c: Annotated[str, typer.Argument(help="Of what is changed.")],
     out: Out = Path("arithmetic.png"),
+    skip_broken: SkipBroken = False,
     force: Force = False,
 ) -> None:
     """Write the images of the codes A, B, C and A − B + C: genpipe arithmetic vae 0-2 3-5 7."""
@@ -112,7 +125,7 @@ def arithmetic(
     _verify(out, force)
     from genpipe import latent
 
-    _write(out, *latent.arithmetic(_trained(name, Decodes), a, b, c))
+    _write(out, *latent.arithmetic(_trained(name, Decodes, skip_broken), a, b, c))
 
 
 def traverse(
@@ -122,6 +135,7 @@ def traverse(
     steps: Steps = 11,
     out: Out = Path("traversal.png"),
     seed: Seed = 0,
+    skip_broken: SkipBroken = False,
     force: Force = False,
 ) -> None:
     """Turn the numbers of a code one by one: a row each, those that change the image most first."""
@@ -130,7 +144,9 @@ def traverse(
     _verify(out, force)
     from genpipe import latent
 
-    _write(out, *latent.traversal(_trained(name, Decodes), start or [], codes=codes, images=steps, seed=seed))
+    _write(
+        out, *latent.traversal(_trained(name, Decodes, skip_broken), start or [], codes=codes, images=steps, seed=seed)
+    )
 
 
 def _verify(out: Path, force: bool, kinds: tuple[str, ...] = (".png", ".npy")) -> None:
@@ -140,11 +156,12 @@ def _verify(out: Path, force: bool, kinds: tuple[str, ...] = (".png", ".npy")) -
         raise ExistsError(f"{out} exists. Give another -o, or --force to replace it.")
 
 
-def _trained(name: str, *needed: type) -> "Trained":
+def _trained(name: str, needed: type, skip_broken: bool) -> "Trained":
     from genpipe import config
     from genpipe.latent import Trained
+    from genpipe.reading import Reading
 
-    return Trained.of(config.load(), name, *needed)
+    return Trained.of(config.load(), name, needed, Reading(skip_broken=skip_broken, told=_screen.remark))
 
 
 def _write(out: Path, picture: Any, array: Any) -> None:

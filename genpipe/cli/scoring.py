@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from genpipe.cli import _screen
+from genpipe.cli.data import Channels
+from genpipe.cli.latent import SkipBroken
 from genpipe.cli.looking import AsJson
 from genpipe.errors import UsageError
 
@@ -19,7 +21,11 @@ def score(
     features: Annotated[
         str, typer.Option("--features", "-f", help="inception, pixels, classifier:FOLDER, torchscript:FILE, …")
     ] = "inception",
-    size: Annotated[int | None, typer.Option(min=1, help="Make all images so wide and high, in pixels.")] = None,
+    size: Annotated[int | None, typer.Option(min=1, help="Make pictures so wide and high, in pixels.")] = None,
+    channels: Annotated[
+        Channels | None, typer.Option(help="Make pictures grey (1) or colour (3). As they are, if not given.")
+    ] = None,
+    skip_broken: SkipBroken = False,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of subsets and splits.")] = 0,
     json: AsJson = False,
 ) -> None:
@@ -29,7 +35,18 @@ def score(
     names = [name.strip() for name in metrics.split(",") if name.strip()]
     if not names:
         raise UsageError("--metrics names no metric; give some, as in --metrics fid,kid (see genpipe list metrics).")
-    found = scored(images, real, names, features, size=size, seed=seed, project=_project())
+    found = scored(
+        images,
+        real,
+        names,
+        features,
+        size=size,
+        seed=seed,
+        project=_project(),
+        channels=int(channels) if channels else None,
+        skip_broken=skip_broken,
+        told=_screen.remark,
+    )
     if json:
         _screen.as_json(found)
         return

@@ -115,8 +115,9 @@ class Plan:
 def read(path: Path) -> str | None:
     """The text of a file, line ends as they are; None if there is none. Raises ConfigError if it is no text."""
     try:
-        return path.read_bytes().decode("utf-8")
+        with files.opened(path) as file:
+            return file.read().decode("utf-8")
     except FileNotFoundError:
         return None
-    except UnicodeDecodeError as error:
-        raise ConfigError([Problem(str(path), None, "", f"cannot be read: {error}.")]) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError([Problem(str(path), None, "", f"cannot be read: {files.reason(error)}.")]) from None

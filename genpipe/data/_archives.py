@@ -5,56 +5,65 @@ bounded. The tar reader is our own because the standard library's needs longer f
 decoding takes.
 """
 
-import io
-import lzma
 import re
 import stat
 import zlib
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from io import BufferedIOBase
 from pathlib import Path
+from typing import Any, NamedTuple
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from genpipe.data._decoding import MAX_FILE_BYTES
+from genpipe.data._unpacking import unpacked
 from genpipe.errors import DataError
+from genpipe.files import DAMAGED, ZIP_MAGIC, opened, reason, verify_proportion
 
-Member = tuple[str, bytes | None]
+
+class Link(NamedTuple):
+    """What stands in an archive in place of a file's content."""
+
+    target: str | None
+    """The file of the same archive that a hard link is another name of; None for a symbolic link."""
+
+
+Member = tuple[str, bytes | Link | None]
 """A file's name, and what is in it if that was wanted; nothing if the archive is damaged there."""
 
-MAX_RATIO = 1000
-MAX_FREE_BYTES = 2**30
-"""What an archive unpacks to may be so many times its size, and this in any case."""
-_XZ_BYTES = 2**28
-"""An xz stream may say itself how much memory its reader needs."""
 _OUTSIDE = re.compile(r"^/|^[A-Za-z]:|\\|\0|(^|/)\.\.(/|$)")
 _BLOCK = 512
-_WAITING = 4
-_NAME_BYTES = 2**16
+_NOTE_BYTES = 2**16
+_DIGITS = 20
+_END = b"\0" * _BLOCK
+_HARD, _FOLDER = b"15"
+_Said = dict[str, Any]
+"""What is known of a member before its header comes: "path", "linkpath", "size"."""
 
 
 def members(path: Path, wanted: Callable[[str], bool]) -> Iterator[Member]:
-    """The regular files of an archive in its order, with the contents of those that are wanted.
+    """The files of an archive in its order, with the contents of those that are wanted, and the links.
 
-    Raises DataError if it is no archive, damaged, or made to do harm.
+    Raises DataError if it is no archive, damaged, cut short, or made to do harm.
     """
     try:
-        with path.open("rb") as file:
-            magic = file.read(6)
+        with opened(path) as file:
+            magic = file.read(4)
             file.seek(0)
-            yield from _zipped(path, wanted) if magic[:4] in (b"PK\3\4", b"PK\5\6") else _tarred(path, file, wanted)
+            yield from _zipped(path, file, wanted) if magic in ZIP_MAGIC else _tarred(path, file, wanted)
     except FileNotFoundError:
         raise DataError(f"{path} does not exist.") from None
-    except (BadZipFile, lzma.LZMAError, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
-        raise DataError(f"{path} cannot be read as a zip or a tar (plain, .gz, .bz2, .xz): {error}.") from None
+    except DAMAGED as error:
+        raise DataError(f"{path} cannot be read as a zip or a tar (plain, .gz, .bz2, .xz): {reason(error)}.") from None
 
 
-def _zipped(path: Path, wanted: Callable[[str], bool]) -> Iterator[Member]:
-    with ZipFile(path) as archive:
-        _bounded(sum(info.file_size for info in archive.infolist()), path)
+def _zipped(path: Path, file: BufferedIOBase, wanted: Callable[[str], bool]) -> Iterator[Member]:
+    with ZipFile(file) as archive:
+        verify_proportion(sum(info.file_size for info in archive.infolist()), path)
         for info in archive.infolist():
             _verify_name(info.filename, path)
-            if not info.is_dir() and not stat.S_ISLNK(info.external_attr >> 16):
+            if stat.S_ISLNK(info.external_attr >> 16):
+                yield info.filename, Link(None)
+            elif not info.is_dir():
                 yield info.filename, _unzipped(archive, info, path) if wanted(info.filename) else None
 
 
@@ -67,55 +76,106 @@ def _unzipped(archive: ZipFile, info: ZipInfo, path: Path) -> bytes:
         return b""
 
 
-def _tarred(path: Path, file: io.BufferedIOBase, wanted: Callable[[str], bool]) -> Iterator[Member]:
-    stream, long_name, end = _unpacked(path, file), "", b"\0" * _BLOCK
-    while (header := stream.read(_BLOCK)) and header != end:
-        name, size, kind = _header(header, path)
-        if kind in b"LxKgX":
-            _verify_size(name, size, path, _NAME_BYTES)
-            content = _content(stream, size, path)
-            long_name = _long_name(kind, content) or long_name
+def _tarred(path: Path, file: BufferedIOBase, wanted: Callable[[str], bool]) -> Iterator[Member]:
+    """The members up to the end of the file: what follows a mark of the end is another tar, appended to the first."""
+    stream, ended = unpacked(path, file), False
+    said: _Said = {}
+    while header := stream.read(_BLOCK):
+        ended = header == _END
+        if ended:
             continue
-        name, long_name = long_name or name, ""
+        name, target, size, kind = _header(header, path)
+        if kind in b"LKxXg":
+            _verify_size(name, size, path, _NOTE_BYTES)
+            said |= _noted(kind, _content(stream, size, path))
+            continue
+        name, target, size = said.get("path", name), said.get("linkpath", target), said.get("size", size)
+        said = {}
         _verify_name(name, path)
-        if kind not in b"0\x007":
-            _skip(stream, size if kind not in b"123456" else 0, path)
-        elif wanted(name):
-            _verify_size(name, size, path)
-            yield name, _content(stream, size, path)
+        if kind in b"12":
+            yield name, Link(target if kind == _HARD else None)
+        elif kind in b"0\x007":
+            yield name, _file(stream, name, size, path, wanted)
         else:
-            _skip(stream, size, path)
-            yield name, None
+            _pass(stream, name, size, kind, path)
+    if said or not ended:
+        raise DataError(f"{path} has no end: it was cut short while it was written or downloaded, or it is no tar.")
 
 
-def _header(block: bytes, path: Path) -> tuple[str, int, int]:
-    """Name, size in bytes and kind of a tar's member."""
-    try:
-        checksum = int(block[148:156].strip(b" \0") or b"0", 8)
-        size = int.from_bytes(block[125:136]) if block[124] & 0x80 else int(block[124:136].strip(b" \0") or b"0", 8)
-    except (ValueError, IndexError):
-        checksum, size = -1, 0
-    if len(block) < _BLOCK or checksum != sum(block) - sum(block[148:156]) + 8 * 32:
+def _file(stream: BufferedIOBase, name: str, size: int, path: Path, wanted: Callable[[str], bool]) -> bytes | None:
+    if wanted(name):
+        _verify_size(name, size, path)
+        return _content(stream, size, path)
+    _skip(stream, size, path)
+    return None
+
+
+def _pass(stream: BufferedIOBase, name: str, size: int, kind: int, path: Path) -> None:
+    """Goes past what is no file: a folder, or the label of a volume. Raises DataError if it might have been a file."""
+    if kind not in b"5DV":
+        raise DataError(
+            f"{path}: {name} is no regular file, but of kind {chr(kind)!r} (a pipe, a device, a file with holes). Take "
+            "it out, or pack it without --sparse."
+        )
+    _skip(stream, 0 if kind == _FOLDER else size, path)
+
+
+def _header(block: bytes, path: Path) -> tuple[str, str, int, int]:
+    """Name, target of a link, size in bytes and kind of a tar's member."""
+    checksum, size = _number(block[148:156]), _number(block[124:136])
+    if len(block) < _BLOCK or size < 0 or checksum != sum(block) - sum(block[148:156]) + 8 * 32:
         raise DataError(f"{path} is damaged, or no zip and no tar (plain, .gz, .bz2, .xz).")
     name = _text(block[:100])
     prefix = _text(block[345:500]) if block[257:263] == b"ustar\0" else ""
-    return f"{prefix}/{name}" if prefix else name, size, block[156]
+    return f"{prefix}/{name}" if prefix else name, _text(block[157:257]), size, block[156]
 
 
-def _long_name(kind: int, content: bytes) -> str:
-    """The name that stands in a member of its own, as GNU ("L") or as POSIX ("x") has it."""
-    if kind == ord("L"):
-        return _text(content)
-    while kind == ord("x") and content:
-        length, _, rest = content.partition(b" ")
-        record = rest[: int(length) - len(length) - 2] if length.isdigit() else b""
-        if record.startswith(b"path="):
-            return record[5:].decode("utf-8", "surrogateescape")
-        content = content[int(length) :] if record else b""
-    return ""
+def _number(field: bytes) -> int:
+    """A number of a tar's header, octal or, as GNU has large ones, binary; -1 if it is none, or negative."""
+    if field[:1] == b"\x80":
+        return int.from_bytes(field[1:])
+    digits = field.strip(b" \0")
+    try:
+        return int(digits, 8) if digits.isdigit() else -1 if digits else 0
+    except ValueError:  # an 8 or a 9
+        return -1
 
 
-def _content(stream: io.BufferedIOBase, size: int, path: Path) -> bytes:
+def _noted(kind: int, content: bytes) -> _Said:
+    """What a member says of the one that follows: as GNU ("L", "K") or as POSIX has it. Raises ValueError."""
+    if kind in b"LK":
+        return {"path" if kind == ord("L") else "linkpath": _text(content)}
+    records = dict(_records(content)) if kind in b"xX" else {}
+    if any(key.startswith(b"GNU.sparse") for key in records):
+        raise ValueError("it holds files with holes; pack it without --sparse")
+    said: _Said = {}
+    for key in (b"path", b"linkpath"):
+        if records.get(key):
+            said[key.decode()] = records[key].decode("utf-8", "surrogateescape")
+    if size := records.get(b"size"):
+        said["size"] = _decimal(size)
+    return said
+
+
+def _records(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Keys and values of a POSIX header, each with its length before it. Raises ValueError."""
+    content = content.rstrip(b"\0")
+    while content:
+        digits = content.partition(b" ")[0]
+        record, content = content[: _decimal(digits)], content[_decimal(digits) :]
+        key, equals, value = record[len(digits) + 1 : -1].partition(b"=")
+        if not equals or not record.endswith(b"\n"):
+            raise ValueError("a header is damaged")
+        yield key, value
+
+
+def _decimal(digits: bytes) -> int:
+    if not digits.isdigit() or len(digits) > _DIGITS:
+        raise ValueError("a header has no number where it should have one")
+    return int(digits)
+
+
+def _content(stream: BufferedIOBase, size: int, path: Path) -> bytes:
     content = stream.read(size)
     if len(content) < size:
         raise DataError(f"{path} ends in the middle of a file: it is damaged, or its download was cut short.")
@@ -123,7 +183,7 @@ def _content(stream: io.BufferedIOBase, size: int, path: Path) -> bytes:
     return content
 
 
-def _skip(stream: io.BufferedIOBase, size: int, path: Path) -> None:
+def _skip(stream: BufferedIOBase, size: int, path: Path) -> None:
     left = size + -size % _BLOCK
     while left:
         block = stream.read(min(left, 2**20))
@@ -134,80 +194,6 @@ def _skip(stream: io.BufferedIOBase, size: int, path: Path) -> None:
 
 def _text(field: bytes) -> str:
     return field.partition(b"\0")[0].decode("utf-8", "surrogateescape")
-
-
-def _unpacked(path: Path, file: io.BufferedIOBase) -> io.BufferedIOBase:
-    magic = file.read(6)
-    file.seek(0)
-    if magic == b"\xfd7zXZ\0":
-        blocks = _xz_blocks(file)
-    elif magic[:2] == b"\x1f\x8b":
-        import gzip
-
-        blocks = _blocks(gzip.GzipFile(fileobj=file))
-    elif magic[:3] == b"BZh":
-        import bz2
-
-        blocks = _blocks(bz2.BZ2File(file))
-    else:
-        return file
-    return io.BufferedReader(_Bounded(_ahead(blocks), path), 2**20)
-
-
-def _ahead(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """The blocks, unpacked on a thread of their own while those before are used; a few wait at most."""
-    with ThreadPoolExecutor(1) as thread:
-        waiting = deque(thread.submit(next, blocks, None) for _ in range(_WAITING))
-        while (block := waiting.popleft().result()) is not None:
-            waiting.append(thread.submit(next, blocks, None))
-            yield block
-
-
-def _blocks(stream: io.BufferedIOBase) -> Iterator[bytes]:
-    return iter(lambda: stream.read(2**20), b"")
-
-
-def _xz_blocks(file: io.BufferedIOBase) -> Iterator[bytes]:
-    """What is in one xz stream after the other; the standard library's reader lets a file ask for any memory."""
-    unpacker, begun, rest = lzma.LZMADecompressor(memlimit=_XZ_BYTES), False, b""
-    while True:
-        packed = (rest or file.read(2**18)) if unpacker.needs_input else b""
-        if unpacker.needs_input and not packed:
-            if begun:
-                raise EOFError("its end is missing")
-            return
-        rest, packed = b"", packed if begun else packed.lstrip(b"\0")
-        begun = begun or bool(packed)
-        yield unpacker.decompress(packed, 2**20) if begun else b""
-        if unpacker.eof:
-            rest, begun, unpacker = unpacker.unused_data, False, lzma.LZMADecompressor(memlimit=_XZ_BYTES)
-
-
-class _Bounded(io.RawIOBase):
-    """A file made of blocks that may not get out of proportion to the packed one."""
-
-    def __init__(self, blocks: Iterator[bytes], path: Path) -> None:
-        self.blocks, self.path, self.left, self.total = blocks, path, b"", 0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        while not self.left:
-            block = next(self.blocks, None)
-            if block is None:
-                return 0
-            self.left, self.total = block, self.total + len(block)
-            _bounded(self.total, self.path)
-        count = min(len(buffer), len(self.left))
-        buffer[:count], self.left = self.left[:count], self.left[count:]
-        return count
-
-
-def _bounded(total_bytes: int, path: Path) -> None:
-    allowed = MAX_FREE_BYTES + MAX_RATIO * path.stat().st_size
-    if total_bytes > allowed:
-        raise DataError(f"{path} unpacks to more than {allowed:,} bytes, out of proportion to its size: refused.")
 
 
 def _verify_size(name: str, size: int, path: Path, most: int = MAX_FILE_BYTES) -> None:

@@ -1,10 +1,9 @@
 """Picture files as pixels. What is in them is not trusted, and torch stays out: every worker imports this file."""
 
-import os
 import struct
 from collections.abc import Callable
 from contextlib import suppress
-from io import BytesIO
+from io import BufferedReader, BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +11,13 @@ from jaxtyping import UInt8
 from PIL import Image, ImageOps
 from simplejpeg import decode_jpeg
 
+from genpipe.files import opened, reason
+
 MAX_FILE_BYTES = 64 * 2**20
 MAX_PIXELS = 64_000_000
 """Larger pictures are taken for bombs: a worker would need more than a gigabyte for one of them."""
+MAX_ASPECT = 50
+"""So are pictures that are more times as long as wide: with the shorter side scaled up they would get as large."""
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 """PIL's other readers are not let near what is not trusted: some start programs."""
@@ -22,6 +25,9 @@ _MAYBE_TURNED = frozenset(("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type
 _BASELINE = 0xC0
 _TABLES = frozenset((0xDB, 0xC4, 0xE0, _BASELINE))
 _SCAN = b"\xff\xda"
+_PNG = b"\x89PNG\r\n\x1a\n"
+_PNG_GREY = (0, 4)
+"""The colour types, in byte 25 of a PNG, of grey without and with transparency."""
 _COLORSPACES = {1: "GRAY", 3: "RGB"}
 _PAPER = (255, 255, 255, 255)
 """What shows through transparent pixels."""
@@ -37,7 +43,7 @@ def decoded(content: bytes | Path, channels: int) -> UInt8[np.ndarray, "h w c"]:
     Raises Broken, whatever is wrong with it.
     """
     try:
-        data = _contents(content)
+        data = contents(content)
         pixels = _plain_jpeg(data)
         if pixels is not None and pixels.shape[2] == channels:
             return pixels
@@ -50,19 +56,26 @@ def decoded(content: bytes | Path, channels: int) -> UInt8[np.ndarray, "h w c"]:
 
 
 def _upright(data: bytes) -> Image.Image:
-    picture = _opened(data)
+    picture = _opened(BytesIO(data))
     picture.load()
     if not _MAYBE_TURNED.isdisjoint(picture.info):
         ImageOps.exif_transpose(picture, in_place=True)
     return picture
 
 
-def _opened(data: bytes) -> Image.Image:
-    """A picture of which only the header is read. Raises Broken if it is too large, and what PIL raises."""
-    picture = Image.open(BytesIO(data), formats=_FORMATS)
+def _opened(file: BytesIO | BufferedReader) -> Image.Image:
+    """A picture of which only the header is read. Raises Broken if it is too large or long, and what PIL raises."""
+    picture = Image.open(file, formats=_FORMATS)
     if picture.width * picture.height > MAX_PIXELS:
         raise Broken(f"{picture.width}×{picture.height} are more than {MAX_PIXELS:,} pixels")
+    if too_long(picture.height, picture.width):
+        raise Broken(f"of {picture.width}×{picture.height} pixels one side is more than {MAX_ASPECT} times the other")
     return picture
+
+
+def too_long(height: int, width: int) -> bool:
+    """Whether a picture is so much longer than wide, or wider than long, that no square is to be made of it."""
+    return max(height, width) > MAX_ASPECT * min(height, width)
 
 
 def _plain_jpeg(data: bytes) -> UInt8[np.ndarray, "h w c"] | None:
@@ -77,7 +90,7 @@ def _plain_jpeg(data: bytes) -> UInt8[np.ndarray, "h w c"] | None:
     while data[at : at + 1] == b"\xff" and data[at + 1] in _TABLES:
         if data[at + 1] == _BASELINE:
             bits, height, width, components = struct.unpack_from(">BHHB", data, at + 4)
-            components *= bits == 8 and 0 < width * height <= MAX_PIXELS
+            components *= bits == 8 and 0 < width * height <= MAX_PIXELS and not too_long(height, width)
         at += 2 + int.from_bytes(data[at + 2 : at + 4])
     if data[at : at + 2] != _SCAN or components not in _COLORSPACES:
         return None
@@ -86,19 +99,23 @@ def _plain_jpeg(data: bytes) -> UInt8[np.ndarray, "h w c"] | None:
     return None
 
 
-def coloured(content: bytes | Path) -> bool:
-    """Whether a picture has colours, by its header; False if that cannot be read."""
+def coloured(content: bytes | Path) -> bool | None:
+    """Whether a picture is stored in colours, a palette being one, by its header; None if that cannot be read."""
     try:
-        return _opened(_contents(content)).mode not in {*_CONVERSIONS, "1", "L", "LA", "La"}
+        with opened(content, follow=False) if isinstance(content, Path) else BytesIO(content) as file:
+            head = file.read(26)
+            if head.startswith(_PNG):
+                return head[25] not in _PNG_GREY
+            file.seek(0)
+            return _opened(file).mode not in {*_CONVERSIONS, "1", "L", "LA", "La"}
     except Exception:  # whatever is wrong is said when the picture is decoded
-        return False
+        return None
 
 
-def _contents(content: bytes | Path) -> bytes:
+def contents(content: bytes | Path) -> bytes:
     """What is in a file; a link is not followed. Raises Broken if it is too large, and OSError."""
     if isinstance(content, Path):
-        descriptor = os.open(content, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
-        with os.fdopen(descriptor, "rb") as file:
+        with opened(content, follow=False) as file:
             content = file.read(MAX_FILE_BYTES + 1)
     if len(content) > MAX_FILE_BYTES:
         raise Broken(f"the file has more than {MAX_FILE_BYTES:,} bytes")
@@ -145,6 +162,4 @@ _CONVERSIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 def _in_words(error: Exception) -> str:
     if isinstance(error, Image.UnidentifiedImageError):
         return f"not a picture that can be read ({', '.join(_FORMATS)})"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error) or type(error).__name__
+    return reason(error)

@@ -1,11 +1,11 @@
 """What sources of a person's own picture files share."""
 
 import hashlib
-import json
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated
@@ -14,15 +14,13 @@ import numpy as np
 from pydantic import Field
 
 from genpipe import paths
-from genpipe.data._layout import Layout, layout
+from genpipe.data._layout import Layout, ending, layout
 from genpipe.data._splitting import CHUNK_IMAGES, parts_of
 from genpipe.errors import DataError
 from genpipe.files import read_json, write_json
 from genpipe.interfaces import Chunk, Collection, Encoded, Source
 from genpipe.schema import Strict
 
-LOOKED_AT = 16
-"""Of so many pictures the header tells whether there is colour."""
 _CHUNK_BYTES = 4 * 2**20
 
 
@@ -33,6 +31,8 @@ class OwnFiles(Strict):
     """As the person gave it; a relative one begins at the project's root."""
     labels: bool = True
     """Whether folders, or a dataset.json, name the classes."""
+    splits: bool = True
+    """Whether the folders "train", "test" and "val" at the top are the splits, and not classes."""
     test_images: Annotated[int, Field(ge=1)] | None = None
     """How many are held out where no folders "train" and "test" say which; a tenth, if not given."""
 
@@ -43,9 +43,12 @@ class Listing:
 
     names: list[str]
     annotations: dict[str, int] | None
-    coloured: bool
-    links: int = 0
-    """How many links were not followed."""
+    coloured: list[bool | None]
+    """Whether each has colours; None where the header cannot be read."""
+    skipped: dict[str, int] = field(default_factory=dict)
+    """How many other files there are, by their ending, and links, which are not followed."""
+    held_by: Mapping[str, str] = field(default_factory=dict)
+    """Of each file that is only another name of one in the same archive: that one's name."""
 
 
 class PictureFiles(Source):
@@ -66,15 +69,16 @@ class PictureFiles(Source):
     @cached_property
     def listing(self) -> Listing:
         """The picture files. Raises DataError if there are none."""
-        found = self.listed()
+        found = remembered(f"{self.path.resolve()} {self.config.labels}", self.state(), self.listed)
         if not found.names:
-            links = f" {found.links} links are there; links are not followed." if found.links else ""
-            raise DataError(f"{self.path} holds no pictures (.png, .jpg, .webp, …).{links}")
+            others = f" Skipped: {counted(found.skipped)}; links are not followed." if found.skipped else ""
+            raise DataError(f"{self.path} holds no pictures (.png, .jpg, .webp, …).{others}")
         return found
 
     @cached_property
     def _layout(self) -> Layout:
-        return layout(self.listing.names, self.listing.annotations, self.config.labels, str(self.path))
+        knobs = self.config
+        return layout(self.listing.names, self.listing.annotations, knobs.labels, str(self.path), splits=knobs.splits)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -82,13 +86,24 @@ class PictureFiles(Source):
 
     @property
     def channels(self) -> int:
-        return 3 if self.listing.coloured else 1
+        names, coloured, parts = self.listing.names, self.listing.coloured, self._layout.parts
+        rows = range(len(names)) if parts is None else np.flatnonzero(parts >= 0).tolist()
+        return channels_of([names[row] for row in rows], [coloured[row] for row in rows], str(self.path))
 
     def collection(self, seed: int) -> Collection:
-        parts, labels = self._layout.parts, self._layout.labels
+        found, listing = self._layout, self.listing
+        parts = found.parts
         if parts is None:
-            parts = parts_of(labels, len(self.listing.names), self.config.test_images, seed)
-        return Collection(lambda rows: in_chunks(self.files(rows)), parts, labels, self.listing.names)
+            parts = parts_of(found.labels, len(listing.names), self.config.test_images, seed)
+        return Collection(
+            lambda rows: in_chunks(self.files(rows)),
+            parts,
+            found.labels,
+            listing.names,
+            split_names=found.split_names,
+            unused_images=found.unused_images,
+            skipped_files=listing.skipped,
+        )
 
     @property
     def watched(self) -> str:
@@ -128,13 +143,41 @@ def stamp(path: Path) -> str:
     return f"{found.st_size} {found.st_mtime_ns}"
 
 
-def remembered(path: Path, listed: Callable[[], Listing]) -> Listing:
-    """The listing of an archive, made once and kept beside the downloads for as long as the archive stays the same."""
-    key = json.dumps([str(path.resolve()), stamp(path), 1])
-    file = paths.cache() / "listings" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
-    with suppress(OSError, ValueError, TypeError):
-        return Listing(**read_json(file))
+def remembered(name: str, state: str, listed: Callable[[], Listing]) -> Listing:
+    """The listing of what has this name, made once and kept beside the downloads for as long as the state stays."""
+    key = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    file = paths.cache() / "listings" / f"{key}.json"
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        kept = read_json(file)
+        if kept["state"] == state:
+            return Listing(**kept["listing"])
     listing = listed()
     with suppress(OSError, ValueError):
-        write_json(file, asdict(listing))
+        write_json(file, {"state": state, "listing": asdict(listing)})
     return listing
+
+
+def channels_of(names: Sequence[str], coloured: Sequence[bool | None], shown_as: str) -> int:
+    """1 or 3, if all pictures are grey or all have colours. Raises DataError if there are both."""
+    pairs = list(zip(names, coloured, strict=True))
+    grey, colour = ([name for name, has in pairs if has is kind] for kind in (False, True))
+    if grey and colour:
+        raise DataError(
+            f"{shown_as}: {len(grey):,} of the pictures are grey (such as {grey[0]}) and {len(colour):,} in colour "
+            f"(such as {colour[0]}). Say what all are to be: `channels: 1` makes them grey, `channels: 3` keeps the "
+            "colours; on the command line --channels."
+        )
+    return 3 if colour else 1
+
+
+def skipped(names: Iterable[str], links: int = 0) -> dict[str, int]:
+    """How many files that are no pictures there are of each ending, the most first, and how many links."""
+    found = Counter({"links": links} if links else {})
+    found.update(end for name in names if (end := ending(name)))
+    return dict(found.most_common())
+
+
+def counted(things: Mapping[str, int]) -> str:
+    """a (3), b (2), c (1) and 5 more."""
+    first = ", ".join(f"{name} ({count:,})" for name, count in list(things.items())[:5])
+    return first + (f" and {len(things) - 5} more" if len(things) > 5 else "")

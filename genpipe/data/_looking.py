@@ -29,6 +29,12 @@ class Look:
     """How many of the duplicates are in another split than the earlier one."""
     broken: list[tuple[str, str]] = field(default_factory=list)
     """Pictures that cannot be read, each with the reason."""
+    split_names: Sequence[str] = ()
+    """What SPLITS are called in the source, if it says which image is in which."""
+    unused_images: Mapping[str, int] = field(default_factory=dict)
+    """How many images there are of each split that is left out."""
+    skipped_files: Mapping[str, int] = field(default_factory=dict)
+    """How many files are no pictures that are read, by what they are instead."""
     sheet: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 1), np.uint8))
     """Some images in rows [height width channels]."""
 
@@ -52,7 +58,12 @@ def look(
     collection = source.collection(target.seed)
     rows = taken(collection, source.classes, leave_out, limit, target.seed)
     counts = counted(collection, rows, source.classes).tolist()
-    found = Look(dict(zip(source.classes or ("-",), counts, strict=True)))
+    found = Look(
+        dict(zip(source.classes or ("-",), counts, strict=True)),
+        split_names=collection.split_names,
+        unused_images=collection.unused_images,
+        skipped_files=collection.skipped_files,
+    )
     wanted = set(rows[np.linspace(0, len(rows) - 1, min(images, len(rows))).astype(int)].tolist())
     sheet: list[np.ndarray] = []
     seen: dict[bytes, int] = {}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from genpipe.data._decoding import MAX_ASPECT, too_long
 from genpipe.data._splitting import known_labels
 from genpipe.data._storage import (
     SPLITS,
@@ -66,8 +67,13 @@ def prepare(
                 shown(writer.count + len(broken), len(rows))
         writer.verify(len(rows) - len(broken))
         _write_known_labels(temporary, len(spec.classes), labelled, seed)
-        write_meta(temporary, replace(spec, untrained=_untrained(temporary, spec)), flip=flip, broken=broken)
+        write_meta(temporary, _noted(temporary, spec), flip=flip, broken=broken, unused_images=collection.unused_images)
     return Prepared.open(folder)
+
+
+def _noted(folder: Path, spec: ImageSpec) -> ImageSpec:
+    """What the images are, with the classes that were not trained on."""
+    return replace(spec, untrained=_untrained(folder, spec))
 
 
 def _untrained(folder: Path, spec: ImageSpec) -> tuple[int, ...]:
@@ -155,6 +161,9 @@ def _verify(chunk: Chunk, first: int, count: int) -> None:
             f"a chunk of {shown} came after {first} of {count} images; uint8 [n h w c] of 1 to 3 channels is needed, "
             f"{count} images in all."
         )
+    if isinstance(images, np.ndarray) and too_long(*images.shape[1:3]):
+        height, width = images.shape[1:3]
+        raise DataError(f"of images of {width}×{height} pixels one side is more than {MAX_ASPECT} times the other.")
 
 
 def _named(source: Source) -> tuple[str, ...] | None:

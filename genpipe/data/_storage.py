@@ -1,10 +1,11 @@
 """A prepared data set on disk: a few large arrays, read through the memory map."""
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
@@ -72,7 +73,14 @@ class ArrayFile:
         np.lib.format.write_array_header_1_0(self._file, {**described, "shape": (self.count, *shape)})
 
 
-def write_meta(folder: Path, spec: ImageSpec, *, flip: bool = False, broken: Sequence[str] = ()) -> None:
+def write_meta(
+    folder: Path,
+    spec: ImageSpec,
+    *,
+    flip: bool = False,
+    broken: Sequence[str] = (),
+    unused_images: Mapping[str, int] = MappingProxyType({}),
+) -> None:
     """Notes what the images are and how they are to be trained on, with a digest of all that was written so far."""
     digest = hashlib.sha256()
     for file in sorted(folder.glob("*.npy")):
@@ -83,6 +91,7 @@ def write_meta(folder: Path, spec: ImageSpec, *, flip: bool = False, broken: Seq
     noted: dict[str, Any] = {"images": asdict(spec), "sha256": digest.hexdigest()}
     noted |= {"flip": True} if flip else {}
     noted |= {"broken_images": len(broken), "broken": list(broken[:_NAMED])} if broken else {}
+    noted |= {"unused_images": dict(unused_images)} if unused_images else {}
     write_json(folder / "meta.json", noted)
 
 
@@ -94,6 +103,7 @@ class _Meta(Strict):
     flip: bool = False
     broken_images: int = Field(default=0, ge=0)
     broken: list[str] = []
+    unused_images: dict[str, Annotated[int, Field(ge=0)]] = {}
 
 
 @dataclass(frozen=True)
@@ -107,6 +117,8 @@ class Prepared:
     """Whether half of the training images are to be mirrored, anew in every batch."""
     broken_images: int = 0
     """How many pictures could not be read and were left out."""
+    unused_images: Mapping[str, int] = field(default_factory=dict)
+    """How many images were left out of each split that is neither the training nor the test one."""
 
     @classmethod
     def open(cls, folder: Path | str) -> "Prepared":
@@ -114,11 +126,17 @@ class Prepared:
         folder = Path(folder)
         try:
             meta, document = described(_Meta, folder / "meta.json")
-            return cls(folder, ImageSpec.from_json(document), meta.sha256, meta.flip, meta.broken_images)
+            spec = ImageSpec.from_json(document)
+            return cls(folder, spec, meta.sha256, meta.flip, meta.broken_images, meta.unused_images)
         except FileNotFoundError:
             raise DataError(f"{folder} holds no prepared data set. Run `dvc repro` to prepare it.") from None
         except ConfigError as error:
             raise DataError(f"{error} Delete {folder} and run `dvc repro`.") from None
+
+    def counts(self) -> dict[str, Any]:
+        """How many images there are in each split, how many were broken, and how many were left out."""
+        of_splits = {f"{split}_images": len(self.images(split)) for split in SPLITS}
+        return {**of_splits, "broken_images": self.broken_images, "unused_images": dict(self.unused_images)}
 
     def images(self, split: str) -> np.ndarray:
         """The images of a split, uint8 [n c h w], memory-mapped. Raises DataError if they are damaged."""

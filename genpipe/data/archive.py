@@ -1,75 +1,106 @@
 """A .zip, .tar or .tar.xz of your own pictures, laid out like a folder, or with a dataset.json."""
 
-import re
 from collections.abc import Iterator
-from pathlib import PurePosixPath
-from posixpath import normpath
+from pathlib import Path
+from posixpath import dirname, normpath
 
 import numpy as np
 
-from genpipe.data._archives import members
+from genpipe.data._archives import Link, members
 from genpipe.data._decoding import coloured
-from genpipe.data._files import LOOKED_AT, Listing, OwnFiles, PictureFiles, remembered, stamp
-from genpipe.data._layout import ANNOTATIONS, annotated, is_picture
+from genpipe.data._files import Listing, OwnFiles, PictureFiles, skipped, stamp
+from genpipe.data._layout import annotated, is_note, is_picture, note_among
+from genpipe.errors import DataError
 from genpipe.interfaces import Encoded
 
 
 class Archive(PictureFiles):
-    """Pictures in an archive, which is read as a stream and never extracted."""
+    """Pictures in an archive, which is read as a stream and never extracted.
+
+    A hard link in a tar is the picture that it points to: it comes right after that, so that nothing has to be kept.
+    """
 
     class Config(OwnFiles): ...
 
     def listed(self) -> Listing:
-        return remembered(self.path, self._scanned)
+        return _Scan(self.path, self.config.labels).listing()
 
     def files(self, rows: np.ndarray) -> Iterator[Encoded]:
-        pick = _Pick(rows)
-        for name, content in members(self.path, pick):
-            if content is not None:
-                yield name, content
-            if pick.satisfied:
+        names, held_by = [self.listing.names[row] for row in reversed(rows.tolist())], self.listing.held_by
+
+        def is_next(name: str) -> bool:
+            return bool(names) and held_by.get(names[-1], names[-1]) == normpath(name)
+
+        for name, content in members(self.path, is_next):
+            while isinstance(content, bytes) and is_next(name):
+                yield names.pop(), content
+            if not names:
                 return
 
     def state(self) -> str:
         return stamp(self.path)
 
-    def _scanned(self) -> Listing:
-        names: list[str] = []
-        looked = [False]
-        found = None
-        for name, content in members(
-            self.path, lambda name: _is_note(name) or (is_picture(name) and len(names) < LOOKED_AT)
-        ):
-            if _is_note(name) and content is not None:
-                found = annotated(content, str(PurePosixPath(name).parent), str(self.path))
-            elif is_picture(name):
-                names.append(normpath(name))
-                looked += [coloured(content)] if content is not None else []
-        return Listing(names, found, any(looked))
 
+class _Scan:
+    """What is in an archive, gathered as its members come."""
 
-class _Pick:
-    """Says of each name in turn whether its picture is among the wanted."""
+    def __init__(self, path: Path, labels: bool) -> None:
+        self.path, self.labels = path, labels
+        self.holders: dict[str, str] = {}
+        """By the name of each file the one that has its content: itself, or what it is a hard link to."""
+        self.aliases: dict[str, list[str]] = {}
+        """The pictures that are hard links to a file."""
+        self.notes: dict[str, bytes] = {}
+        self.links: list[str] = []
+        self.coloured: dict[str, bool | None] = {}
+        """Whether what is in a picture's file has colours."""
 
-    def __init__(self, rows: np.ndarray) -> None:
-        self._left = iter(rows.tolist())
-        self._next = next(self._left, None)
-        self._number = -1
+    def listing(self) -> Listing:
+        """The pictures in the order in which they are read. Raises DataError if the archive leaves anything open."""
+        for name, content in members(self.path, self._wanted):
+            self._add(normpath(name), content)
+        names = [name for file in self.holders for name in self._pictures(file)]
+        return Listing(
+            names,
+            self._annotations() if self.labels else None,
+            [self.coloured.get(self.holders[name]) for name in names],
+            skipped((name for name, holder in self.holders.items() if holder), len(self.links)),
+            {alias: file for file, aliases in self.aliases.items() for alias in aliases},
+        )
 
-    @property
-    def satisfied(self) -> bool:
-        """Whether no wanted picture is left."""
-        return self._next is None
+    def _wanted(self, name: str) -> bool:
+        name = normpath(name)
+        return is_picture(name) or (is_note(name) and self.labels and not self.notes)
 
-    def __call__(self, name: str) -> bool:
-        if not is_picture(name):
-            return False
-        self._number += 1
-        wanted = self._number == self._next
-        if wanted:
-            self._next = next(self._left, None)
-        return wanted
+    def _add(self, name: str, content: bytes | Link | None) -> None:
+        if name in self.holders:
+            raise DataError(f"{self.path}: {name} is there twice, and which is meant is not certain. Pack it anew.")
+        if isinstance(content, Link):
+            self._link(name, content)
+            return
+        self.holders[name] = name
+        if is_note(name):
+            self.notes[name] = content or b""
+        elif content is not None:
+            self.coloured[name] = coloured(content)
 
+    def _link(self, name: str, link: Link) -> None:
+        holder = "" if link.target is None else self.holders.get(normpath(link.target))
+        if holder is None:
+            raise DataError(
+                f"{self.path}: {name} is a hard link to {link.target}, and no such file comes before it. Pack it anew "
+                "with all that it is made of, or with --hard-dereference."
+            )
+        self.holders[name] = holder
+        if not holder or is_note(name):
+            self.links.append(name)
+        elif is_picture(name):
+            self.aliases.setdefault(holder, []).append(name)
 
-def _is_note(name: str) -> bool:
-    return name.rpartition("/")[2] == ANNOTATIONS and not re.search(r"(^|/)(\.|__MACOSX)", name)
+    def _pictures(self, file: str) -> list[str]:
+        own = [file] if self.holders[file] == file and is_picture(file) else []
+        return own + self.aliases.get(file, [])
+
+    def _annotations(self) -> dict[str, int] | None:
+        note = note_among(self.notes, self.links, str(self.path))
+        return annotated(self.notes[note], dirname(note), str(self.path)) if note else None

@@ -1,19 +1,19 @@
-"""Images in a .npz or .npy, uint8, uint16, bool or floats from 0 to 1: Keras's, MedMNIST's, or images and labels."""
+"""Images in a .npz or .npy: Keras's, MedMNIST's, or images and labels, as levels, two levels or any numbers."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from io import BufferedIOBase
+from math import isfinite
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
-from zipfile import BadZipFile, ZipFile
+from typing import Annotated
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from genpipe.data._files import located, stamp, watched
 from genpipe.data._splitting import CHUNK_IMAGES, parts_of
-from genpipe.errors import DataError
+from genpipe.errors import DataError, shortened
+from genpipe.files import ArrayHeader, array_names, opened_array, read_array
 from genpipe.interfaces import Chunk, Collection, Source
 from genpipe.schema import Strict
 
@@ -27,15 +27,13 @@ _LAYOUTS: tuple[tuple[tuple[str, str], ...], ...] = (
     (("", ""),),
 )
 """Names of images and labels, the training part first; a .npy has one array without a name."""
-_MAX_LABELS_BYTES = 2**30
-
-
-class Header(NamedTuple):
-    """What a .npy file says of its array."""
-
-    shape: tuple[int, ...]
-    columns_first: bool
-    dtype: np.dtype
+_NAMES = {name for layout in _LAYOUTS for pair in layout for name in pair}
+MAX_IMAGES = 2**24
+MAX_IMAGE_BYTES = 2**28
+"""More than that is taken for a damaged header: the labels of all images and some images have to fit into memory."""
+_CHUNK_BYTES = 4 * 2**20
+_CERTAIN: dict[str, tuple[float, float]] = {"b": (0, 1), "f": (0, 1), "u1": (0, 255)}
+"""What is black and what is white, by the kind of numbers; it has to be said of all others."""
 
 
 class Arrays(Source):
@@ -46,6 +44,15 @@ class Arrays(Source):
         """As the person gave it; a relative one begins at the project's root."""
         test_images: Annotated[int, Field(ge=1)] | None = None
         """How many are held out where the file does not say which; a tenth, if not given."""
+        value_range: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
+        """The values of black and of white: [0, 65535]. Not needed for uint8, bool, and floats from 0 to 1."""
+
+        @field_validator("value_range")
+        @classmethod
+        def _rises(cls, values: list[float] | None) -> list[float] | None:
+            if values and not (values[0] < values[1] and isfinite(values[1] - values[0])):
+                raise ValueError("the value of black comes first, then a larger one, that of white")
+            return values
 
     def __init__(self, config: Config, root: Path) -> None:
         self.config, self.path = config, located(config.path, root)
@@ -59,7 +66,7 @@ class Arrays(Source):
         return 1 if self._axes[1] == 1 else 3
 
     def collection(self, seed: int) -> Collection:
-        counts = [self._headers[images].shape[0] for images, _ in self._layout]
+        counts = [header.shape[0] for header in self._images]
         if len(counts) == 2:
             return Collection(self._read, np.repeat([0, 1], counts), self._labels)
         parts = parts_of(self._labels, counts[0], self.config.test_images, seed)
@@ -75,15 +82,16 @@ class Arrays(Source):
     def _read(self, rows: np.ndarray) -> Iterator[Chunk]:
         first = 0
         for images, _ in self._layout:
-            with self._opened(images) as (header, file):
+            with opened_array(self.path, images) as (header, file):
                 yield from self._chunks(header, file, rows, first)
             first += header.shape[0]
 
-    def _chunks(self, header: Header, file: BufferedIOBase, rows: np.ndarray, first: int) -> Iterator[Chunk]:
+    def _chunks(self, header: ArrayHeader, file: BufferedIOBase, rows: np.ndarray, first: int) -> Iterator[Chunk]:
         """The wanted among images that are numbered from `first` on."""
-        row_bytes = int(np.prod(header.shape[1:], dtype=np.int64)) * header.dtype.itemsize
-        for start in range(0, header.shape[0], CHUNK_IMAGES):
-            count = min(CHUNK_IMAGES, header.shape[0] - start)
+        row_bytes = header.size_bytes // header.shape[0]
+        most = max(1, min(CHUNK_IMAGES, _CHUNK_BYTES // row_bytes))
+        for start in range(0, header.shape[0], most):
+            count = min(most, header.shape[0] - start)
             content = file.read(count * row_bytes)
             if len(content) < count * row_bytes:
                 raise DataError(f"{self.path} ends before its last image: it is damaged.")
@@ -95,15 +103,36 @@ class Arrays(Source):
     def _pixels(self, values: np.ndarray) -> np.ndarray:
         """uint8 [n h w 1 or 3] of what is stored."""
         axis, channels = self._axes
-        images = values[..., None] if axis is None else np.moveaxis(values, axis, -1)
-        if channels == 4:
-            images = _on_white(_levels(images, self.path))
-        return np.ascontiguousarray(_levels(images, self.path))
+        levels = self._levels(values)
+        images = levels[..., None] if axis is None else np.moveaxis(levels, axis, -1)
+        return np.ascontiguousarray(_on_white(images) if channels == 4 else images)
+
+    def _levels(self, values: np.ndarray) -> np.ndarray:
+        """Values as 256 levels. Raises DataError if it is not certain, or not so, which of them are black and white."""
+        lowest, highest, given = values.min(), values.max(), self.config.value_range
+        known = given or _CERTAIN.get(values.dtype.kind) or _CERTAIN.get(values.dtype.str[1:])
+        if known is None or not (known[0] <= lowest and highest <= known[1]):
+            raise DataError(self._uncertain(values.dtype, f"from {lowest} to {highest}"))
+        if given is None and values.dtype == np.uint8:
+            if highest == 1:
+                raise DataError(self._uncertain(values.dtype, "of 0 and 1 alone"))
+            return values
+        black, white = known
+        numbers = values.astype(np.result_type(values.dtype, np.float32))
+        return np.rint((numbers - black) / (white - black) * 255).astype(np.uint8)
+
+    def _uncertain(self, dtype: np.dtype, values: str) -> str:
+        given = self.config.value_range
+        return (
+            f"{self.path}: images of {dtype} {values}; "
+            + (f"value_range is {given}. " if given else "which values are black and white is not certain. ")
+            + "Give both to the data set as `value_range: [0, 255]`, or save the images as uint8 from 0 to 255."
+        )
 
     @cached_property
     def _axes(self) -> tuple[int | None, int]:
         """Which axis of the images holds the channels, and how many there are."""
-        shapes = {self._headers[images].shape[1:] for images, _ in self._layout}
+        shapes = {header.shape[1:] for header in self._images}
         shape = shapes.pop()
         if not shapes and len(shape) == 2:
             return None, 1
@@ -126,15 +155,30 @@ class Arrays(Source):
     def _labels_of(self, images: str, labels: str) -> np.ndarray | None:
         if not labels or labels not in self._headers:
             return None
-        shape, _, dtype = self._headers[labels]
-        count = self._headers[images].shape[0]
-        if shape not in ((count,), (count, 1)) or dtype.kind not in "ui" or count * dtype.itemsize > _MAX_LABELS_BYTES:
-            raise DataError(f"{self.path}: '{labels}' is {dtype} {shape}; {count} whole numbers are needed.")
-        with self._opened(labels) as (_, file):
-            values = np.frombuffer(file.read(count * dtype.itemsize), dtype).astype(np.int64)
-        if len(values) < count or values.min() < 0 or values.max() >= 1_000_000:
+        (count, *_), (shape, _, dtype) = self._headers[images].shape, self._headers[labels]
+        if shape not in ((count,), (count, 1)) or dtype.kind not in "ui":
+            raise DataError(f"{self.path}: '{labels}' is {_brief(dtype, shape)}; {count} whole numbers are needed.")
+        values = read_array(self.path, labels).ravel()
+        if values.min() < 0 or values.max() >= 1_000_000:
             raise DataError(f"{self.path}: '{labels}' must hold {count} classes, counted from 0.")
-        return values
+        return values.astype(np.int64)
+
+    @cached_property
+    def _images(self) -> list[ArrayHeader]:
+        """The arrays of images, the training part first. Raises DataError if one of them holds none."""
+        for name, _ in self._layout:
+            shape, by_columns, dtype = header = self._headers[name]
+            count = shape[0] if shape else 1
+            if dtype.kind not in "buif":
+                wrong = "numbers are needed"
+            elif by_columns:
+                wrong = "it is laid out by columns. Save it in C order"
+            elif not 0 < count <= MAX_IMAGES or not 0 < header.size_bytes // count <= MAX_IMAGE_BYTES:
+                wrong = f"1 to {MAX_IMAGES:,} images of 1 to {MAX_IMAGE_BYTES:,} bytes are allowed"
+            else:
+                continue
+            raise DataError(f"{self.path}: '{name}' is {_brief(dtype, shape)}; {wrong}.")
+        return [self._headers[name] for name, _ in self._layout]
 
     @cached_property
     def _layout(self) -> tuple[tuple[str, str], ...]:
@@ -142,67 +186,21 @@ class Arrays(Source):
             if all(images in self._headers for images, _ in layout):
                 return layout
         known = "; ".join(", ".join(name for pair in layout for name in pair) for layout in _LAYOUTS[:-1])
-        raise DataError(f"{self.path} holds {', '.join(self._headers) or 'nothing'}; understood are {known}.")
+        held = shortened(", ".join(array_names(self.path))) or "nothing"
+        raise DataError(f"{self.path} holds {held}; understood are {known}.")
 
     @cached_property
-    def _headers(self) -> Mapping[str, Header]:
-        """The arrays of the file by name. Raises DataError if it cannot be read."""
-        with self._problems():
-            names = [""]
-            if self._zipped():
-                with ZipFile(self.path) as archive:
-                    names = [n.removesuffix(".npy") for n in archive.namelist() if n.endswith(".npy")]
-            headers = {}
-            for name in names:
-                with self._opened(name) as (header, _):
-                    headers[name] = header
-            return headers
-
-    def _zipped(self) -> bool:
-        with self.path.open("rb") as file:
-            return file.read(2) == b"PK"
-
-    @contextmanager
-    def _opened(self, name: str) -> Iterator[tuple[Header, BufferedIOBase]]:
-        """An array's header and the file behind it."""
-        with ExitStack() as stack, self._problems():
-            if self._zipped():
-                file: Any = stack.enter_context(stack.enter_context(ZipFile(self.path)).open(f"{name}.npy"))
-            else:
-                file = stack.enter_context(self.path.open("rb"))
-            version = np.lib.format.read_magic(file)
-            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-            header = Header(*read(file))
-            if header.dtype.hasobject or (header.columns_first and len(header.shape) > 1):
-                raise DataError(
-                    f"{self.path}: '{name}' holds objects, or is laid out by columns. Save it as C-order uint8."
-                )
-            yield header, file
-
-    @contextmanager
-    def _problems(self) -> Iterator[None]:
-        try:
-            yield
-        except (ValueError, BadZipFile, EOFError, KeyError, NotImplementedError, RuntimeError) as error:
-            raise DataError(f"{self.path} cannot be read as .npz or .npy: {error}.") from None
-        except FileNotFoundError:
-            raise DataError(f"{self.path} does not exist.") from None
+    def _headers(self) -> Mapping[str, ArrayHeader]:
+        """The arrays of the file by name, if it is one that means something. Raises DataError if it cannot be read."""
+        headers = {}
+        for name in filter(_NAMES.__contains__, array_names(self.path)):
+            with opened_array(self.path, name) as (header, _):
+                headers[name] = header
+        return headers
 
 
-def _levels(values: np.ndarray, path: Path) -> np.ndarray:
-    """Values as 256 levels."""
-    if values.dtype == np.uint8:
-        return values
-    if values.dtype == bool:
-        return values.astype(np.uint8) * np.uint8(255)
-    if values.dtype.kind == "u" and values.dtype.itemsize == 2:
-        return np.rint(values / 257).astype(np.uint8)
-    if values.dtype.kind == "f" and values.min() >= 0 and values.max() <= 1:
-        return np.rint(values * 255).astype(np.uint8)
-    raise DataError(
-        f"{path}: images of {values.dtype} from {values.min()} to {values.max()}; "
-        "uint8, uint16, bool, or floats from 0 to 1 are understood."
-    )
+def _brief(dtype: np.dtype, shape: tuple[int, ...]) -> str:
+    return shortened(f"{dtype} {shape}")
 
 
 def _on_white(images: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """An image data set of the Hugging Face Hub (with the extra: pip install 'genpipe[hub]')."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +11,8 @@ from pydantic import Field
 
 from genpipe import paths
 from genpipe.data._decoding import coloured
-from genpipe.data._files import LOOKED_AT, in_chunks
+from genpipe.data._files import Listing, channels_of, in_chunks, remembered, stamp
+from genpipe.data._layout import split_numbers
 from genpipe.data._splitting import parts_of
 from genpipe.data._torchvision import Part, joined
 from genpipe.errors import DataError
@@ -19,7 +21,7 @@ from genpipe.schema import Strict
 
 
 class HuggingFace(Source):
-    """A data set with a column of images; its splits "train" and "test" are kept."""
+    """A data set with a column of images; its splits "train" and "test", or without that "validation", are kept."""
 
     class Config(Strict):
         path: Annotated[str, Field(min_length=1)]
@@ -38,19 +40,33 @@ class HuggingFace(Source):
 
     @property
     def classes(self) -> tuple[str, ...]:
-        return tuple(self._splits[0].features[self.config.label].names) if self.config.label else ()
+        table = next(iter(self._splits.values()))
+        return tuple(table.features[self.config.label].names) if self.config.label else ()
 
     @property
     def channels(self) -> int:
-        table, some = self._splits[0], range(min(LOOKED_AT, len(self._splits[0])))
-        return 3 if any(coloured(self._content(table, row)[1]) for row in some) else 1
+        name = f"hugging_face {self.config.path} {self.config.image}"
+        found = remembered(name, self._stored(), self._listed)
+        return channels_of(found.names, found.coloured, self.config.path)
 
     def collection(self, seed: int) -> Collection:
-        found = joined([self._part(table) for table in self._splits])
+        found = joined([self._part(table) for table in self._splits.values()])
+        unused = {split: len(table) for split, table in self._found.items() if split not in self._splits}
         if len(self._splits) == 2:
-            return found
+            return replace(found, split_names=tuple(self._splits), unused_images=unused)
         parts = parts_of(found.labels, len(found.parts), self.config.test_images, seed)
-        return Collection(found.read, parts, found.labels)
+        return replace(found, parts=parts, unused_images=unused)
+
+    def _listed(self) -> Listing:
+        files = (self._content(table, row) for table in self._splits.values() for row in range(len(table)))
+        found = [(name, coloured(content)) for name, content in files]
+        return Listing([name for name, _ in found], None, [has for _, has in found])
+
+    def _stored(self) -> str:
+        """A text that changes with the files in which the package keeps the splits."""
+        tables = self._splits.values()
+        files = [file["filename"] for table in tables for file in table.cache_files]
+        return " ".join([*(str(len(table)) for table in tables), *(f"{file} {stamp(Path(file))}" for file in files)])
 
     def _part(self, table: Any) -> Part:
         labels = np.asarray(table[self.config.label], np.int64) if self.config.label else None
@@ -64,8 +80,16 @@ class HuggingFace(Source):
         return cell["path"] or f"row {row}", cell["bytes"] or b""
 
     @cached_property
-    def _splits(self) -> list[Any]:
-        """The training split and, if there is one, the test split, images as they are stored."""
+    def _splits(self) -> dict[str, Any]:
+        """The training split and, if there is one, the test split, by name."""
+        numbers = {number: name for name, number in split_numbers(self._found).items() if number >= 0}
+        if not numbers:
+            raise DataError(f'{self.config.path} has no split "train" or "test", only {", ".join(self._found)}.')
+        return {numbers[number]: self._found[numbers[number]] for number in sorted(numbers)}
+
+    @cached_property
+    def _found(self) -> dict[str, Any]:
+        """All splits by name, images as they are stored."""
         try:
             from datasets import Image, load_dataset
         except ModuleNotFoundError:
@@ -74,10 +98,10 @@ class HuggingFace(Source):
             ) from None
         try:
             found = load_dataset(self.config.path, revision=self.config.revision, cache_dir=str(paths.cache() / "hub"))
-            tables = [found[split] for split in ("train", "test") if split in found]
-            if not tables:
-                raise ValueError(f'it has no split "train", only {", ".join(found)}')
             kept = [column for column in (self.config.image, self.config.label) if column]
-            return [t.select_columns(kept).cast_column(self.config.image, Image(decode=False)) for t in tables]
+            as_stored = Image(decode=False)
+            return {
+                split: t.select_columns(kept).cast_column(self.config.image, as_stored) for split, t in found.items()
+            }
         except Exception as error:  # the Hub, the network and the data set raise what they like
             raise DataError(f"{self.config.path} could not be had from the Hugging Face Hub: {error}.") from None

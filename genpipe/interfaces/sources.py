@@ -41,10 +41,16 @@ class Collection:
     read: Callable[[Int[np.ndarray, "k"]], Iterable[Chunk]]
     """The images with these numbers, which rise, a few hundred at a time."""
     parts: Int[np.ndarray, "n"]
-    """In which of SPLITS each image is."""
+    """In which of SPLITS each image is; −1 in none, so that it is left out."""
     labels: Int[np.ndarray, "n"] | None
     names: Sequence[str] | None = None
     """What the images are called where they come from."""
+    split_names: Sequence[str] = ()
+    """What SPLITS are called where the images come from, if it is said there which image is in which."""
+    unused_images: Mapping[str, int] = field(default_factory=dict)
+    """How many images there are of each split that is left out, by its name."""
+    skipped_files: Mapping[str, int] = field(default_factory=dict)
+    """How many files are no pictures that are read, by what they are instead."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +106,7 @@ class Source(ABC):
     @property
     @abstractmethod
     def channels(self) -> int:
-        """1 for grey, 3 for colour; found without decoding more than a few headers."""
+        """1 for grey, 3 for colour; found without decoding pictures. Raises DataError if the source has both."""
 
     @abstractmethod
     def collection(self, seed: int) -> Collection:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from genpipe import paths
 from genpipe.document import read
 from genpipe.errors import ConfigError, GenpipeError
+from genpipe.files import read_text
 
 Number = Annotated[int, Field(ge=-(2**63), lt=2**63)] | Annotated[float, Field(allow_inf_nan=False)]
 STAGES = ("prepare", "reference", "train", "sample", "evaluate")
@@ -137,7 +138,7 @@ def parsed(kind: type[Model], text: str, file: Path) -> Model:
 
 def _text(root: Path, file: Path) -> str:
     try:
-        return (root / file).read_text(encoding="utf-8")
+        return read_text(root / file)
     except (OSError, UnicodeDecodeError) as error:
         raise damaged(file, str(error)) from None
 

@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -152,6 +153,7 @@ def test_look_writes_a_sheet_and_never_over_another(genpipe: Run, small_project:
     assert done.status == 0
     assert "sizes: 9×9 (11)" in done.out
     assert "broken: 1\n  a/0.png: not a picture" in done.out
+    assert "leave them out with `skip_broken: true`" in done.out
     assert done.out.endswith("Wrote f.png.\n")
     with Image.open(small_project / "f.png") as sheet:
         assert sheet.size == (2 + 8 * 18, 2 + 2 * 18)
@@ -161,6 +163,31 @@ def test_look_writes_a_sheet_and_never_over_another(genpipe: Run, small_project:
     assert seen["classes"] == {"a": {"train": 4, "test": 2}, "b": {"train": 4, "test": 2}}
     assert seen["broken"][0]["image"] == "a/0.png"
     assert genpipe("data", "look", "ff").status == 1
+
+
+def test_look_tells_splits_and_what_is_left_out(genpipe: Run, small_project: Path, faces: Path) -> None:
+    shutil.copytree(faces, small_project / "x" / "train")
+    for split in ("val", "unlabeled"):
+        shutil.copytree(faces / "a", small_project / "x" / split / "a")
+    (small_project / "x" / "train" / "notes.txt").write_text("x")
+    (small_project / "x" / "link.png").symlink_to(faces / "a" / "0.png")
+    genpipe("data", "add", "f", "--source", "folder", "--path", "x", "--size", "16")
+    done = genpipe("data", "look", "f")
+    assert "splits: train is train, test is val\nleft out, as neither train nor test: unlabeled (6)\n" in done.out
+    assert "skipped, as no pictures: links (1), .txt (1)\n" in done.out
+    seen = json.loads(genpipe("data", "look", "f", "--force", "--json").out)
+    assert seen["classes"] == {"a": {"train": 6, "test": 6}, "b": {"train": 6, "test": 0}}
+    assert (seen["split_folders"], seen["unused_images"]) == (["train", "val"], {"unlabeled": 6})
+    assert seen["skipped_files"] == {"links": 1, ".txt": 1}
+
+
+def test_grey_and_colour_pictures_want_channels(genpipe: Run, small_project: Path, faces: Path) -> None:
+    Image.fromarray(np.zeros((9, 9), np.uint8)).save(faces / "a" / "99.png")
+    words = ("data", "add", "f", "--source", "folder", "--path", "faces")
+    done = genpipe(*words)
+    assert (done.status, "1 of the pictures are grey (such as a/99.png) and 12 in colour" in done.err) == (1, True)
+    assert genpipe(*words, "--channels", "3").status == 0
+    assert Project(small_project).data("f").spec().channels == 3
 
 
 @pytest.mark.graph

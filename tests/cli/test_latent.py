@@ -76,6 +76,36 @@ def test_codes_of_images_by_number_or_as_files(genpipe: Run, data: Prepared, sma
     assert np.allclose(found, codes(small_project, images[[0, 1, 9, 3, 5, 6, 7, 8]]), atol=1e-5)
 
 
+def test_folders_are_encoded_whatever_their_layout_and_colours_are_told(
+    genpipe: Run, data: Prepared, small_project: Path
+) -> None:
+    image = Image.fromarray(data.images("test")[3, 0])
+    for name in ("loose.png", "train/1.png", "cat/2.png"):
+        path = small_project / "folder" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image.save(path)
+    assert genpipe("encode", "vae", "folder").err == ""
+    assert np.load("codes.npy").shape == (3, 8)
+    image.convert("RGB").save("folder/cat/2.png")
+    done = genpipe("encode", "vae", "folder", "folder/cat/2.png", "--force")
+    assert done.err.splitlines() == [
+        f"{path}: colours are made grey, for vae is trained on grey images." for path in ("folder", "folder/cat/2.png")
+    ]
+    assert np.allclose(np.load("codes.npy"), np.load("codes.npy")[:1], atol=1e-5)
+
+
+def test_broken_pictures_are_left_out_on_request(genpipe: Run, data: Prepared, small_project: Path) -> None:
+    (small_project / "folder").mkdir()
+    Image.fromarray(data.images("test")[3, 0]).save("folder/1.png")
+    Path("folder/0.png").write_text("no picture")
+    done = genpipe("encode", "vae", "folder")
+    assert (done.status, "0.png cannot be read" in done.err, "--skip-broken" in done.err) == (1, True, True)
+    for command, out in (("encode", "codes.npy"), ("reconstruct", "r.npy")):
+        done = genpipe(command, "vae", "folder", "--skip-broken", "-o", out)
+        assert (done.status, "left out 1 of 2 pictures: 0.png" in done.err) == (0, True)
+        assert len(np.load(out)) == 1
+
+
 def test_a_folder_and_its_archive_give_the_same_rows_and_a_npz_names_them(
     genpipe: Run, data: Prepared, small_project: Path
 ) -> None:

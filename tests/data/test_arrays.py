@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from genpipe.data._preparing import prepare
 from genpipe.errors import DataError
@@ -62,19 +63,69 @@ COLOUR = RNG.integers(0, 256, (4, 6, 6, 3), dtype=np.uint8)
         (COLOUR, COLOUR),
         (COLOUR.transpose(0, 3, 1, 2), COLOUR),
         (COLOUR[..., :1], COLOUR[..., :1]),
-        (COLOUR.astype(np.uint16) * 257, COLOUR),
         ((COLOUR / 255).astype(np.float32), COLOUR),
         (COLOUR[..., 0] > 99, (COLOUR[..., :1] > 99) * np.uint8(255)),
         (np.concatenate([COLOUR, np.full((4, 6, 6, 1), 255, np.uint8)], 3), COLOUR),
         (np.concatenate([COLOUR, np.zeros((4, 6, 6, 1), np.uint8)], 3), np.full_like(COLOUR, 255)),
     ],
-    ids=["last", "first", "one", "uint16", "float", "bool", "opaque", "clear"],
+    ids=["last", "first", "one", "float", "bool", "opaque", "clear"],
 )
 def test_every_way_of_storing_pixels(stored: np.ndarray, expected: np.ndarray, tmp_path: Path, source: Build) -> None:
     np.savez(tmp_path / "x.npz", images=stored)
     found = source("arrays", path="x.npz")
     assert (read(found) == expected).all()
     assert found.channels == expected.shape[3]
+
+
+GREY = COLOUR[..., :1]
+
+
+@pytest.mark.parametrize(
+    ("stored", "value_range"),
+    [
+        (GREY.astype(np.uint16), [0, 255]),
+        (GREY.astype(np.uint16) * 257, [0, 65535]),
+        (GREY.astype(">i4"), [0, 255]),
+        (GREY.astype(np.int64) - 128, [-128, 127]),
+        (GREY.astype(np.float32), [0, 255]),
+        (GREY.astype(np.float64) / 127.5 - 1, [-1, 1]),
+        (GREY.astype(np.float16), [0.0, 255.0]),
+    ],
+    ids=["uint16", "deep", "int32", "int64", "float", "signed", "half"],
+)
+def test_what_is_black_and_white_is_asked_for_where_it_is_not_certain(
+    stored: np.ndarray, value_range: list[float], tmp_path: Path, source: Build
+) -> None:
+    np.save(tmp_path / "x.npy", stored)
+    with pytest.raises(DataError, match=r"not certain.*`value_range: \[0, 255\]`, or save the images as uint8"):
+        read(source("arrays", path="x.npy"))
+    assert (read(source("arrays", path="x.npy", value_range=value_range)) == GREY).all()
+    high = value_range[1] - (value_range[1] - value_range[0]) / 100
+    with pytest.raises(DataError, match=r"images of .* from .* to .*; value_range is \["):
+        read(source("arrays", path="x.npy", value_range=[value_range[0], high]))
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.float32])
+def test_two_levels_are_black_and_white(dtype: type, tmp_path: Path, source: Build) -> None:
+    np.save(tmp_path / "x.npy", (GREY > 99).astype(dtype))
+    knobs = {"value_range": [0, 1]} if dtype in (np.uint8, np.int64) else {}
+    if knobs:
+        with pytest.raises(DataError, match=r"images of u?int\d+ (of 0 and 1 alone|from 0 to 1); .*value_range"):
+            read(source("arrays", path="x.npy"))
+    assert (read(source("arrays", path="x.npy", **knobs)) == (GREY > 99) * np.uint8(255)).all()
+
+
+def test_dark_images_stay_dark_where_that_is_said(tmp_path: Path, source: Build) -> None:
+    np.save(tmp_path / "x.npy", (GREY > 99).astype(np.uint8))
+    assert (read(source("arrays", path="x.npy", value_range=[0, 255])) == (GREY > 99)).all()
+    np.save(tmp_path / "x.npy", np.zeros_like(GREY))
+    assert not read(source("arrays", path="x.npy")).any()
+
+
+@pytest.mark.parametrize("given", [[0], [0, 1, 2], [1, 0], [1, 1], [0, float("nan")], [0, float("inf")], ["0", "1"]])
+def test_a_value_range_that_is_none(given: list, source: Build) -> None:
+    with pytest.raises(ValidationError, match="value_range"):
+        source("arrays", path="x.npy", value_range=given)
 
 
 def test_only_the_wanted_rows_come_and_from_the_right_part(tmp_path: Path, source: Build, monkeypatch) -> None:
@@ -112,7 +163,7 @@ def test_a_file_that_is_damaged_or_missing(tmp_path: Path, source: Build) -> Non
     np.save(tmp_path / "x.npy", X)
     content = (tmp_path / "x.npy").read_bytes()
     (tmp_path / "x.npy").write_bytes(content[:600])
-    with pytest.raises(DataError, match="ends before its last image"):
+    with pytest.raises(DataError, match="would end after 1,208 bytes, and there are 600"):
         read(source("arrays", path="x.npy"))
     for spoilt in (b"", b"PK\3\4 no zip", content[:30]):
         (tmp_path / "x.npy").write_bytes(spoilt)

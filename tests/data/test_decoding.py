@@ -11,6 +11,7 @@ from PIL import Image
 
 from genpipe.data import _decoding
 from genpipe.data._decoding import Broken, coloured, decoded
+from genpipe.data._working import Target, Work, done
 
 RED, GREEN, BLUE, CLEAR = (255, 0, 0, 255), (0, 255, 0, 255), (0, 0, 255, 128), (9, 9, 9, 0)
 
@@ -160,6 +161,31 @@ def test_a_bomb_is_refused_by_its_header() -> None:
     jpeg[at + 5 : at + 9] = struct.pack(">HH", 65500, 65500)
     with pytest.raises(Broken, match="4290250000 pixels"):
         decoded(bytes(jpeg), 3)
+
+
+BOMB = saved(Image.new("L", (1, 1_500_000)), "PNG")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [BOMB, saved(Image.new("RGB", (51, 1)), "PNG"), saved(Image.new("L", (1, 60_000)), "JPEG")],
+    ids=["grey", "colour", "jpeg"],
+)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_picture_much_longer_than_wide_is_broken(content: bytes, channels: int) -> None:
+    with pytest.raises(Broken, match=r"of \d+×\d+ pixels one side is more than 50 times the other"):
+        decoded(content, channels)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_a_picture_fifty_times_as_long_as_wide_is_read(kind: str) -> None:
+    assert decoded(saved(Image.new("L", (100, 2)), kind), 1).shape == (2, 100, 1)
+
+
+@pytest.mark.parametrize("fit", ["crop", "random_crop", "pad", "stretch"])
+def test_however_pictures_are_made_square_a_long_one_is_named(fit: str) -> None:
+    found = done(Work([("bomb.png", BOMB)], np.arange(1), {}, Target(32, 1, fit)))
+    assert (len(found.images), [name for name, _ in found.broken]) == (0, ["bomb.png"])
 
 
 def test_a_file_too_large_and_a_link_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from genpipe.data import _archives, archive
-from genpipe.data._archives import members
-from genpipe.data._layout import is_picture, layout
+from genpipe import files
+from genpipe.data import archive
+from genpipe.data._archives import Link, members
 from genpipe.data._preparing import prepare
 from genpipe.errors import DataError
 
@@ -46,48 +46,6 @@ def zip_of(path: Path, files: dict[str, bytes]) -> Path:
 
 def prepared_digest(source: Any, folder: Path, **knobs: Any) -> str:
     return prepare(source, size=8, fit="crop", seed=0, folder=folder, **knobs).sha256
-
-
-# --- layouts ----------------------------------------------------------------------------------------------------------
-
-
-def test_classes_are_the_sorted_folders() -> None:
-    found = layout(["b/1.png", "a/x/2.png", "c/3.png"], None, True, "x")
-    assert found.classes == ("a", "b", "c")
-    assert found.labels is not None
-    assert found.labels.tolist() == [1, 0, 2]
-    assert found.parts is None
-
-
-def test_a_folder_around_everything_says_nothing_and_a_flat_one_has_no_classes() -> None:
-    assert layout(["top/b/1.png", "top/a/2.png"], None, True, "x").classes == ("a", "b")
-    assert layout(["top/1.png", "top/2.png"], None, True, "x").labels is None
-    assert layout(["b/1.png", "a/2.png"], None, False, "x").classes == ()
-
-
-@pytest.mark.parametrize(
-    ("folders", "test"),
-    [(["train", "test"], [0, 1]), (["Train", "val"], [0, 1]), (["train", "val", "test"], [0, 0, 1])],
-)
-def test_official_splits_are_kept(folders: list[str], test: list[int]) -> None:
-    for name, classes in (("{}/cat/1.png", ("cat",)), ("data/{}/1.png", ())):
-        found = layout([name.format(folder) for folder in folders], None, True, "x")
-        assert found.parts is not None
-        assert (found.parts.tolist(), found.classes) == (test, classes)
-
-
-def test_a_class_called_train_is_a_class() -> None:
-    assert layout(["train/1.png", "bus/2.png"], None, True, "x").classes == ("bus", "train")
-
-
-def test_pictures_beside_class_folders_have_no_class() -> None:
-    with pytest.raises(DataError, match=r"loose\.png lies beside the class folders a, b.*labels: false"):
-        layout(["a/1.png", "loose.png", "b/1.png"], None, True, "x")
-
-
-def test_what_is_a_picture() -> None:
-    assert all(map(is_picture, ["a.png", "./x/A.JPEG", "x.y/z.webp"]))
-    assert not any(map(is_picture, ["a.txt", ".a.png", "x/.b/c.png", "__MACOSX/._a.png", "png", "x/._a.jpg"]))
 
 
 # --- folders and archives hold the same -------------------------------------------------------------------------------
@@ -285,24 +243,26 @@ def test_links_are_not_followed(tmp_path: Path, picture: Picture, source: Source
     folder.mkdir()
     (folder / "link.png").symlink_to(secret)
     (folder / "inside").symlink_to(tmp_path)
-    with pytest.raises(DataError, match=r"holds no pictures.* 2 links are there; links are not followed"):
+    with pytest.raises(DataError, match=r"holds no pictures.*Skipped: links \(2\); links are not followed"):
         _ = source("folder", path="pictures").classes
     with tarfile.open(tmp_path / "x.tar", "w") as packed:
-        for kind, name in ((tarfile.SYMTYPE, "soft.png"), (tarfile.LNKTYPE, "hard.png"), (tarfile.FIFOTYPE, "f.png")):
-            info = tarfile.TarInfo(name)
-            info.type, info.linkname = kind, str(secret)
-            packed.addfile(info)
-    assert list(members(tmp_path / "x.tar", lambda name: True)) == []
+        info = tarfile.TarInfo("soft.png")
+        info.type, info.linkname = tarfile.SYMTYPE, str(secret)
+        packed.addfile(info)
+    assert list(members(tmp_path / "x.tar", lambda name: True)) == [("soft.png", Link(None))]
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as zipped:
         info_of_link = zipfile.ZipInfo("link.png")
         info_of_link.external_attr = (stat.S_IFLNK | 0o777) << 16
         zipped.writestr(info_of_link, str(secret))
-    assert list(members(tmp_path / "x.zip", lambda name: True)) == []
+    assert list(members(tmp_path / "x.zip", lambda name: True)) == [("link.png", Link(None))]
+    for path in ("x.tar", "x.zip"):
+        with pytest.raises(DataError, match=r"holds no pictures.*Skipped: links \(1\); links are not followed"):
+            _ = source("archive", path=path).classes
 
 
 def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_archives, "MAX_FREE_BYTES", 2**20)
-    monkeypatch.setattr(_archives, "MAX_RATIO", 100)
+    monkeypatch.setattr(files, "MAX_FREE_BYTES", 2**20)
+    monkeypatch.setattr(files, "MAX_RATIO", 100)
     path = zip_of(tmp_path / "x.zip", {f"{n}.png": bytes(2**20) for n in range(8)})
     monkeypatch.setattr(zipfile.ZipFile, "open", lambda *_: pytest.fail("unpacked"))
     with pytest.raises(DataError, match="out of proportion to its size: refused"):
@@ -311,8 +271,8 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path: Path, monkeypatch
 
 @pytest.mark.parametrize("packed", ["gz", "bz2", "xz"])
 def test_a_tar_bomb_is_refused_while_it_is_unpacked(packed: str, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(_archives, "MAX_FREE_BYTES", 2**20)
-    monkeypatch.setattr(_archives, "MAX_RATIO", 10)
+    monkeypatch.setattr(files, "MAX_FREE_BYTES", 2**20)
+    monkeypatch.setattr(files, "MAX_RATIO", 10)
     raw = tar_of(tmp_path / "x.tar", {f"{n}.bin": bytes(2**20) for n in range(8)}).read_bytes()
     (tmp_path / "x.tar").write_bytes(PACKERS[packed](raw))
     with pytest.raises(DataError, match="out of proportion to its size: refused"):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from genpipe import registry
 from genpipe.data import _preparing
@@ -45,6 +46,18 @@ def test_crop_takes_the_centre() -> None:
 
 def test_stretch_fills_the_square() -> None:
     assert fitted(np.full((1, 3, 9, 3), 77, np.uint8), 6, "stretch").tolist() == np.full((1, 6, 6, 3), 77).tolist()
+
+
+@pytest.mark.parametrize(("height", "width"), [(7, 9), (40, 3), (3, 150)])
+def test_an_ordinary_picture_is_scaled_and_then_cut(height: int, width: int) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (1, height, width, 3), dtype=np.uint8)
+    scale = 16 / min(height, width)
+    tall, wide = round(height * scale), round(width * scale)
+    scaled = np.asarray(Image.fromarray(image[0]).resize((wide, tall), Image.Resampling.BICUBIC))
+    top, left = (tall - 16) // 2, (wide - 16) // 2
+    assert (fitted(image, 16, "crop")[0] == scaled[top : top + 16, left : left + 16]).all()
+    corner = fitted(image, 16, "random_crop", [(0.0, 0.0)])[0]
+    assert (corner == scaled[:16, :16]).all()
 
 
 @pytest.mark.parametrize("name", ["digits", "mnist5k", "shapes"])
@@ -107,6 +120,7 @@ class Given(Source):
         (square(4), 5, r"5 images were announced; 4 came"),
         (square(4, channels=4), 4, r"a chunk of uint8 \(4, 6, 6, 4\)"),
         (square(1), 1, r"no image is left for the test split"),
+        (np.zeros((4, 1, 51, 1), np.uint8), 4, r"images of 51×1 pixels one side is more than 50 times the other"),
     ],
 )
 def test_a_source_that_gives_something_else_is_found_out_and_leaves_nothing(

@@ -132,6 +132,7 @@ class Table:
 
     def __init__(self, rows: list[dict[str, Any]]) -> None:
         self.rows = rows
+        self.cache_files: list[dict[str, str]] = []
         self.features = {"label": SimpleNamespace(names=["cat", "dog"])}
 
     def __len__(self) -> int:
