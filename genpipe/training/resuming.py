@@ -75,8 +75,8 @@ class Training:
         for name, values in pending.items():
             mine = [phase for phase in self.phases if phase.name == name.partition("/")[0]]
             taken = len(steps_taken(mine, range(since + 1, step + 1), self.steps))
-            if not (all(type(value) is float for value in _listed(values, "pending")) and len(values) <= taken):
-                yield f"pending.{name} is no list of at most {taken} numbers"
+            if not (all(type(value) is float for value in _listed(values, "pending")) and 0 < len(values) <= taken):
+                yield f"pending.{name} is no list of 1 to {taken} numbers"
 
 
 def unlike(found: Any, like: Any, at: str) -> Found:

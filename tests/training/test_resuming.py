@@ -88,6 +88,7 @@ WRONG: dict[str, Callable[[dict[str, Any]], Any]] = {
     "random type": lambda s: s.update({"random": {}}),
     "far position": lambda s: s.update({"position": 10**30}),
     "rows": lambda s: s["curves"][0].update({"step": float("nan")}),
+    "nothing pending": lambda s: s["pending"].update({"only/loss": []}),
     "too much pending": lambda s: s["pending"].update({"only/loss": [float("nan")] * 9}),
 }
 
