@@ -1,5 +1,6 @@
 """Finished models on disk, and the files beside them that say what they are: whole, damaged and made by others."""
 
+import copy
 import json
 import random
 import resource
@@ -227,7 +228,7 @@ def change(at: Any, key: Any, rng: random.Random) -> None:
         case 2 if isinstance(at[key], int):
             at[key] = at[key] * rng.choice((-1, 2, 10, 10**6)) + rng.choice((0, 1))
         case _:
-            at[key] = rng.choice(ODD)
+            at[key] = copy.deepcopy(rng.choice(ODD))
 
 
 def mutated_bytes(content: bytes, rng: random.Random) -> bytes:

@@ -36,9 +36,9 @@ class Cost(Strict):
 class Costs(Strict):
     """Of each profile; null where it was not measured yet."""
 
-    smoke: Cost | None
-    laptop: Cost | None
-    gpu: Cost | None
+    smoke: Cost | None = None
+    laptop: Cost | None = None
+    gpu: Cost | None = None
 
 
 class Head(Strict):
@@ -46,7 +46,7 @@ class Head(Strict):
 
     model: str
     data: str
-    cost: Costs
+    cost: Costs = Costs()
     profiles: dict[Literal["smoke", "gpu"], dict[str, Any]]
 
 

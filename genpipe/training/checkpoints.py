@@ -4,6 +4,7 @@ import hashlib
 import random
 import shutil
 import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,7 +12,10 @@ import numpy as np
 import torch
 from lightning_fabric.utilities.seed import seed_everything
 
+from genpipe.errors import CheckpointError
 from genpipe.files import settle
+
+Put = Callable[[Any], object]
 
 
 class Checkpoints:
@@ -45,16 +49,24 @@ class Checkpoints:
             old.unlink()
         return path
 
-    def newest(self) -> dict[str, Any] | None:
-        """The newest state that is whole, or None; a damaged file is named in a warning and passed over.
+    def newest(self, verify: Callable[[Any], None] = lambda state: None) -> dict[str, Any] | None:
+        """The newest state that is whole and that `verify` does not refuse with a CheckpointError; None without files.
 
+        A file that cannot be used is named in a warning and passed over. Raises CheckpointError if none is left.
         Also clears away what a training left that was killed while it wrote.
         """
         (self.folder / self.UNFINISHED).unlink(missing_ok=True)
         for path in self.files():
-            if _digest(path) == path.stem.rpartition("-")[2]:
-                return torch.load(path, map_location="cpu", weights_only=True)
-            warnings.warn(f"the checkpoint {path} is damaged; the one before it is used.", stacklevel=2)
+            try:
+                state = _loaded(path)
+                verify(state)
+                return cast(dict[str, Any], state)
+            except CheckpointError as error:
+                warnings.warn(f"the checkpoint {path} is passed over: {error}", stacklevel=2)
+        if self.files():
+            raise CheckpointError(
+                f"no checkpoint in {self.folder} can be used, as the warnings say. Delete the folder to train afresh."
+            )
         return None
 
     def files(self) -> list[Path]:
@@ -64,6 +76,18 @@ class Checkpoints:
     def clear(self) -> None:
         """Removes them all: the training is finished."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _loaded(path: Path) -> Any:
+    """What is in a checkpoint. Raises CheckpointError."""
+    if _digest(path) != path.stem.rpartition("-")[2]:
+        raise CheckpointError("it is damaged.")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except OSError:
+        raise
+    except Exception as error:  # what is raised depends on what is in the file
+        raise CheckpointError(f"it holds something else than numbers ({type(error).__name__}).") from None
 
 
 def _digest(path: Path) -> str:
@@ -88,10 +112,15 @@ def random_states() -> dict[str, Any]:
 
 
 def restore_random_states(states: dict[str, Any]) -> None:
-    """Puts every random generator back to where `random_states` saw it."""
+    """Puts every random generator back to where `random_states` saw it; a GPU that is gone is left out."""
+    put_random_states(states, torch.set_rng_state, np.random.set_state, random.setstate)
+    for place, state in enumerate(states["cuda"][: torch.cuda.device_count()]):
+        torch.cuda.set_rng_state(state, place)
+
+
+def put_random_states(states: Mapping[str, Any], of_torch: Put, of_numpy: Put, of_python: Put) -> None:
+    """Gives the states of the CPU's generators, as `random_states` saw them, to those that take them."""
     name, keys, *rest = states["numpy"]
-    torch.set_rng_state(states["torch"])
-    if states["cuda"]:
-        torch.cuda.set_rng_state_all(states["cuda"])
-    np.random.set_state((name, keys.numpy().astype(np.uint32), *rest))
-    random.setstate(states["python"])
+    of_torch(states["torch"])
+    of_numpy((name, keys.numpy().astype(np.uint32), *rest))
+    of_python(states["python"])

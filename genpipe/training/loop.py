@@ -22,6 +22,7 @@ from genpipe.training.moments import REWINDS, Clock, Look, Moment, Outcome, Row
 from genpipe.training.notes import Notes
 from genpipe.training.numerics import numerics
 from genpipe.training.optimizers import optimizer, skipping, step_if_finite
+from genpipe.training.resuming import Training
 from genpipe.training.schedules import changes, learning_rate
 from genpipe.training.sharding import Sharded, cut_as, cut_optimizer
 from genpipe.training.turns import Turn, compile_turns
@@ -122,7 +123,7 @@ class _Run:
 
     def begin(self) -> None:
         """What is done once before the first step: the training goes on where it was stopped, if it was."""
-        if self.checkpoints and (state := self.checkpoints.newest()):
+        if self.checkpoints and (state := self.checkpoints.newest(self._verify)):
             self.load(state)
         self.model.train()
         wanted = self.train.compile == "on" or (self.train.compile == "auto" and self.device.device.type == "cuda")
@@ -214,6 +215,17 @@ class _Run:
             if self.device.is_global_zero:
                 self.checkpoints.write(self.step, state)
 
+    def _verify(self, state: Any) -> None:
+        """Raises CheckpointError if the training cannot go on from a state."""
+        optimizers = [
+            (made.optimizer, self.optim[p.name]) for made, p in zip(self.optimizers, self.phases, strict=True)
+        ]
+        averaged = self.average.state_dict() if self.average else {}
+        Training(
+            self.phases, self.train.steps, self.batches_per_step, self.model.state_dict(), averaged, optimizers,
+            self.device._precision.state_dict(),
+        ).verify(state)  # fmt: skip
+
     def load(self, state: dict[str, Any]) -> None:
         """Goes back to a state."""
         self.step, self.position, self.rewinds = state["step"], state["position"], state["rewinds"]
@@ -235,7 +247,7 @@ class _Run:
         images is how PaLM was trained past its spikes (Chowdhery et al. 2022, arXiv:2204.02311, section 5.1).
         """
         wanted = self.train.on_nan == "rewind" and self.rewinds < REWINDS
-        state = self.checkpoints.newest() if self.checkpoints and wanted else None
+        state = self.checkpoints.newest(self._verify) if self.checkpoints and wanted else None
         if state is None:
             raise error
         self.load({**state, "position": self.position, "rewinds": self.rewinds + 1})

@@ -1,11 +1,12 @@
 """Samples taken while a training goes on, to be scored after it; they cost little and change nothing of it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from genpipe.errors import DataError, NonFiniteImages, TrainingError
+from genpipe.errors import CheckpointError, DataError, NonFiniteImages, TrainingError
 from genpipe.files import whole_file, whole_folder
 from genpipe.interfaces import Generative
 from genpipe.sampling import draw
@@ -25,14 +26,24 @@ class Snapshots:
         return Look(self.train.score_every_steps, self._take) if self.train.score_every_steps else None
 
     def collect(self, folder: Path) -> None:
-        """Writes all that was taken in a whole training into one folder, which it replaces; there may be nothing."""
+        """Writes all that was taken in a whole training into one folder, which it replaces; there may be nothing.
+
+        Raises CheckpointError if what was taken before a training was stopped is missing or damaged.
+        """
         every = self.train.score_every_steps
         steps = list(range(every, self.train.steps + 1, every)) if every else []
         with whole_folder(folder) as temporary:
             np.save(temporary / "steps.npy", np.array(steps, np.int64))
             if steps:
-                images = [np.load(self._file(step), allow_pickle=False) for step in steps]
-                np.save(temporary / "images.npy", np.stack(images))
+                np.save(temporary / "images.npy", self._all(steps))
+
+    def _all(self, steps: Sequence[int]) -> UInt8[np.ndarray, "s n c h w"]:
+        try:
+            return np.stack([np.load(self._file(step), allow_pickle=False) for step in steps])
+        except (OSError, ValueError, EOFError) as error:
+            raise CheckpointError(
+                f"{self.folder} is damaged ({error}). Delete {self.folder.parent} to train afresh."
+            ) from None
 
     def _take(self, step: int, model: Generative) -> None:
         """Draws samples, always from the same random numbers, and keeps them. Raises TrainingError."""

@@ -8,12 +8,13 @@ import torch
 
 from genpipe import config, paths, registry
 from genpipe.data._preparing import prepare
-from genpipe.errors import DataError, NonFiniteLoss, TrainingError
+from genpipe.errors import CheckpointError, DataError, NonFiniteLoss, TrainingError
 from genpipe.modelfiles import load_model
 from genpipe.sampling import draw
 from genpipe.training.experiment import checkpoints, train
+from genpipe.training.knobs import Train
 from genpipe.training.moments import Moment
-from genpipe.training.snapshots import load_snapshots
+from genpipe.training.snapshots import Snapshots, load_snapshots
 
 
 class Killed(Exception):
@@ -90,3 +91,21 @@ def test_a_loss_that_is_not_finite_is_said_before_the_images_that_come_of_it(
 def test_damage_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be read"):
         load_snapshots(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut", "smaller"])
+def test_what_a_stopped_training_left_is_named_if_it_is_damaged(tmp_path: Path, damage: str) -> None:
+    train = Train(steps=2, score_every_steps=1)
+    folder = tmp_path / "kept" / "snapshots"
+    folder.mkdir(parents=True)
+    for step in (1, 2):
+        np.save(folder / f"step-{step:09d}.npy", np.zeros((3, 1, 2, 2), np.uint8))
+    first = folder / "step-000000001.npy"
+    if damage == "missing":
+        first.unlink()
+    elif damage == "cut":
+        first.write_bytes(first.read_bytes()[:40])
+    else:
+        np.save(first, np.zeros((2, 1, 2, 2), np.uint8))
+    with pytest.raises(CheckpointError, match=r"snapshots is damaged .*Delete .*kept to train afresh"):
+        Snapshots(folder, train, 0).collect(tmp_path / "out")
