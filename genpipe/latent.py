@@ -17,6 +17,7 @@ from genpipe.data._preparing import finished
 from genpipe.data._storage import Prepared
 from genpipe.data._working import Target, cores
 from genpipe.errors import DataError, UnknownName, UsageError
+from genpipe.files import array_names, opened_array, read_array
 from genpipe.interfaces import Chunk, Collection, Decodes, Encodes, Generative, ImageSpec, Reconstructs
 from genpipe.modelfiles import load_model
 from genpipe.nn.passing import decoded
@@ -26,6 +27,7 @@ from genpipe.scoring import source_at
 
 _NUMBERS = re.compile(r"\d+(-\d+)?(,\d+(-\d+)?)*")
 _ARRAYS = (".npy", ".npz")
+_MAX_CODES_BYTES = 2**30
 _DRAWN = 10_000
 _TAIL = 0.025
 Picture = UInt8[np.ndarray, "*f H W k"]
@@ -68,7 +70,7 @@ class Trained:
 
     def _code(self, word: str) -> Codes:
         array = _array(Path(word)) if Path(word).suffix in _ARRAYS and not _NUMBERS.fullmatch(word) else None
-        if array is None or array.ndim != 2:
+        if array is None:
             if not isinstance(self.model, Encodes):
                 raise UsageError(
                     f"{self.name} encodes no images; give codes, an array of numbers [n d], instead of {word}."
@@ -161,11 +163,13 @@ def _one(path: Path) -> Collection:
     return Collection(lambda rows: [Chunk([(path.name, path.resolve())])], np.zeros(1, np.int64), None)
 
 
-def _array(path: Path) -> Float[np.ndarray, "..."] | None:
-    """The array of numbers in a file, if there is one."""
-    try:
-        found = np.load(path, allow_pickle=False)
-        values = found if isinstance(found, np.ndarray) else found[found.files[0]]
-    except (OSError, ValueError, EOFError, IndexError):
+def _array(path: Path) -> Float[np.ndarray, "n d"] | None:
+    """The codes in a file; None if its first array holds something else. Raises DataError if it cannot be read."""
+    if not path.exists() or not (names := array_names(path)):
         return None
-    return values if values.dtype.kind == "f" else None
+    with opened_array(path, names[0]) as (header, _):
+        if header.dtype.kind != "f" or len(header.shape) != 2:
+            return None
+        if header.size_bytes > _MAX_CODES_BYTES:
+            raise DataError(f"{path}: {header.shape[0]:,} codes are too many; give at most {_MAX_CODES_BYTES:,} bytes.")
+    return read_array(path, names[0])

@@ -11,7 +11,7 @@ from torch import nn
 
 from genpipe import registry
 from genpipe.errors import CheckpointError, GenpipeError
-from genpipe.files import read_json, whole_file, whole_folder, write_json
+from genpipe.files import opened, read_json, whole_file, whole_folder, write_json
 from genpipe.interfaces import Generative, ImageSpec
 from genpipe.schema import Strict
 
@@ -26,6 +26,7 @@ def save_weights(module: nn.Module, path: Path) -> None:
 def load_weights(module: nn.Module, path: Path) -> None:
     """Reads what `save_weights` wrote. Raises CheckpointError if the file is missing, damaged or of another net."""
     try:
+        opened(path).close()
         module.load_state_dict(load_file(path))
     except (OSError, SafetensorError, RuntimeError) as error:
         raise CheckpointError(
