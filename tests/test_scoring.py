@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from genpipe import config
 from genpipe.cli.app import app
 from genpipe.data._preparing import prepare
-from genpipe.errors import GenpipeError, UnknownName, UsageError
+from genpipe.errors import DataError, GenpipeError, UnknownName, UsageError
 from genpipe.metrics import fid
 from genpipe.scoring import score
 from genpipe.teaching import make_references
@@ -88,6 +88,14 @@ def test_sizes_that_differ_want_a_size(pictures: dict[str, np.ndarray], tmp_path
     with pytest.raises(UsageError, match="1×8×8 and 1×16×16"):
         score(*sets, ["fid"], "pixels", size=None, seed=0, project=None)
     assert "fid_pixels" in score(*sets, ["fid"], "pixels", size=8, seed=0, project=None)
+
+
+def test_images_whose_black_and_white_are_not_certain_are_refused_with_what_to_do(
+    pictures: dict[str, np.ndarray], tmp_path: Path
+) -> None:
+    np.save(tmp_path / "deep.npy", pictures["a"].astype(np.uint16))
+    with pytest.raises(DataError, match=r"deep\.npy: images of uint16 .*or save the images as uint8 from 0 to 255"):
+        score(str(tmp_path / "deep.npy"), str(tmp_path / "b"), ["fid"], "pixels", size=None, seed=0, project=None)
 
 
 def test_the_command(pictures: dict[str, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
