@@ -128,7 +128,8 @@ def _header(block: bytes, path: Path) -> tuple[str, str, int, int]:
         raise DataError(f"{path} is damaged, or no zip and no tar (plain, .gz, .bz2, .xz).")
     name = _text(block[:100])
     prefix = _text(block[345:500]) if block[257:263] == b"ustar\0" else ""
-    return f"{prefix}/{name}" if prefix else name, _text(block[157:257]), size, block[156]
+    target = _text(block[157:257]) if block[156] in b"12" else ""
+    return f"{prefix}/{name}" if prefix else name, target, size, block[156]
 
 
 def _number(field: bytes) -> int:

@@ -68,7 +68,8 @@ class _Scan:
 
     def _wanted(self, name: str) -> bool:
         name = normpath(name)
-        return (is_picture(name) and len(self.looked) < LOOKED_AT) or (is_note(name) and self.labels and not self.notes)
+        look = len(self.looked) < LOOKED_AT and is_picture(name)
+        return look or (self.labels and not self.notes and is_note(name))
 
     def _add(self, name: str, content: bytes | Link | None) -> None:
         if name in self.holders:

@@ -158,7 +158,7 @@ def test_a_spoilt_archive_is_read_rightly_or_refused(
         except DataError:
             return None
 
-    for number in range(cases(250)):
+    for number in range(cases(200)):
         kind = kinds[number % len(kinds)]
         content = spoilt(made["tar 2" if kind == "gz" else kind], "zip" not in kind, rng)
         if kind == "gz":

@@ -99,7 +99,7 @@ def test_a_spoilt_array_is_read_rightly_or_refused(tmp_path: Path, source: Calla
         except DataError:
             return None
 
-    for number in range(cases(400)):
+    for number in range(cases(300)):
         content = made[kinds[number % len(kinds)]]
         path.write_bytes(in_zip(content, rng) if rng.random() < 0.3 else spoilt(content, rng))
         images = measured(found)
