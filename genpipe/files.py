@@ -224,7 +224,7 @@ def _header(file: BufferedIOBase) -> tuple[ArrayHeader, int]:
         raise ValueError(f"it does not begin as such a file does, with a header of at most {_HEADER_BYTES:,} bytes")
     text = file.read(length).decode("latin-1")
     try:
-        said = ast.literal_eval(_LONG.sub(r"\1", text).strip())
+        said = ast.literal_eval(_LONG.sub(r"\1", text).strip(" \n"))
         header = ArrayHeader(said["shape"], said["fortran_order"], np.dtype(str(said["descr"])))
         whole = all(type(side) is int and 0 <= side < 2**63 for side in header.shape)
     except Exception:  # Python's parser and numpy's raise anything that they can stumble over
