@@ -17,7 +17,8 @@ from genpipe.data._decoding import coloured
 from genpipe.data._files import PictureFiles
 from genpipe.data._storage import Prepared
 from genpipe.data._working import Target
-from genpipe.errors import UnknownName, UsageError, shortened
+from genpipe.errors import DataError, UnknownName, UsageError, shortened
+from genpipe.files import array_names, opened_array, read_array
 from genpipe.interfaces import Chunk, Collection, Decodes, Encodes, Generative, ImageSpec, Reconstructs, Source
 from genpipe.modelfiles import load_model
 from genpipe.nn.passing import decoded
@@ -28,6 +29,7 @@ from genpipe.sampling import rebuild
 
 _NUMBERS = re.compile(r"\d+(-\d+)?(,\d+(-\d+)?)*")
 _ARRAYS = (".npy", ".npz")
+_MAX_CODES_BYTES = 2**30
 _DRAWN = 10_000
 _TAIL = 0.025
 MOST_IMAGES = 10_000
@@ -79,7 +81,7 @@ class Trained:
     def named_codes(self, word: str) -> tuple[Codes, Sequence[str]]:
         """The codes that a word means, and what each of their rows is called."""
         array = _array(Path(word)) if Path(word).suffix in _ARRAYS and not _NUMBERS.fullmatch(word) else None
-        if array is None or array.ndim != 2:
+        if array is None:
             if not isinstance(self.model, Encodes):
                 raise UsageError(
                     f"{self.name} encodes no images; give codes, an array of numbers [n d], instead of {word}."
@@ -221,11 +223,13 @@ def _one(path: Path) -> Collection:
     return Collection(lambda rows: [Chunk([(path.name, path.resolve())])], np.zeros(1, np.int64), None)
 
 
-def _array(path: Path) -> Float[np.ndarray, "..."] | None:
-    """The array of numbers in a file, if there is one."""
-    try:
-        found = np.load(path, allow_pickle=False)
-        values = found if isinstance(found, np.ndarray) else found[found.files[0]]
-    except (OSError, ValueError, EOFError, IndexError):
+def _array(path: Path) -> Float[np.ndarray, "n d"] | None:
+    """The codes in a file; None if its first array holds something else. Raises DataError if it cannot be read."""
+    if not path.exists() or not (names := array_names(path)):
         return None
-    return values if values.dtype.kind == "f" else None
+    with opened_array(path, names[0]) as (header, _):
+        if header.dtype.kind != "f" or len(header.shape) != 2:
+            return None
+        if header.size_bytes > _MAX_CODES_BYTES:
+            raise DataError(f"{path}: {header.shape[0]:,} codes are too many; give at most {_MAX_CODES_BYTES:,} bytes.")
+    return read_array(path, names[0])

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from genpipe import registry
 from genpipe.document import Document
 from genpipe.errors import CheckpointError, ConfigError, UnknownName, Unsuitable
-from genpipe.files import whole_file, whole_folder, write_json
+from genpipe.files import opened, whole_file, whole_folder, write_json
 from genpipe.interfaces import Generative, ImageSpec
 from genpipe.schema import Strict
 from genpipe.validation import described, validated
@@ -32,6 +32,7 @@ def built(kind: Any, config: Strict, spec: ImageSpec, weights: Path) -> Any:
     """
     remedy = f"Delete {weights.parent} and run `dvc repro`."
     try:
+        opened(weights).close()  # no pipe, which would be waited for
         tensors = load_file(weights)
     except (OSError, ValueError, SafetensorError) as error:
         raise CheckpointError(f"the weights in {weights} cannot be read: {_brief(error)} {remedy}") from None

@@ -171,6 +171,14 @@ def test_blanks_around_commas_are_no_part_of_a_name(
     assert isinstance(CliRunner().invoke(app, ["score", "a", "b", "-m", " , ", "-f", "pixels"]).exception, UsageError)
 
 
+def test_images_whose_black_and_white_are_not_certain_are_refused_with_what_to_do(
+    pictures: dict[str, np.ndarray], tmp_path: Path
+) -> None:
+    np.save(tmp_path / "deep.npy", pictures["a"].astype(np.uint16))
+    with pytest.raises(DataError, match=r"deep\.npy: images of uint16 .*or save the images as uint8 from 0 to 255"):
+        score(str(tmp_path / "deep.npy"), str(tmp_path / "b"), ["fid"], "pixels", size=None, seed=0, project=None)
+
+
 def test_the_command(pictures: dict[str, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     words = ["score", "a", "b.npy", "--metrics", "fid", "--features", "pixels"]

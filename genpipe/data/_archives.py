@@ -79,18 +79,19 @@ def _unzipped(archive: ZipFile, info: ZipInfo, path: Path) -> bytes:
 def _tarred(path: Path, file: BufferedIOBase, wanted: Callable[[str], bool]) -> Iterator[Member]:
     """The members up to the end of the file: what follows a mark of the end is another tar, appended to the first."""
     stream, ended = unpacked(path, file), False
-    said: _Said = {}
+    said: _Said | None = None
     while header := stream.read(_BLOCK):
-        ended = header == _END
+        ended = header == _END and said is None
         if ended:
             continue
         name, target, size, kind = _header(header, path)
         if kind in b"LKxXg":
             _verify_size(name, size, path, _NOTE_BYTES)
-            said |= _noted(kind, _content(stream, size, path))
+            said = _joined(said or {}, _noted(kind, _content(stream, size, path)))
             continue
-        name, target, size = said.get("path", name), said.get("linkpath", target), said.get("size", size)
-        said = {}
+        if said is not None:
+            name, target, size = said.get("path", name), said.get("linkpath", target), said.get("size", size)
+            said = None
         _verify_name(name, path)
         if kind in b"12":
             yield name, Link(target if kind == _HARD else None)
@@ -98,7 +99,7 @@ def _tarred(path: Path, file: BufferedIOBase, wanted: Callable[[str], bool]) -> 
             yield name, _file(stream, name, size, path, wanted)
         else:
             _pass(stream, name, size, kind, path)
-    if said or not ended:
+    if not ended:
         raise DataError(f"{path} has no end: it was cut short while it was written or downloaded, or it is no tar.")
 
 
@@ -127,14 +128,15 @@ def _header(block: bytes, path: Path) -> tuple[str, str, int, int]:
         raise DataError(f"{path} is damaged, or no zip and no tar (plain, .gz, .bz2, .xz).")
     name = _text(block[:100])
     prefix = _text(block[345:500]) if block[257:263] == b"ustar\0" else ""
-    return f"{prefix}/{name}" if prefix else name, _text(block[157:257]), size, block[156]
+    target = _text(block[157:257]) if block[156] in b"12" else ""
+    return f"{prefix}/{name}" if prefix else name, target, size, block[156]
 
 
 def _number(field: bytes) -> int:
     """A number of a tar's header, octal or, as GNU has large ones, binary; -1 if it is none, or negative."""
     if field[:1] == b"\x80":
         return int.from_bytes(field[1:])
-    digits = field.strip(b" \0")
+    digits = field.rstrip(b" \0").lstrip(b" ")
     try:
         return int(digits, 8) if digits.isdigit() else -1 if digits else 0
     except ValueError:  # an 8 or a 9
@@ -144,8 +146,10 @@ def _number(field: bytes) -> int:
 def _noted(kind: int, content: bytes) -> _Said:
     """What a member says of the one that follows: as GNU ("L", "K") or as POSIX has it. Raises ValueError."""
     if kind in b"LK":
+        if not content.endswith(b"\0"):
+            raise ValueError("a long name is damaged")
         return {"path" if kind == ord("L") else "linkpath": _text(content)}
-    records = dict(_records(content)) if kind in b"xX" else {}
+    records = dict(_records(content))
     if any(key.startswith(b"GNU.sparse") for key in records):
         raise ValueError("it holds files with holes; pack it without --sparse")
     said: _Said = {}
@@ -154,7 +158,15 @@ def _noted(kind: int, content: bytes) -> _Said:
             said[key.decode()] = records[key].decode("utf-8", "surrogateescape")
     if size := records.get(b"size"):
         said["size"] = _decimal(size)
+    if said and kind == ord("g"):
+        raise ValueError("it gives all its files one name or one size")
     return said
+
+
+def _joined(before: _Said, said: _Said) -> _Said:
+    if before.keys() & said.keys():
+        raise ValueError("it gives a file two names or two sizes")
+    return before | said
 
 
 def _records(content: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -162,9 +174,10 @@ def _records(content: bytes) -> Iterator[tuple[bytes, bytes]]:
     content = content.rstrip(b"\0")
     while content:
         digits = content.partition(b" ")[0]
-        record, content = content[: _decimal(digits)], content[_decimal(digits) :]
+        length = _decimal(digits)
+        record, content = content[:length], content[length:]
         key, equals, value = record[len(digits) + 1 : -1].partition(b"=")
-        if not equals or not record.endswith(b"\n"):
+        if not equals or len(record) < length or not record.endswith(b"\n"):
             raise ValueError("a header is damaged")
         yield key, value
 

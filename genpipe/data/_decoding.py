@@ -1,5 +1,6 @@
 """Picture files as pixels. What is in them is not trusted, and torch stays out: every worker imports this file."""
 
+import os
 import struct
 from collections.abc import Callable
 from contextlib import suppress
@@ -116,7 +117,8 @@ def contents(content: bytes | Path) -> bytes:
     """What is in a file; a link is not followed. Raises Broken if it is too large, and OSError."""
     if isinstance(content, Path):
         with opened(content, follow=False) as file:
-            content = file.read(MAX_FILE_BYTES + 1)
+            size_bytes = os.fstat(file.fileno()).st_size
+            content = file.read(min(size_bytes, MAX_FILE_BYTES) + 1)  # more room than is needed takes longer to get
     if len(content) > MAX_FILE_BYTES:
         raise Broken(f"the file has more than {MAX_FILE_BYTES:,} bytes")
     return content

@@ -14,7 +14,7 @@ from genpipe.errors import DataError
 
 ANNOTATIONS = "dataset.json"
 """Labels as StyleGAN2-ADA and EDM lay them out: {"labels": [["00000/img00000000.png", 3], ...]}, or null."""
-_PICTURE = re.compile(r"\.(bmp|gif|jfif|jpe|jpe?g|p[bgnp]m|a?png|tiff?|webp)$", re.IGNORECASE)
+_PICTURE = re.compile(r"\.(bmp|gif|jfif|jpe|jpe?g|p[bgnp]m|a?png|tiff?|webp)\Z", re.IGNORECASE)
 _HIDDEN = re.compile(r"(^|/)(\.(?!/)|__MACOSX/)")
 _SPLITS = {
     **dict.fromkeys(("train", "training"), "train"),

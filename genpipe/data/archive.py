@@ -70,7 +70,7 @@ class _Scan:
 
     def _wanted(self, name: str) -> bool:
         name = normpath(name)
-        return is_picture(name) or (is_note(name) and self.labels and not self.notes)
+        return is_picture(name) or (self.labels and not self.notes and is_note(name))
 
     def _add(self, name: str, content: bytes | Link | None) -> None:
         if name in self.holders:

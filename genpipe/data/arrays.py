@@ -31,6 +31,7 @@ _NAMES = {name for layout in _LAYOUTS for pair in layout for name in pair}
 MAX_IMAGES = 2**24
 MAX_IMAGE_BYTES = 2**28
 """More than that is taken for a damaged header: the labels of all images and some images have to fit into memory."""
+_SHAPES = "(height, width), (height, width, 1, 3 or 4) or (1, 3 or 4, height, width), alike in both splits, is needed"
 _CHUNK_BYTES = 4 * 2**20
 _CERTAIN: dict[str, tuple[float, float]] = {"b": (0, 1), "f": (0, 1), "u1": (0, 255)}
 """What is black and what is white, by the kind of numbers; it has to be said of all others."""
@@ -139,10 +140,7 @@ class Arrays(Source):
         if not shapes and len(shape) == 3 and (shape[2] in (1, 3, 4) or shape[0] in (1, 3, 4)):
             return (3, shape[2]) if shape[2] in (1, 3, 4) else (1, shape[0])
         given = ", ".join(map(str, [shape, *shapes]))
-        raise DataError(
-            f"{self.path}: images of shape {given}; (height, width), (height, width, 1, 3 or 4) or "
-            "(1, 3 or 4, height, width), alike in both splits, is needed."
-        )
+        raise DataError(f"{self.path}: images of shape {given}; {_SHAPES}.")
 
     @cached_property
     def _labels(self) -> np.ndarray | None:
@@ -165,12 +163,14 @@ class Arrays(Source):
 
     @cached_property
     def _images(self) -> list[ArrayHeader]:
-        """The arrays of images, the training part first. Raises DataError if one of them holds none."""
+        """The arrays of images, the training part first. Raises DataError if one of them holds none, or too many."""
         for name, _ in self._layout:
             shape, by_columns, dtype = header = self._headers[name]
-            count = shape[0] if shape else 1
+            count = shape[0] if shape else 0  # a single number has no shape
             if dtype.kind not in "buif":
                 wrong = "numbers are needed"
+            elif len(shape) not in (3, 4):
+                wrong = f"images of shape {shape[1:]}; {_SHAPES}"
             elif by_columns:
                 wrong = "it is laid out by columns. Save it in C order"
             elif not 0 < count <= MAX_IMAGES or not 0 < header.size_bytes // count <= MAX_IMAGE_BYTES:

@@ -60,10 +60,11 @@ class LSUN(Source):
         """torchvision's view of each category; it leaves a pickled list of keys where it is run, so not here."""
         folder = self.path.resolve()
         for category in self.config.categories:
-            if not (folder / f"{category}_train_lmdb").is_dir():
+            if not (folder / f"{category}_train_lmdb" / "data.mdb").is_file():
                 raise DataError(
-                    f"{folder}/{category}_train_lmdb is not there. LSUN has no download in torchvision: get "
-                    f"{category}_train_lmdb.zip with the script at github.com/fyu/lsun and unpack it there."
+                    f"{folder}/{category}_train_lmdb is not there, or holds no data.mdb. LSUN has no download in "
+                    f"torchvision: get {category}_train_lmdb.zip with the script at github.com/fyu/lsun, and unpack it "
+                    "there."
                 )
         try:
             from torchvision import datasets

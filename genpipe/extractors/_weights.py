@@ -16,7 +16,7 @@ import torch
 
 from genpipe import paths
 from genpipe.errors import WeightsMissing
-from genpipe.files import DOWNLOAD_WAIT_SEC, locked, whole_file
+from genpipe.files import DOWNLOAD_WAIT_SEC, locked, opened, whole_file
 
 VARIABLE = "GENPIPE_WEIGHTS"
 TIMEOUT_SEC = 10.0
@@ -67,7 +67,7 @@ def program(path: Path) -> torch.jit.ScriptModule:
 
 def sha256(path: Path) -> str:
     """The SHA-256 of a file."""
-    with path.open("rb") as file:
+    with opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -75,8 +75,9 @@ def _places(wanted: Published) -> Iterator[Path]:
     """Where the file may be: what GENPIPE_WEIGHTS names, the cache, and where PyTorch's own downloads are."""
     if given := os.environ.get(VARIABLE):
         path = Path(given).expanduser()
-        if not path.exists():
-            raise WeightsMissing(f"{VARIABLE} is {given}, and nothing is there. Name the file {wanted}, or its folder.")
+        if not (path.is_file() or path.is_dir()):
+            there = "what is there is neither a file nor a folder" if path.exists() else "nothing is there"
+            raise WeightsMissing(f"{VARIABLE} is {given}, and {there}. Name the file {wanted}, or its folder.")
         yield path / wanted.name if path.is_dir() else path
     yield _cached(wanted)
     yield Path(torch.hub.get_dir()) / "checkpoints" / wanted.name

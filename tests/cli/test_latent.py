@@ -1,5 +1,6 @@
 """Codes from a shell: what is written is what the model makes of the images that were meant."""
 
+import os
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -209,12 +210,18 @@ def test_nothing_is_overwritten_unasked(genpipe: Run, data: Prepared, small_proj
         (["encode", "vae", "nothing.png"], "there is no nothing.png"),
         (["encode", "vae", "broken.png"], "broken.png cannot be read"),
         (["decode", "vae", "short.npy"], "short.npy has codes of 3 numbers; those of vae have 8"),
+        (["decode", "vae", "pipe.npy"], "pipe.npy cannot be read as .npz or .npy: it is no regular file"),
+        (["decode", "vae", "broken.npz"], "broken.npz cannot be read as .npz or .npy"),
+        (["encode", "vae", "deep.npy"], "or save the images as uint8 from 0 to 255"),
     ],
 )
 def test_what_cannot_be_is_said(genpipe: Run, data: Prepared, words: list[str], said: str) -> None:
     Path("broken.png").write_text("no picture")
+    Path("broken.npz").write_bytes(b"PK\3\4")
+    os.mkfifo("pipe.npy")
     np.save("short.npy", np.zeros((2, 3)))
     np.save("many.npy", np.zeros((10_001, 8)))
+    np.save("deep.npy", np.full((2, SIZE, SIZE), 200, np.uint16))
     done = genpipe(*words)
     assert done.status in (1, 2)
     assert said in done.err

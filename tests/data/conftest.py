@@ -1,9 +1,11 @@
 """Pictures made for the purpose, and where the real ones are."""
 
 import os
-from collections.abc import Callable
+import tracemalloc
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,9 @@ from PIL import Image
 
 from genpipe import registry
 from genpipe.interfaces import Source
+
+MOST_BYTES, MOST_SEC = 100 * 2**20, 10.0
+"""The largest file that is allowed in an archive and what its reader needs, and far more time than that takes."""
 
 
 @pytest.fixture(autouse=True)
@@ -75,3 +80,21 @@ def cheap_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     from genpipe.data import _working
 
     monkeypatch.setattr(_working, "ALONE_SEC", 0.0)
+
+
+@pytest.fixture
+def measured() -> Iterator[Callable[[Callable[[], Any]], Any]]:
+    """Does what it is given, holds that to bounds of time and memory, and gives its outcome."""
+    tracemalloc.start()
+
+    def run(do: Callable[[], Any]) -> Any:
+        tracemalloc.reset_peak()
+        before, begun = tracemalloc.get_traced_memory()[0], monotonic()
+        try:
+            return do()
+        finally:
+            assert tracemalloc.get_traced_memory()[1] - before < MOST_BYTES
+            assert monotonic() - begun < MOST_SEC
+
+    yield run
+    tracemalloc.stop()

@@ -138,9 +138,10 @@ def test_a_damaged_file_is_named_and_nothing_takes_its_place(server: str, conten
 
 
 def test_a_name_that_leads_nowhere_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GENPIPE_WEIGHTS", "/nowhere")
-    with pytest.raises(WeightsMissing, match="GENPIPE_WEIGHTS is /nowhere, and nothing is there"):
-        located(Published("https://weights.example/net.pth", SHA256))
+    for path, why in (("/nowhere", "nothing is there"), ("/dev/null", "what is there is neither a file nor a folder")):
+        monkeypatch.setenv("GENPIPE_WEIGHTS", path)
+        with pytest.raises(WeightsMissing, match=f"GENPIPE_WEIGHTS is {path}, and {why}"):
+            located(Published("https://weights.example/net.pth", SHA256))
 
 
 class _Evil:
