@@ -11,6 +11,7 @@ from typing import Any
 from genpipe import paths, registry
 from genpipe.composing._editing import put, word
 from genpipe.composing._grid import settings as split
+from genpipe.composing._outputs import around, of_data, of_project, refuse_foreign
 from genpipe.composing._plan import Change, Plan, read
 from genpipe.config import RULE, Project, name_allowed
 from genpipe.document import Document, KeyPath, parse
@@ -34,9 +35,13 @@ def plan_data(project: Project, name: str, knobs: Mapping[str, Any], *, force: b
         raise ExistsError(
             f"datasets.{name} of {paths.INDEX} would be overwritten. Take another name, or replace it with --force."
         )
-    data = project.dataset(name, knobs, Document(f"data set '{name}'", {"datasets": {name: dict(knobs)}}))
+    document = Document(f"data set '{name}'", {"datasets": {name: dict(knobs)}})
+    data = project.dataset(name, knobs, document)
+    if inside := _in_an_output(project, name, data.opened.watched, document):
+        raise ConfigError(inside)
     if data.opened.watched:
         data.spec()
+    refuse_foreign(project.root, of_data(name), "Move it elsewhere, or give the data set another name.")
     return Plan(project.root, (_index(project, name, knobs), _wiring(project.root, data.opened.watched)))
 
 
@@ -78,6 +83,7 @@ def verify_datasets(project: Project) -> None:
             problems += error.problems
             continue
         problems += unwatched(wiring, _DEPS, path, f"data set '{name}'")
+        problems += _in_an_output(project, name, path, project.document)
     if problems:
         raise ConfigError(problems)
 
@@ -87,6 +93,16 @@ def unwatched(wiring: Document, deps: KeyPath, path: str | None, whose: str) -> 
     if path is None or path in reduce(getitem, deps, wiring.value):
         return []
     return [wiring.problem(deps, f"'{path}' of {whose} is missing, so that DVC would not notice a change: add it.")]
+
+
+def _in_an_output(project: Project, name: str, path: str | None, document: Document) -> list[Problem]:
+    """The problem, if a person's own files lie where a stage writes, or around that."""
+    names = {**project.index.datasets, name: None}
+    place = around(Path(path), project.root, of_project(names, project.index.experiments)) if path else None
+    if place is None:
+        return []
+    message = f"'{path}' overlaps with {place}, where a stage writes and DVC deletes what is there. Move your files."
+    return [document.problem(("datasets", name, "path"), message)]
 
 
 def settings(sets: Iterable[str]) -> dict[str, Any]:

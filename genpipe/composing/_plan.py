@@ -92,7 +92,7 @@ class Plan:
 
     def verify(self) -> None:
         """Asks DVC. Raises ConfigError if it would refuse the project after these changes."""
-        _graph.verify(self.root, {change.file: change.after for change in self.files})
+        _graph.verify(self.root, {change.file: change.after for change in self.changes})
 
     def write(self) -> None:
         """Does everything or nothing. Raises ConfigError if DVC would refuse the outcome."""
