@@ -109,9 +109,14 @@ def home() -> Path:
     return Path(os.environ.get("DVC_ROOT") or root())
 
 
+def private(root: Path) -> Path:
+    """What genpipe keeps for itself in a project, outside what git and DVC manage."""
+    return root / ".genpipe"
+
+
 def checkpoints() -> Path:
-    """Unfinished trainings, outside what DVC manages."""
-    return home() / ".genpipe" / "checkpoints"
+    """Unfinished trainings."""
+    return private(home()) / "checkpoints"
 
 
 def tracking_store() -> Path:

@@ -11,6 +11,7 @@ from genpipe.cli.looking import AsJson
 from genpipe.errors import ExistsError
 
 if TYPE_CHECKING:
+    from genpipe.composing import Plan
     from genpipe.config import Data, Project
     from genpipe.data._looking import Look
 
@@ -69,12 +70,12 @@ def add(
     json: AsJson = False,
 ) -> None:
     """Add a data set: one line of params.yaml."""
-    from genpipe import composing, config
+    from genpipe import composing, paths
 
-    project = config.load()
+    root = paths.root()
     given = {
         "source": source,
-        "path": path and composing.relative(path, project.root),
+        "path": path and composing.relative(path, root),
         "size": size,
         "fit": FIT[crop],
         "channels": channels and int(channels),
@@ -84,15 +85,19 @@ def add(
         "test_images": split,
     }
     wish = {key: value for key, value in given.items() if value is not None} | composing.settings(sets or [])
-    _add(project, name, wish, force, json)
+    _add(root, name, wish, force, json)
 
 
-def _add(project: "Project", name: str, wish: dict[str, Any], force: bool, json: bool) -> None:
+def _add(root: Path, name: str, wish: dict[str, Any], force: bool, json: bool) -> None:
     from genpipe import composing
 
-    knobs = composing.suited(project, name, wish)
-    plan = composing.plan_data(project, name, knobs, force=force)
-    plan.write()
+    knobs: dict[str, Any] = {}
+
+    def planned(project: "Project") -> "Plan":
+        knobs.update(composing.suited(project, name, wish))
+        return composing.plan_data(project, name, knobs, force=force)
+
+    plan = composing.carry_out(root, planned)
     files = [str(change.file) for change in plan.changes]
     if json:
         _screen.as_json({"data": name, "knobs": knobs, "files": files})

@@ -97,6 +97,8 @@ def check(
     typer.echo(f"{count} experiment{'s are' if count != 1 else ' is'} fine")
     for file in composing.strays(project):
         typer.echo(f"{file} belongs to no experiment of {paths.INDEX}")
+    if killed := composing.interrupted(root):
+        typer.echo(f"`{killed.command}` was killed half-way. To undo it: genpipe clean --yes")
 
 
 def _stale(root: Path, name: str) -> tuple[dict[str, list[str]] | None, str | None]:

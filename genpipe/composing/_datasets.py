@@ -11,8 +11,9 @@ from typing import Any
 from genpipe import paths, registry
 from genpipe.composing._editing import put, word
 from genpipe.composing._grid import settings as split
+from genpipe.composing._journal import read
 from genpipe.composing._outputs import around, of_data, of_project, refuse_foreign
-from genpipe.composing._plan import Change, Plan, read
+from genpipe.composing._plan import Change, Plan
 from genpipe.config import RULE, Project, name_allowed
 from genpipe.document import Document, KeyPath, parse
 from genpipe.document import read as read_document

@@ -9,9 +9,10 @@ from genpipe.composing import _recipes as recipes
 from genpipe.composing._datasets import added
 from genpipe.composing._editing import put, take, word
 from genpipe.composing._grid import Edits, variants
+from genpipe.composing._journal import read
 from genpipe.composing._knobs import turned
 from genpipe.composing._outputs import of_experiment, refuse_foreign
-from genpipe.composing._plan import Change, Plan, read
+from genpipe.composing._plan import Change, Plan
 from genpipe.composing._recipes import Cost, Recipe
 from genpipe.config import RULE, Experiment, Project, name_allowed
 from genpipe.document import Document, parse

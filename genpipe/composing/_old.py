@@ -6,8 +6,9 @@ from pathlib import Path
 
 from genpipe import paths
 from genpipe.composing._editing import rename, take
+from genpipe.composing._journal import read
 from genpipe.composing._outputs import of_experiment, refuse_foreign
-from genpipe.composing._plan import Change, Plan, read
+from genpipe.composing._plan import Change, Plan
 from genpipe.config import RULE, Project, name_allowed
 from genpipe.errors import ExistsError, UnknownName, UsageError
 
@@ -66,7 +67,7 @@ def renaming(project: Project, old: str, new: str) -> Plan:
 def outputs_of(root: Path, name: str) -> list[Path]:
     """What the stages of an experiment made and left, relative to the root."""
     made = [place.path for place in of_experiment(name)]
-    made += [file.relative_to(root) for file in (root / ".genpipe" / "checkpoints").glob(f"{name}-{'?' * 16}")]
+    made += [file.relative_to(root) for file in (paths.private(root) / "checkpoints").glob(f"{name}-{'?' * 16}")]
     return [path for path in made if (root / path).exists()]
 
 
