@@ -92,6 +92,14 @@ def timing(stage: str, key: str) -> Path:
     return TIMINGS / stage / f"{key}.json"
 
 
+def expanded(path: str) -> Path:
+    """A path that a person gave, with their folder for "~"; as given, if nobody knows whose folder is meant."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
 def root(start: Path | None = None) -> Path:
     """The nearest folder upwards that holds params.yaml and dvc.yaml.
 

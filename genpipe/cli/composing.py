@@ -89,15 +89,20 @@ def remove(
         root, lambda project: composing.removal(project, name, outputs=outputs, force=force), dry_run=dry_run
     )
     left = [] if outputs else composing.outputs_of(root, name)
+    tell_removed(plan, dry_run, left, f"genpipe remove {name} --outputs")
+    typer.echo(f"Next, for a report without it: {_next(plan)}")
+
+
+def tell_removed(plan: "Plan", dry_run: bool, left: list[Path], command: str) -> None:
+    """Says what went, or would go, what is left, and by which command that goes, too."""
     if dry_run:
         _screen.diff(plan.diff())
     gone = [*(str(change.file) for change in plan.changes if change.after is None), *map(str, plan.outputs)]
     gone += [f"the line of {change.file}" for change in plan.changes if change.after is not None]
     said = "That would remove" if dry_run else "Removed"
-    typer.echo(f"{said} {_screen.listed(gone, 20)}." if gone else f"There is nothing of {name} but what it made.")
+    typer.echo(f"{said} {_screen.listed(gone, 20)}." if gone else "There is nothing of it but what it made.")
     if left:
-        typer.echo(f"Left: {', '.join(map(str, left))}\nTo delete that: genpipe remove {name} --outputs")
-    typer.echo(f"Next, for a report without it: {_next(plan)}")
+        typer.echo(f"Left: {', '.join(map(str, left))}\nTo delete that: {command}")
 
 
 def rename(

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from genpipe.cli import _names, _screen
+from genpipe.cli._examples import examples
+from genpipe.cli.composing import DryRun, tell_removed
 from genpipe.cli.looking import AsJson
 from genpipe.errors import ExistsError
 
@@ -15,7 +17,9 @@ if TYPE_CHECKING:
     from genpipe.config import Data, Project
     from genpipe.data._looking import Look
 
-app = typer.Typer(help="Add data sets, list them, look at them.", no_args_is_help=True)
+app = typer.Typer(
+    help="Add data sets, list them, look at them, remove them.", no_args_is_help=True, epilog=examples("data")
+)
 NAMED = 20
 """So many broken pictures and duplicates are named on the screen; --json names all."""
 
@@ -45,7 +49,7 @@ class Channels(StrEnum):
     COLOUR = "3"
 
 
-@app.command()
+@app.command(epilog=examples("data add"))
 def add(
     name: Annotated[str, typer.Argument(help="What to call it.")],
     source: Annotated[
@@ -108,7 +112,25 @@ def _add(root: Path, name: str, wish: dict[str, Any], force: bool, json: bool) -
     typer.echo(f"Next: genpipe data look {name}; genpipe new-experiment NAME --recipe R --data {name}")
 
 
-@app.command("list")
+@app.command(epilog=examples("data remove"))
+def remove(
+    name: Annotated[str, typer.Argument(help="A data set of params.yaml.", autocompletion=_names.data)],
+    outputs: Annotated[bool, typer.Option("--outputs", help="Delete what was made of it, too.")] = False,
+    dry_run: DryRun = False,
+    force: Annotated[bool, typer.Option("--force", help="Even if git does not hold its line as it is.")] = False,
+) -> None:
+    """Take a data set that no experiment uses out of the project: its line of params.yaml. Your files stay."""
+    from genpipe import composing, paths
+
+    root = paths.root()
+    plan = composing.carry_out(
+        root, lambda project: composing.data_removal(project, name, outputs=outputs, force=force), dry_run=dry_run
+    )
+    left = [] if outputs else composing.data_outputs(root, name)
+    tell_removed(plan, dry_run, left, f"genpipe data remove {name} --outputs")
+
+
+@app.command("list", epilog=examples("data list"))
 def list_data(json: AsJson = False) -> None:
     """List the data sets of the project."""
     from genpipe import config
@@ -123,7 +145,7 @@ def list_data(json: AsJson = False) -> None:
         typer.echo("There are no data sets yet. `genpipe data add` adds one, `genpipe list data` shows the sources.")
 
 
-@app.command()
+@app.command(epilog=examples("data look"))
 def look(
     name: Annotated[str, typer.Argument(help="A data set of params.yaml.", autocompletion=_names.data)],
     out: Annotated[

@@ -7,7 +7,7 @@ not done.
 from genpipe.composing import _recipes as recipes
 from genpipe.composing._checking import problems, strays, verify
 from genpipe.composing._cost import memory, parameters
-from genpipe.composing._datasets import plan_data, relative, settings, suited
+from genpipe.composing._datasets import data_outputs, data_removal, plan_data, relative, settings, suited
 from genpipe.composing._journal import Journal
 from genpipe.composing._lock import carry_out, changing, interrupted
 from genpipe.composing._new import Wish, measured, plan
@@ -30,6 +30,8 @@ __all__ = [
     "Wish",
     "carry_out",
     "changing",
+    "data_outputs",
+    "data_removal",
     "interrupted",
     "knobs",
     "measured",

@@ -1,11 +1,11 @@
 """Experiments that are there: taken out of the project, or called something else."""
 
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 from genpipe import paths
 from genpipe.composing._editing import rename, take
+from genpipe.composing._git import holds
 from genpipe.composing._journal import read
 from genpipe.composing._outputs import of_experiment, refuse_foreign
 from genpipe.composing._plan import Change, Plan
@@ -25,7 +25,7 @@ def removal(project: Project, name: str, *, outputs: bool = False, force: bool =
     text = read(project.root / file) if name_allowed(name) else None
     if not listed and text is None and not made:
         raise UnknownName(name, f"experiment in {paths.INDEX}", project.index.experiments)
-    if text is not None and not force and not _in_git(project.root, file):
+    if text is not None and not force and not holds(project.root, file):
         raise ExistsError(
             f"{file} would be lost: git does not hold it as it is now. Commit it, or remove it all the same with "
             "--force (with --dry-run, to see what would change)."
@@ -69,12 +69,3 @@ def outputs_of(root: Path, name: str) -> list[Path]:
     made = [place.path for place in of_experiment(name)]
     made += [file.relative_to(root) for file in (paths.private(root) / "checkpoints").glob(f"{name}-{'?' * 16}")]
     return [path for path in made if (root / path).exists()]
-
-
-def _in_git(root: Path, file: Path) -> bool:
-    """Whether git holds a file as it is now, in its last commit."""
-    command = ["git", "status", "--porcelain", "--ignored", "--", str(file)]
-    try:
-        return not subprocess.run(command, cwd=root, capture_output=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError):
-        return False
