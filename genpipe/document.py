@@ -18,8 +18,8 @@ from genpipe.files import read_text, reason
 KeyPath = tuple[str | int, ...]
 """Where a value stands: ("model", "latent_dim")."""
 
-DEEPEST, LARGEST = 50, 100_000
-"""How deep values may be nested, and how many there may be, each alias counted as what it stands for."""
+DEEPEST, LARGEST, LONGEST = 50, 100_000, 400
+"""How deep values may be nested, how many there may be, each alias counted as what it stands for, and digits."""
 
 _PLAIN = {f"tag:yaml.org,2002:{kind}" for kind in ("null", "bool", "int", "float", "str", "seq", "map")}
 _Safe: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -50,7 +50,7 @@ for _tag, _pattern, _first in (
     ),
 ):
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"(?:{_pattern})\Z"), list(_first))
-_Loader.add_constructor("tag:yaml.org,2002:int", lambda loader, node: _integer(loader.construct_scalar(node)))
+_Loader.add_constructor("tag:yaml.org,2002:int", lambda loader, node: _integer(loader.construct_scalar(node), node))
 
 
 @dataclass
@@ -173,7 +173,13 @@ def _mark_key(key: yaml.Node, path: KeyPath, document: Document) -> None:
     document.lines[*path, key.value] = line
 
 
-def _integer(text: str) -> int:
-    """A YAML 1.2 integer: leading zeros are decimal, 0o is octal, 0x is hexadecimal."""
+def _integer(text: str, node: yaml.Node) -> int:
+    """A YAML 1.2 integer: leading zeros are decimal, 0o is octal, 0x is hexadecimal.
+
+    Raises ConstructorError if it is longer than any number that means something, and than Python writes out.
+    """
+    if len(text) > LONGEST:
+        told = f"a whole number has at most {LONGEST} digits, and {len(text):,} are given"
+        raise ConstructorError(None, None, told, node.start_mark)
     sign, digits = (-1, text[1:]) if text[0] == "-" else (1, text.lstrip("+"))
     return sign * int(digits, {"0o": 8, "0x": 16}.get(digits[:2], 10))

@@ -92,6 +92,14 @@ def timing(stage: str, key: str) -> Path:
     return TIMINGS / stage / f"{key}.json"
 
 
+def expanded(path: str) -> Path:
+    """A path that a person gave, with their folder for "~"; as given, if nobody knows whose folder is meant."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
 def root(start: Path | None = None) -> Path:
     """The nearest folder upwards that holds params.yaml and dvc.yaml.
 
@@ -109,9 +117,14 @@ def home() -> Path:
     return Path(os.environ.get("DVC_ROOT") or root()).resolve()
 
 
+def private(root: Path) -> Path:
+    """What genpipe keeps for itself in a project, outside what git and DVC manage."""
+    return root / ".genpipe"
+
+
 def checkpoints() -> Path:
-    """Unfinished trainings, outside what DVC manages."""
-    return home() / ".genpipe" / "checkpoints"
+    """Unfinished trainings."""
+    return private(home()) / "checkpoints"
 
 
 def finished(stage: str) -> Path:

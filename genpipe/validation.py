@@ -61,7 +61,7 @@ def _explained(schema: type[Strict], details: ErrorDetails, at: KeyPath, documen
         case "invalid_key":
             return document.problem(path, "a key here must be a word; put it into quotes.")
         case "value_error":  # of a schema's own rule, which says all there is to say
-            return document.problem(path, f"{details['ctx']['error']}.")
+            return document.problem(path, f"{shortened(str(details['ctx']['error']), 500)}.")
         case "string_type" if path[-1] == "[key]":
             return document.problem(path[:-1], "a key here must be a word; put it into quotes.")
         case _:

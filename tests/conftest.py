@@ -102,5 +102,13 @@ def small_project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def contents(small_project: Path) -> Callable[[], dict[str, str]]:
-    """Every file of the small project by its path, read at each call, to see whether anything has changed."""
-    return lambda: {str(f.relative_to(small_project)): f.read_text() for f in small_project.rglob("*") if f.is_file()}
+    """Every file of the small project by its path, read at each call, to see whether anything has changed.
+
+    The lock, which is held while something changes, is not among them.
+    """
+
+    def read() -> dict[str, str]:
+        found = (file for file in small_project.rglob("*") if file.is_file() and file.name != "changing.lock")
+        return {str(file.relative_to(small_project)): file.read_text() for file in found}
+
+    return read

@@ -76,6 +76,11 @@ def test_a_missing_file_and_a_binary_one_are_named(tmp_path: Path) -> None:
         ("a: 1\nb: !!int x\n", r"^x\.yaml:2: not valid YAML: 'x' is no int"),
         *((f"a: !!{kind} ''", rf"^x\.yaml:1: not valid YAML: '' is no {kind}") for kind in ("int", "float")),
         ("a: !!int [1]", r"^x\.yaml:1: not valid YAML"),
+        (
+            f"a: 1\nb: 0x{'f' * 1_000_000}",
+            r"^x\.yaml:2: not valid YAML: a whole number has at most 400 digits, and 1,000,002",
+        ),
+        (f"a: -{'9' * 5000}", r"^x\.yaml:1: not valid YAML: a whole number has at most 400 digits"),
         ("a: !!bool maybe", r"^x\.yaml:1: not valid YAML: 'maybe' is no bool"),
         ("a: 1\nb: !!set {a}\n", r"^x\.yaml:2: b: the tag .*set is not allowed"),
         ("a: \x9a", r"^x\.yaml:1: not valid YAML: the character U\+009A"),

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from genpipe import document, files
-from genpipe.composing._plan import read
+from genpipe.composing._journal import read
 from genpipe.data._decoding import Broken, decoded
 from genpipe.errors import ConfigError, DataError, Locked
 

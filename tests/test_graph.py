@@ -113,6 +113,21 @@ def test_nothing_runs_twice(graph: Graph) -> None:
     assert graph.repro() == set()
 
 
+def test_a_person_s_pictures_are_told_from_what_stages_have_made(graph: Graph) -> None:
+    (graph.root / "dvc.lock").rename(graph.root / "away")
+    assert graph.run(sys.executable, "-m", "genpipe.cli", "check") == "2 experiments are fine\n"
+    (graph.root / "away").rename(graph.root / "dvc.lock")
+    mine, before = graph.root / "data" / "mine" / "a.png", (graph.root / "params.yaml").read_text()
+    mine.parent.mkdir()
+    mine.write_bytes(b"a picture")
+    graph.edit("params.yaml", "datasets:\n", "datasets:\n  mine: {source: shapes, size: 16}\n")
+    assert "error: data/mine/a.png: lies where a stage writes" in graph.run("dvc", "repro", status=255)
+    assert mine.read_bytes() == b"a picture"
+    shutil.rmtree(mine.parent)
+    (graph.root / "params.yaml").write_text(before)
+    assert graph.repro() <= {"check"}
+
+
 def test_a_sampling_knob_never_retrains(graph: Graph) -> None:
     graph.edit("pipelines/one.yaml", "  images: 60", "  images: 80")
     assert graph.repro() == {"check", "report"} | stages("one", "sample", "evaluate")

@@ -6,10 +6,12 @@ import typer
 
 from genpipe import __version__
 from genpipe.cli import composing, data, latent, looking, running, scoring, training
+from genpipe.cli._examples import examples
 
 app = typer.Typer(
     help="A laboratory for generative models: a YAML file in, scores and a report out. `dvc repro` runs what there is.",
     no_args_is_help=True,
+    epilog=examples(""),
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -31,18 +33,20 @@ def _options(
     """Options of the program itself."""
 
 
-app.command("new-experiment")(composing.new_experiment)
-app.command()(composing.remove)
-app.command()(composing.rename)
-app.command("list")(looking.list_names)
-app.command()(looking.show)
-app.command()(looking.compare)
-app.command()(looking.check)
+app.command("new-experiment", epilog=examples("new-experiment"))(composing.new_experiment)
+app.command(epilog=examples("remove"))(composing.remove)
+app.command(epilog=examples("rename"))(composing.rename)
+app.command("list", epilog=examples("list"))(looking.list_names)
+app.command(epilog=examples("show"))(looking.show)
+app.command(epilog=examples("compare"))(looking.compare)
+app.command(epilog=examples("check"))(looking.check)
 app.add_typer(data.app, name="data")
-app.command()(scoring.score)
-app.command(context_settings={"ignore_unknown_options": True})(training.train)  # they are for DVC
-app.command()(training.clean)
-app.command()(running.sample)
+app.command(epilog=examples("score"))(scoring.score)
+app.command(context_settings={"ignore_unknown_options": True}, epilog=examples("train"))(
+    training.train
+)  # they are for DVC
+app.command(epilog=examples("clean"))(training.clean)
+app.command(epilog=examples("sample"))(running.sample)
 for command in (latent.encode, latent.decode, latent.reconstruct, latent.walk, latent.arithmetic, latent.traverse):
-    app.command()(command)
-app.command()(running.ui)
+    app.command(epilog=examples(command.__name__))(command)
+app.command(epilog=examples("ui"))(running.ui)

@@ -65,15 +65,14 @@ def new_experiment(
     """Add experiments: pipelines/NAME.yaml and one line of params.yaml each. On a terminal, without a word: asks."""
     from genpipe import composing, config
 
-    project = config.load()
     if name is not None:
         chosen = (profile or Profile.LAPTOP).value
         wish = composing.Wish(name, recipe, source, data, chosen, sets or (), grid or (), seeds)
-        _carry_out(composing.plan(project, wish, force=force), wish, dry_run, json)
+        _carry_out(wish, force, dry_run, json)
     elif any((recipe, source, data, sets, grid, seeds is not None, profile, dry_run, force, json)) or not _a_terminal():
         raise UsageError("a name is needed: genpipe new-experiment NAME --recipe RECIPE (see genpipe list recipes).")
     else:
-        _ask(project)
+        _ask(config.load())
 
 
 def remove(
@@ -83,41 +82,42 @@ def remove(
     force: Annotated[bool, typer.Option("--force", help="Even if git does not hold its file as it is.")] = False,
 ) -> None:
     """Take an experiment out of the project: its file and its line of params.yaml."""
-    from genpipe import composing, config
+    from genpipe import composing, paths
 
-    project = config.load()
-    plan = composing.removal(project, name, outputs=outputs, force=force)
-    left = [] if outputs else composing.outputs_of(project.root, name)
+    root = paths.root()
+    plan = composing.carry_out(
+        root, lambda project: composing.removal(project, name, outputs=outputs, force=force), dry_run=dry_run
+    )
+    left = [] if outputs else composing.outputs_of(root, name)
+    tell_removed(plan, dry_run, left, f"genpipe remove {name} --outputs")
+    typer.echo(f"Next, for a report without it: {_next(plan)}")
+
+
+def tell_removed(plan: "Plan", dry_run: bool, left: list[Path], command: str) -> None:
+    """Says what went, or would go, what is left, and by which command that goes, too."""
     if dry_run:
-        plan.verify()
         _screen.diff(plan.diff())
-    else:
-        plan.write()
     gone = [*(str(change.file) for change in plan.changes if change.after is None), *map(str, plan.outputs)]
     gone += [f"the line of {change.file}" for change in plan.changes if change.after is not None]
     said = "That would remove" if dry_run else "Removed"
-    typer.echo(f"{said} {_screen.listed(gone, 20)}." if gone else f"There is nothing of {name} but what it made.")
+    typer.echo(f"{said} {_screen.listed(gone, 20)}." if gone else "There is nothing of it but what it made.")
     if left:
-        typer.echo(f"Left: {', '.join(map(str, left))}\nTo delete that: genpipe remove {name} --outputs")
-    typer.echo(f"Next, for a report without it: {_next(plan)}")
+        typer.echo(f"Left: {', '.join(map(str, left))}\nTo delete that: {command}")
 
 
 def rename(
     old: AnExperiment, new: Annotated[str, typer.Argument(help="Its new name.")], dry_run: DryRun = False
 ) -> None:
     """Give an experiment another name, at its place in params.yaml."""
-    from genpipe import composing, config
+    from genpipe import composing, paths
 
-    project = config.load()
-    plan = composing.renaming(project, old, new)
+    root = paths.root()
+    plan = composing.carry_out(root, lambda project: composing.renaming(project, old, new), dry_run=dry_run)
     if dry_run:
-        plan.verify()
         _screen.diff(plan.diff())
-    else:
-        plan.write()
     typer.echo("\nNothing is written." if dry_run else f"{old} is now called {new}.")
     typer.echo("It will be trained again: DVC knows a result by its command, and the name is part of that.")
-    left = composing.outputs_of(project.root, old)
+    left = composing.outputs_of(root, old)
     if left:
         typer.echo(f"Left of {old}: {', '.join(map(str, left))}\nTo delete that: genpipe remove {old} --outputs")
     typer.echo(f"Stages to run: {', '.join(plan.stages())}\nNext: {_next(plan)}")
@@ -133,16 +133,17 @@ def _ask(project: "Project") -> None:
     _screen.diff(plan.diff())
     if plan.changes and not typer.confirm("\nWrite this?", default=True):
         raise typer.Exit(1)
-    _carry_out(plan, wish, dry_run=False, json=False)
+    _carry_out(wish, force=False, dry_run=False, json=False)
     typer.echo(f"The same again: {wish.command()}")
 
 
-def _carry_out(plan: "Plan", wish: "Wish", dry_run: bool, json: bool) -> None:
+def _carry_out(wish: "Wish", force: bool, dry_run: bool, json: bool) -> None:
     """Writes, or not, and says so."""
-    if dry_run:
-        plan.verify()
-    else:
-        plan.write()
+    from genpipe import composing, paths
+
+    plan = composing.carry_out(
+        paths.root(), lambda project: composing.plan(project, wish, force=force), dry_run=dry_run
+    )
     if json:
         _screen.as_json(_summary(plan, wish, dry_run))
     else:

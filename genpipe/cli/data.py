@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from genpipe.cli import _names, _screen
+from genpipe.cli._examples import examples
+from genpipe.cli.composing import DryRun, tell_removed
 from genpipe.cli.looking import AsJson
 from genpipe.errors import ExistsError
 
 if TYPE_CHECKING:
+    from genpipe.composing import Plan
     from genpipe.config import Data, Project
     from genpipe.data._looking import Look
 
-app = typer.Typer(help="Add data sets, list them, look at them.", no_args_is_help=True)
+app = typer.Typer(
+    help="Add data sets, list them, look at them, remove them.", no_args_is_help=True, epilog=examples("data")
+)
 NAMED = 20
 """So many broken pictures and duplicates are named on the screen; --json names all."""
 
@@ -44,7 +49,7 @@ class Channels(StrEnum):
     COLOUR = "3"
 
 
-@app.command()
+@app.command(epilog=examples("data add"))
 def add(
     name: Annotated[str, typer.Argument(help="What to call it.")],
     source: Annotated[
@@ -69,12 +74,12 @@ def add(
     json: AsJson = False,
 ) -> None:
     """Add a data set: one line of params.yaml."""
-    from genpipe import composing, config
+    from genpipe import composing, paths
 
-    project = config.load()
+    root = paths.root()
     given = {
         "source": source,
-        "path": path and composing.relative(path, project.root),
+        "path": path and composing.relative(path, root),
         "size": size,
         "fit": FIT[crop],
         "channels": channels and int(channels),
@@ -84,15 +89,19 @@ def add(
         "test_images": split,
     }
     wish = {key: value for key, value in given.items() if value is not None} | composing.settings(sets or [])
-    _add(project, name, wish, force, json)
+    _add(root, name, wish, force, json)
 
 
-def _add(project: "Project", name: str, wish: dict[str, Any], force: bool, json: bool) -> None:
+def _add(root: Path, name: str, wish: dict[str, Any], force: bool, json: bool) -> None:
     from genpipe import composing
 
-    knobs = composing.suited(project, name, wish)
-    plan = composing.plan_data(project, name, knobs, force=force)
-    plan.write()
+    knobs: dict[str, Any] = {}
+
+    def planned(project: "Project") -> "Plan":
+        knobs.update(composing.suited(project, name, wish))
+        return composing.plan_data(project, name, knobs, force=force)
+
+    plan = composing.carry_out(root, planned)
     files = [str(change.file) for change in plan.changes]
     if json:
         _screen.as_json({"data": name, "knobs": knobs, "files": files})
@@ -103,7 +112,25 @@ def _add(project: "Project", name: str, wish: dict[str, Any], force: bool, json:
     typer.echo(f"Next: genpipe data look {name}; genpipe new-experiment NAME --recipe R --data {name}")
 
 
-@app.command("list")
+@app.command(epilog=examples("data remove"))
+def remove(
+    name: Annotated[str, typer.Argument(help="A data set of params.yaml.", autocompletion=_names.data)],
+    outputs: Annotated[bool, typer.Option("--outputs", help="Delete what was made of it, too.")] = False,
+    dry_run: DryRun = False,
+    force: Annotated[bool, typer.Option("--force", help="Even if git does not hold its line as it is.")] = False,
+) -> None:
+    """Take a data set that no experiment uses out of the project: its line of params.yaml. Your files stay."""
+    from genpipe import composing, paths
+
+    root = paths.root()
+    plan = composing.carry_out(
+        root, lambda project: composing.data_removal(project, name, outputs=outputs, force=force), dry_run=dry_run
+    )
+    left = [] if outputs else composing.data_outputs(root, name)
+    tell_removed(plan, dry_run, left, f"genpipe data remove {name} --outputs")
+
+
+@app.command("list", epilog=examples("data list"))
 def list_data(json: AsJson = False) -> None:
     """List the data sets of the project."""
     from genpipe import config
@@ -118,7 +145,7 @@ def list_data(json: AsJson = False) -> None:
         typer.echo("There are no data sets yet. `genpipe data add` adds one, `genpipe list data` shows the sources.")
 
 
-@app.command()
+@app.command(epilog=examples("data look"))
 def look(
     name: Annotated[str, typer.Argument(help="A data set of params.yaml.", autocompletion=_names.data)],
     out: Annotated[

@@ -8,7 +8,7 @@ import typer
 
 from genpipe import registry
 from genpipe.cli import _names, _screen
-from genpipe.errors import ConfigError, GenpipeError, UnknownName
+from genpipe.errors import ConfigError, GenpipeError, UnknownName, UsageError
 
 AsJson = Annotated[bool, typer.Option("--json", help="For scripts.")]
 
@@ -24,12 +24,18 @@ class Listed(StrEnum):
     RECIPES = "recipes"
 
 
-def list_names(what: Listed, json: AsJson = False) -> None:
+def list_names(
+    what: Annotated[Listed | None, typer.Argument(help="One kind; all of them, if none.", show_default=False)] = None,
+    json: AsJson = False,
+) -> None:
     """List what there is to build experiments from."""
-    rows = _rows(what)
+    found = {kind.value: _rows(kind) for kind in ([what] if what else Listed)}
     if json:
-        _screen.as_json(rows)
-    else:
+        _screen.as_json(found[what.value] if what else found)
+        return
+    for number, (kind, rows) in enumerate(found.items()):
+        if not what:
+            typer.echo(f"\n{kind}:" if number else f"{kind}:")
         _screen.lines((row["name"], row.get("kind", ""), row["summary"]) for row in rows)
 
 
@@ -102,6 +108,8 @@ def check(
             typer.echo(f"datasets.{name}: no training image is of class {few}, which is neither drawn nor scored")
     for file in composing.strays(project):
         typer.echo(f"{file} belongs to no experiment of {paths.INDEX}")
+    if killed := composing.interrupted(root):
+        typer.echo(f"`{killed.command}` was killed half-way. To undo it: genpipe clean --yes")
 
 
 def _stale(root: Path, name: str) -> tuple[dict[str, list[str]] | None, str | None]:
@@ -157,5 +165,8 @@ def _open_folder(kind: str) -> list[dict[str, str]]:
 def _data_sets() -> list[dict[str, str]]:
     from genpipe import config
 
-    sets = config.load().index.datasets
+    try:
+        sets = config.load().index.datasets
+    except UsageError:  # what genpipe has can be listed outside of a project, too
+        return []
     return [{"name": name, "summary": ", ".join(f"{k} {v}" for k, v in knobs.items())} for name, knobs in sets.items()]

@@ -11,6 +11,7 @@ from genpipe.cli import _names, _screen
 from genpipe.errors import UnknownName, UsageError
 
 if TYPE_CHECKING:
+    from genpipe.composing import Journal, Temporary
     from genpipe.config import Experiment, Project
     from genpipe.training.leftovers import Unfinished
 
@@ -38,40 +39,75 @@ def train(
 
 
 def clean(
-    everything: Annotated[bool, typer.Option("--all", help="Also those from which a training could go on.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also those from which a training could go on, and what may be in use.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove without asking.")] = False,
 ) -> None:
-    """Show the checkpoints of unfinished trainings, and remove those that fit no experiment any more."""
-    from genpipe import config
+    """Show what killed commands and trainings have left; undo or remove what is of no use any more."""
+    from genpipe import composing, config
     from genpipe.training import leftovers
 
-    found = leftovers.unfinished(config.load())
-    old = [one for one in found if everything or one.fits is False]
-    many = f"{len(old)} of them"
-    if found:
-        _screen.table([_row(one) for one in found])
+    project = config.load()
+    trainings, files = leftovers.unfinished(project), composing.temporaries(project.root)
+    killed = composing.interrupted(project.root)
+    _show(trainings, files, killed)
+    old = [one for one in trainings if everything or one.fits is False]
+    useless = [one for one in files if everything or one.abandoned]
+    many = f"{len(old) + len(useless)} of them" if old or useless else "what was half done"
+    if not (old or useless or killed):
+        return
+    if not (yes or (sys.stdin.isatty() and typer.confirm(f"Remove {many}?"))):
+        typer.echo(f"Nothing is removed. To remove {many}: genpipe clean --yes{' --all' * everything}")
+        return
+    with composing.changing(project.root, keep=True):
+        for training in old:
+            if training.folder.exists():
+                leftovers.remove(training)
+        for file in useless:
+            file.remove(project.root)
+    typer.echo(f"Removed {many}.")
+
+
+def _show(trainings: "list[Unfinished]", files: "list[Temporary]", killed: "Journal | None") -> None:
+    if killed:
+        typer.echo(f"`{killed.command}` was killed half-way; --yes undoes it, as the next command that changes a file.")
+    if trainings:
+        _screen.table([_row(one) for one in trainings])
     else:
         typer.echo("No training is unfinished.")
-    if old and (yes or (sys.stdin.isatty() and typer.confirm(f"Remove {many}?"))):
-        for one in old:
-            leftovers.remove(one)
-        typer.echo(f"Removed {many}.")
-    elif old:
-        typer.echo(f"Nothing is removed. To remove {many}: genpipe clean --yes{' --all' * everything}")
+    if files:
+        _screen.table([_row_of_file(one) for one in files])
 
 
 def _row(one: "Unfinished") -> dict[str, object]:
     from rich.filesize import decimal
 
-    hours = (time.time() - one.written_at) / 3600
     return {
         "experiment": one.experiment,
         "key": one.key,
         "step": one.step,
         "size": decimal(one.size_bytes),
-        "age": f"{hours / 24:.0f} days" if hours >= 48 else f"{hours:.1f} hours",
+        "age": _age(one.written_at),
         "state": one.why,
     }
+
+
+def _row_of_file(one: "Temporary") -> dict[str, object]:
+    from rich.filesize import decimal
+
+    state = "abandoned" if one.abandoned else "perhaps still written"
+    return {
+        "temporary": str(one.path),
+        "size": decimal(one.size_bytes),
+        "age": _age(one.written_at),
+        "state": state,
+    }
+
+
+def _age(written_at: float) -> str:
+    hours = (time.time() - written_at) / 3600
+    return f"{hours / 24:.0f} days" if hours >= 48 else f"{hours:.1f} hours"
 
 
 def _largest_batch(project: "Project", experiment: "Experiment") -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from genpipe import paths, registry, wiring
 from genpipe.composing import _graph
+from genpipe.composing import _outputs as outputs
 from genpipe.composing._datasets import unwatched, verify_datasets
 from genpipe.config import Project
 from genpipe.document import read
@@ -25,7 +26,8 @@ def problems(root: Path) -> list[Problem]:
 def verify(project: Project) -> None:
     """Raises ConfigError with all that is wrong in the files of a project, but for what DVC finds in the wiring."""
     project.check()
-    if found := [*_of_extractors(project), *_unwatched(project), *_raised(verify_datasets, project)]:
+    found = [*_of_extractors(project), *_unwatched(project), *_raised(verify_datasets, project), *_foreign(project)]
+    if found:
         raise ConfigError(found)
 
 
@@ -57,6 +59,13 @@ def _unwatched(project: Project) -> Iterator[Problem]:
     files = {(name, registry.load("extractors", name).watched(config)) for name, config in named}
     for name, path in sorted(files, key=str):
         yield from unwatched(project.root, at, watched, path, f"extractor '{name}'")
+
+
+def _foreign(project: Project) -> Iterator[Problem]:
+    """What lies where a stage writes and no stage has made, so that it would be lost."""
+    told = "lies where a stage writes, and no stage has made it: `dvc repro` would delete it. Move it elsewhere."
+    for file in outputs.foreign(project.root, outputs.of_project(project.index.datasets, project.index.experiments)):
+        yield Problem(str(file), None, "", told)
 
 
 def _phases(extractor: str, config: Any, spec: Any) -> list[str]:

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from genpipe import paths, registry, wiring
-from genpipe.composing._editing import put, word
+from genpipe.composing._editing import put, take, word
+from genpipe.composing._git import committed
 from genpipe.composing._grid import settings as split
-from genpipe.composing._plan import Change, Plan, read
+from genpipe.composing._journal import read
+from genpipe.composing._outputs import around, of_data, of_project, refuse_foreign
+from genpipe.composing._plan import Change, Plan
 from genpipe.config import Project
 from genpipe.document import Document, KeyPath, parse
-from genpipe.errors import ConfigError, ExistsError, Problem, Unsuitable, UsageError
+from genpipe.errors import ConfigError, ExistsError, GenpipeError, Problem, UnknownName, Unsuitable, UsageError
 from genpipe.validation import RULE, name_allowed
 
 SMOKE_STEPS = 20
@@ -35,10 +38,52 @@ def plan_data(project: Project, name: str, knobs: Mapping[str, Any], *, force: b
         raise ExistsError(
             f"datasets.{name} of {paths.INDEX} would be overwritten. Take another name, or replace it with --force."
         )
-    data = project.dataset(name, knobs, Document(f"data set '{name}'", {"datasets": {name: dict(knobs)}}))
+    document = Document(f"data set '{name}'", {"datasets": {name: dict(knobs)}})
+    data = project.dataset(name, knobs, document)
+    if inside := _in_an_output(project, name, data.opened.watched, document):
+        raise ConfigError(inside)
     if data.opened.watched:
         data.spec()
-    return Plan(project.root, (_index(project, name, knobs), _wiring(project.root, data.opened.watched)))
+    refuse_foreign(project.root, of_data(name), "Move it elsewhere, or give the data set another name.")
+    return Plan(project.root, (_index(project, name, knobs), _wiring(project, name, data.opened.watched)))
+
+
+def data_removal(project: Project, name: str, *, outputs: bool = False, force: bool = False) -> Plan:
+    """What takes a data set out of the project: its index line, its files among what DVC watches, what was made of it.
+
+    Raises UnknownName, and ExistsError if experiments use it, or if something would be lost and `force` does not allow
+    that: a line that git does not hold as it is, or what no stage has made.
+    """
+    made = data_outputs(project.root, name) if name_allowed(name) else []
+    listed = name in project.index.datasets
+    if not listed and not made:
+        raise UnknownName(name, f"data set in {paths.INDEX}", project.index.datasets)
+    if users := [one for one, entry in project.index.experiments.items() if entry.data == name]:
+        raise ExistsError(f"{', '.join(users)} would be without data. Remove them first: genpipe remove {users[0]}.")
+    if listed and not force and not _in_git(project, name):
+        raise ExistsError(
+            f"datasets.{name} of {paths.INDEX} would be lost: git does not hold it as it is now. Commit it, or remove "
+            "it all the same with --force (with --dry-run, to see what would change)."
+        )
+    if outputs and not force:
+        refuse_foreign(project.root, of_data(name), "Move it elsewhere, or delete it, too, with --force.")
+    text = read(project.root / paths.INDEX) or ""
+    index = Change(project.root, paths.INDEX, text, take(text, ("datasets", name)) if listed else text)
+    return Plan(project.root, (index, _wiring(project, name, None)), outputs=tuple(made) if outputs else ())
+
+
+def data_outputs(root: Path, name: str) -> list[Path]:
+    """What the stages of a data set made and left, relative to the root."""
+    return [place.path for place in of_data(name) if (root / place.path).exists()]
+
+
+def _in_git(project: Project, name: str) -> bool:
+    """Whether the last commit has the data set just so."""
+    text = committed(project.root, paths.INDEX)
+    try:
+        return text is not None and parse(text).mapping("datasets").get(name) == project.index.datasets[name]
+    except ConfigError:
+        return False
 
 
 def suited(project: Project, name: str, knobs: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,6 +161,7 @@ def verify_datasets(project: Project) -> None:
             problems += error.problems
             continue
         problems += unwatched(project.root, _DEPS, watched, path, f"data set '{name}'")
+        problems += _in_an_output(project, name, path, project.document)
     if problems:
         raise ConfigError(problems)
 
@@ -128,17 +174,32 @@ def unwatched(root: Path, at: KeyPath, deps: Collection[str], path: str | None, 
     return [wiring.document_of(root).problem(at, message)]
 
 
+def _in_an_output(project: Project, name: str, path: str | None, document: Document) -> list[Problem]:
+    """The problem, if a person's own files lie where a stage writes, or around that."""
+    names = {**project.index.datasets, name: None}
+    place = around(Path(path), project.root, of_project(names, project.index.experiments)) if path else None
+    if place is None:
+        return []
+    message = f"'{path}' overlaps with {place}, where a stage writes and DVC deletes what is there. Move your files."
+    return [document.problem(("datasets", name, "path"), message)]
+
+
 def settings(sets: Iterable[str]) -> dict[str, Any]:
     """The knobs that are given as `key=value`, the value in YAML. Raises UsageError or ConfigError."""
     return {key: parse(value, f"--set {key}").value for key, value in split(sets, "--set")}
 
 
 def relative(path: str, root: Path) -> str:
-    """A path as it is to be stored: as given, but a relative one begins at the root, not at the current folder."""
-    given, here = Path(path), Path.cwd().resolve()
-    if given.is_absolute() or path.startswith("~") or here == root.resolve() or not given.exists():
-        return path
-    return os.path.relpath(given, root)
+    """A path as it is to be stored: relative to the root if it is in the project, else as given.
+
+    One that leads out of the project is absolute, if it began at another folder than the root.
+    """
+    whole = Path(os.path.normpath(Path.cwd() / paths.expanded(path)))
+    for there in (whole, Path(os.path.realpath(whole))):
+        if there.is_relative_to(root.resolve()):
+            return str(there.relative_to(root.resolve()))
+    as_given = Path.cwd().resolve() == root.resolve() or path.startswith("~") or Path(path).is_absolute()
+    return path if as_given else str(whole)
 
 
 def _index(project: Project, name: str, knobs: Mapping[str, Any]) -> Change:
@@ -148,14 +209,25 @@ def _index(project: Project, name: str, knobs: Mapping[str, Any]) -> Change:
     return Change(project.root, paths.INDEX, before, put(before, ("datasets", name), _flow(knobs)))
 
 
-def _wiring(root: Path, watched: str | None) -> Change:
-    """The wiring, in which the check depends on a person's own files."""
+def _wiring(project: Project, name: str, watched: str | None) -> Change:
+    """The wiring, in which the check depends on a person's own files: those of a data set now, and not those before."""
+    root = project.root
     before = read(root / paths.WIRING) or ""
     deps = wiring.stage(root, "check").deps
-    if watched is None or watched in deps:
+    others = {_watched(project, other) for other in project.index.datasets if other != name}
+    old = {_watched(project, name)} - others - {watched}
+    wanted = (*(dep for dep in deps if dep not in old), *({watched} - {None, *deps}))
+    if wanted == deps:
         return Change(root, paths.WIRING, before, before)
-    listed = ", ".join(map(_scalar, [*deps, watched]))
-    return Change(root, paths.WIRING, before, put(before, _DEPS, f"[{listed}]"))
+    return Change(root, paths.WIRING, before, put(before, _DEPS, f"[{', '.join(map(_scalar, wanted))}]"))
+
+
+def _watched(project: Project, name: str) -> str | None:
+    """The path of a data set's own files; None if there are none, or nothing valid is known of it."""
+    try:
+        return project.data(name).opened.watched
+    except GenpipeError:
+        return None
 
 
 def _flow(knobs: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ people edit deserves a change of one line. What comes out is parsed again and co
 import json
 import re
 from collections.abc import Callable, Iterable
+from functools import reduce
 from typing import Any
 
 import yaml
@@ -14,19 +15,24 @@ import yaml
 from genpipe.document import KeyPath, parse
 from genpipe.errors import ConfigError, GenpipeError, Problem
 
+_NOTHING_OR_COMMENT = re.compile(r"[ \t]*(?:[ \t]#.*)?")
 _REST_OF_LINE = re.compile(r"[^\r\n]*")
 _Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def put(text: str, path: KeyPath, value: str) -> str:
-    """The text with a value, given as YAML, at a path; the last key of the path may be new, the others must exist.
+    """The text with a value, given as YAML, at a path; from some key on, its keys may be new.
 
     Raises ConfigError if the value is no YAML, GenpipeError if the text is too knotted to be changed at one place.
     """
     meant = parse(value, f"the value of {'.'.join(map(str, path))}").value
-    wanted = _at(parse(text).value, path, lambda there: {**there, path[-1]: meant})
-    tries = (value.strip() or "null", json.dumps(meant, default=str))
-    return _proven(wanted, (_edit(text, path, written) for written in tries), path, f"set to {value.strip()}")
+    present = parse(text).value
+    known = _known(present, path)
+    new = path[known:]
+    inner = reduce(lambda below, key: {key: below}, reversed(new), meant)
+    wanted = _at(present, path[:known], lambda there: {**there, path[known - 1]: inner})
+    tries = (_nested(new, value.strip() or "null"), _nested(new, json.dumps(meant, default=str)))
+    return _proven(wanted, (_edit(text, path[:known], written) for written in tries), path, f"set to {value.strip()}")
 
 
 def take(text: str, path: KeyPath) -> str:
@@ -61,6 +67,19 @@ def source(text: str, path: KeyPath) -> str:
     """The value at a path as it is written in the text."""
     node = _node(text, path)
     return text[node.start_mark.index : _end(node)]
+
+
+def _known(value: Any, path: KeyPath) -> int:
+    """How many keys of a path lead to where an entry is put: all that are there, and one more if there is one."""
+    known = 1
+    while known < len(path) and isinstance(value, dict) and path[known - 1] in value:
+        value, known = value[path[known - 1]], known + 1
+    return known
+
+
+def _nested(keys: KeyPath, value: str) -> str:
+    """A value in YAML inside of mappings, one in another: {degree: 2}."""
+    return "".join(f"{{{word(str(key))}: " for key in keys) + value + "}" * len(keys)
 
 
 def _proven(wanted: Any, edited: Iterable[str], path: KeyPath, done: str) -> str:
@@ -103,6 +122,8 @@ def _inserted(text: str, node: yaml.MappingNode, depth: int, key: object, value:
         return text[:place] + newline + " " * node.value[0][0].start_mark.column + item + text[place:]
     start, end = node.start_mark.index, node.end_mark.index
     place = _line_end(text, end)
+    if not _NOTHING_OR_COMMENT.fullmatch(text, end, place):
+        return f"{text[:start]}{{{item}}}{text[end:]}"
     return text[:start].rstrip(" ") + text[end:place] + newline + "  " * depth + item + text[place:]
 
 

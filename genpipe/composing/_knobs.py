@@ -1,36 +1,44 @@
-"""The knobs that an experiment has, by dotted path."""
+"""The knobs that an experiment has or may have, by dotted path."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, get_args
 
 from genpipe import registry
 from genpipe.composing._editing import put
-from genpipe.config import Optim
+from genpipe.config import Knobs, Optim
 from genpipe.document import parse
 from genpipe.errors import UnknownName
+from genpipe.schema import Strict
+
+_OPEN = {"evaluate.metrics": "metrics", "analyses": "analyses"}
+"""The mappings whose keys are the files of a folder."""
 
 
 def turned(text: str, edits: Iterable[tuple[str, str]], system: Any) -> str:
     """A pipeline text with the values, given as YAML, of some knobs changed. Raises UnknownName or ConfigError."""
     for path, value in edits:
-        allowed = _knobs(parse(text).value, system)
+        allowed = _knobs(parse(text).value, system, path)
         if path not in allowed:
             raise UnknownName(path, "knob", _near(path, allowed))
         text = put(text, tuple(path.split(".")), value)
     return text
 
 
-def _knobs(values: Mapping[str, Any], system: Any) -> set[str]:
-    """Every path that may be set: what the file has, and what it may have where it has room for more."""
+def _knobs(values: Mapping[str, Any], system: Any, wanted: str) -> set[str]:
+    """Every path that may be set: what the file has, and what it may have where it has room for more.
+
+    Of metrics and analyses only the one that is wanted is looked into.
+    """
     present = dict(_paths(values))
-    room = {
-        "model": system.Config.model_fields,
-        "evaluate.metrics": registry.names("metrics"),
-        "analyses": registry.names("analyses"),
-        **{path: Optim.model_fields for path in present if path.startswith("optim.") and path.count(".") == 1},
-    }
-    more = {f"{at}.{name}" for at, names in room.items() if isinstance(present.get(at), dict) for name in names}
-    return {*present, *more}
+    room = {*_fields(Knobs, ""), *_fields(system.Config, "model.")}
+    phases = [path for path in present if path.startswith("optim.") and path.count(".") == 1]
+    room |= {path for phase in phases for path in _fields(Optim, f"{phase}.")}
+    for at, kind in _OPEN.items():
+        room |= {f"{at}.{name}" for name in registry.names(kind)}
+        name = wanted.removeprefix(f"{at}.").partition(".")[0]
+        if wanted.startswith(f"{at}.{name}.") and name in registry.names(kind):
+            room |= _fields(registry.load(kind, name).Config, f"{at}.{name}.")
+    return {*present, *(path for path in room if _has_room(present, path))}
 
 
 def _paths(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
@@ -38,6 +46,30 @@ def _paths(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, A
         yield f"{before}{key}", value
         if isinstance(value, dict):
             yield from _paths(value, f"{before}{key}.")
+
+
+def _fields(schema: type[Strict], before: str) -> set[str]:
+    """The paths of a schema's knobs, and of those of the schemas in it."""
+    found = set()
+    for name, field in schema.model_fields.items():
+        found |= {f"{before}{name}", *(p for s in _schemas(field.annotation) for p in _fields(s, f"{before}{name}."))}
+    return found
+
+
+def _schemas(annotation: Any) -> list[type[Strict]]:
+    """The schemas of which a knob may be, where it is a mapping: of `Body | None` it is Body."""
+    if isinstance(annotation, type) and issubclass(annotation, Strict):
+        return [annotation]
+    if getattr(annotation, "__origin__", None) in (dict, list, tuple):
+        return []
+    return [schema for part in get_args(annotation) for schema in _schemas(part)]
+
+
+def _has_room(present: Mapping[str, Any], path: str) -> bool:
+    """Whether everything around a path is a mapping, or not there yet."""
+    words = path.split(".")
+    around = (".".join(words[:n]) for n in range(1, len(words)))
+    return all(isinstance(present.get(at, {}), dict) for at in around)
 
 
 def _near(path: str, allowed: Iterable[str]) -> list[str]:

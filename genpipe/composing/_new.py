@@ -10,8 +10,10 @@ from genpipe.composing import _recipes as recipes
 from genpipe.composing._datasets import added, sized
 from genpipe.composing._editing import put, take, word
 from genpipe.composing._grid import Edits, variants
+from genpipe.composing._journal import read
 from genpipe.composing._knobs import turned
-from genpipe.composing._plan import Change, Plan, read
+from genpipe.composing._outputs import of_experiment, refuse_foreign
+from genpipe.composing._plan import Change, Plan
 from genpipe.composing._recipes import Cost, Recipe
 from genpipe.config import Experiment, Project
 from genpipe.document import Document, parse
@@ -68,6 +70,8 @@ def plan(project: Project, wish: Wish, *, force: bool = False) -> Plan:
     planned = Plan(project.root, (*pipelines, index), experiments, fresh, moved, left_out, (note,) if note else ())
     if not force:
         _refuse_to_replace(project, planned)
+    places = [place for experiment in experiments for place in of_experiment(experiment.name)]
+    refuse_foreign(project.root, places, "Move it elsewhere, or take another name.")
     return planned
 
 

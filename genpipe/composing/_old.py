@@ -1,36 +1,38 @@
 """Experiments that are there: taken out of the project, or called something else."""
 
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 from genpipe import paths
 from genpipe.composing._editing import rename, take
-from genpipe.composing._plan import Change, Plan, read
+from genpipe.composing._git import holds
+from genpipe.composing._journal import read
+from genpipe.composing._outputs import of_experiment, refuse_foreign
+from genpipe.composing._plan import Change, Plan
 from genpipe.config import Project
 from genpipe.errors import ExistsError, UnknownName, UsageError
 from genpipe.validation import RULE, name_allowed
-
-_GIT_SEC = 30.0
-"""So long git may take to answer."""
 
 
 def removal(project: Project, name: str, *, outputs: bool = False, force: bool = False) -> Plan:
     """What takes an experiment out of the project: its index line, its file and, if wished, what it made.
 
     An experiment that is no longer in the index, but has left something, can be removed too. Raises UnknownName, and
-    ExistsError if git does not hold the file as it is and `force` does not allow to lose it.
+    ExistsError if git does not hold the file as it is, or something lies among what it made that it has not made, and
+    `force` does not allow to lose that.
     """
     file, made = paths.pipeline(name), outputs_of(project.root, name) if name_allowed(name) else []
     listed = name in project.index.experiments
     text = read(project.root / file) if name_allowed(name) else None
     if not listed and text is None and not made:
         raise UnknownName(name, f"experiment in {paths.INDEX}", project.index.experiments)
-    if text is not None and not force and not _in_git(project.root, file):
+    if text is not None and not force and not holds(project.root, file):
         raise ExistsError(
             f"{file} would be lost: git does not hold it as it is now. Commit it, or remove it all the same with "
             "--force (with --dry-run, to see what would change)."
         )
+    if outputs and not force:
+        refuse_foreign(project.root, of_experiment(name), "Move it elsewhere, or delete it, too, with --force.")
     index = read(project.root / paths.INDEX)
     assert index is not None
     changes = [Change(project.root, paths.INDEX, index, take(index, ("experiments", name)) if listed else index)]
@@ -52,6 +54,7 @@ def renaming(project: Project, old: str, new: str) -> Plan:
     if new in project.index.experiments or there is not None:
         taken = f"experiments.{new} of {paths.INDEX}" if new in project.index.experiments else str(target)
         raise ExistsError(f"{taken} exists. Take another name, or remove it first: genpipe remove {new}.")
+    refuse_foreign(project.root, of_experiment(new), "Move it elsewhere, or take another name.")
     index = read(project.root / paths.INDEX)
     assert index is not None
     changes = (
@@ -64,18 +67,6 @@ def renaming(project: Project, old: str, new: str) -> Plan:
 
 def outputs_of(root: Path, name: str) -> list[Path]:
     """What the stages of an experiment made and left, relative to the root."""
-    stages = ("train", "sample", "evaluate")
-    made = [paths.model(name), paths.snapshots(name), paths.samples(name), paths.evidence(name)]
-    made += [paths.timing(stage, name) for stage in stages]
-    made += [paths.scores(name), paths.metrics(name), paths.curves(name), paths.score_curves(name), paths.figures(name)]
-    made += [file.relative_to(root) for file in (root / ".genpipe" / "checkpoints").glob(f"{name}-{'?' * 16}")]
+    made = [place.path for place in of_experiment(name)]
+    made += [file.relative_to(root) for file in (paths.private(root) / "checkpoints").glob(f"{name}-{'?' * 16}")]
     return [path for path in made if (root / path).exists()]
-
-
-def _in_git(root: Path, file: Path) -> bool:
-    """Whether git holds a file as it is now, in its last commit."""
-    command = ["git", "status", "--porcelain", "--ignored", "--", str(file)]
-    try:
-        return not subprocess.run(command, cwd=root, capture_output=True, check=True, timeout=_GIT_SEC).stdout
-    except (OSError, subprocess.SubprocessError):
-        return False

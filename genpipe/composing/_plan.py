@@ -1,16 +1,14 @@
 """What a command would change in the project, and the doing of it: all or nothing."""
 
-from contextlib import ExitStack
 from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
 
-from genpipe import files, paths
+from genpipe import paths
 from genpipe.composing import _graph
+from genpipe.composing._journal import Journal
 from genpipe.composing._stages import of_data, of_experiment
-from genpipe.composing._trash import Trash
 from genpipe.config import Experiment
-from genpipe.errors import ConfigError, ExistsError, Problem
 
 
 @dataclass(frozen=True)
@@ -32,22 +30,6 @@ class Change:
         old, new = ((text or "").splitlines(keepends=True) for text in (self.before, self.after))
         before, after = ("/dev/null" if text is None else str(self.file) for text in (self.before, self.after))
         return "".join(line if line.endswith("\n") else f"{line}\n" for line in unified_diff(old, new, before, after))
-
-    def write(self) -> None:
-        """Replaces or removes the file. Raises ExistsError if it is no longer as it was when this was planned."""
-        if read(self.root / self.file) != self.before:
-            raise ExistsError(f"{self.file} has just been changed by something else. Run the command again.")
-        self._put(self.after)
-
-    def undo(self) -> None:
-        """Puts back what was there before."""
-        self._put(self.before)
-
-    def _put(self, text: str | None) -> None:
-        if text is None:
-            (self.root / self.file).unlink(missing_ok=True)
-        else:
-            files.write_text(self.root / self.file, text)
 
 
 @dataclass(frozen=True)
@@ -94,30 +76,12 @@ class Plan:
 
     def verify(self) -> None:
         """Asks DVC. Raises ConfigError if it would refuse the project after these changes."""
-        _graph.verify(self.root, {change.file: change.after for change in self.files})
+        _graph.verify(self.root, {change.file: change.after for change in self.changes})
 
-    def write(self) -> None:
+    def write(self, command: str = "a change") -> None:
         """Does everything or nothing. Raises ConfigError if DVC would refuse the outcome."""
         if self.changes:
             self.verify()
-        trash = Trash(self.root / ".genpipe")
-        with ExitStack() as undo:
-            for change in self.changes:
-                change.write()
-                undo.callback(change.undo)
-            for output in self.outputs:
-                trash.take(self.root / output)
-                undo.callback(trash.put_back)
-            undo.pop_all()
-        trash.empty()
-
-
-def read(path: Path) -> str | None:
-    """The text of a file, line ends as they are; None if there is none. Raises ConfigError if it is no text."""
-    try:
-        with files.opened(path) as file:
-            return file.read().decode("utf-8")
-    except FileNotFoundError:
-        return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError([Problem(str(path), None, "", f"cannot be read: {files.reason(error)}.")]) from None
+        if self.changes or self.outputs:
+            files = [(str(change.file), change.before, change.after) for change in self.changes]
+            Journal.of(command, files, self.outputs).carry_out(self.root)

@@ -112,12 +112,12 @@ class PictureFiles(Source):
 
 def located(path: str, root: Path) -> Path:
     """Where a path leads that a person gave."""
-    return root / Path(path).expanduser()
+    return root / paths.expanded(path)
 
 
 def watched(path: str) -> str:
     """A path that a person gave, for DVC, which does not know what "~" is."""
-    return str(Path(path).expanduser())
+    return str(paths.expanded(path))
 
 
 def in_chunks(files: Iterator[Encoded]) -> Iterator[Chunk]:

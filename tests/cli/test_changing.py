@@ -61,7 +61,7 @@ def test_wrong_flags(genpipe: Run, contents: Contents, words: str, message: str)
 def test_remove_says_what_went_and_what_is_left(genpipe: Run, committed: Path) -> None:
     scores = committed / "reports" / "scores" / "vae.json"
     scores.parent.mkdir(parents=True)
-    scores.write_text("{}")
+    scores.write_text('{"how": {}}')
     dry = genpipe("remove", "vae", "--dry-run")
     assert "-    vae: {model: vae, data: mnist5k} # the first\n" in dry.out
     assert "That would remove pipelines/vae.yaml and the line of params.yaml." in dry.out

@@ -95,14 +95,66 @@ def test_the_same_again_changes_nothing_and_another_needs_force(genpipe: Run, sm
     assert genpipe(*words, "--size", "16", "--force").status == 0
 
 
-def test_a_path_is_kept_as_given_and_found_from_any_folder(
+def test_a_path_in_the_project_is_stored_as_its_own_and_found_from_any_folder(
     genpipe: Run, small_project: Path, faces: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert genpipe("data", "add", "x", "--source", "folder", "--path", str(faces)).status == 0
-    assert Project(small_project).index.datasets["x"]["path"] == str(faces)
+    outside = shutil.copytree(faces, small_project.parent / f"{small_project.name}-outside")
+    monkeypatch.setenv("HOME", str(small_project.parent))
+    beside, of_home = f"../{outside.name}", f"~/{outside.name}"
+    given = {str(faces): "faces", "./faces/": "faces", f"~/{small_project.name}/faces": "faces"}
+    given |= {beside: beside, str(outside): str(outside), of_home: of_home}
+    for path, stored in given.items():
+        assert genpipe("data", "add", "x", "--source", "folder", "--path", path, "--force").status == 0
+        assert Project(small_project).index.datasets["x"]["path"] == stored
     monkeypatch.chdir(small_project / "pipelines")
-    assert genpipe("data", "add", "y", "--source", "folder", "--path", "../faces").status == 0
-    assert Project(small_project).index.datasets["y"]["path"] == "faces"
+    for path, stored in {"../faces": "faces", f"../{beside}": str(outside), str(outside): str(outside)}.items():
+        assert genpipe("data", "add", "y", "--source", "folder", "--path", path, "--force").status == 0
+        assert Project(small_project).index.datasets["y"]["path"] == stored
+    assert "nobody-knows" in genpipe("data", "add", "z", "--source", "folder", "--path", "~nobody-knows/x").err
+
+
+def test_what_is_replaced_or_removed_is_watched_no_more(genpipe: Run, small_project: Path, faces: Path) -> None:
+    params = (small_project / "params.yaml").read_text()
+    words = ("--source", "folder", "--size", "8", "--set", "extractors=[pixels]")
+    genpipe("data", "add", "f", "--path", "faces", *words)
+    genpipe("data", "add", "g", "--path", "faces", *words)
+    genpipe("data", "add", "f", "--path", "faces/a", *words, "--force")
+    assert deps(small_project) == ["params.yaml", "pipelines", "faces", "faces/a"]
+    assert (
+        genpipe("data", "remove", "g", "--force").out == "Removed the line of params.yaml and the line of dvc.yaml.\n"
+    )
+    assert deps(small_project) == ["params.yaml", "pipelines", "faces/a"]
+    dry = genpipe("data", "remove", "f", "--force", "--dry-run")
+    assert "-    f: {source: folder, path: faces/a, " in dry.out
+    assert genpipe("data", "remove", "f", "--force").status == 0
+    assert (small_project / "params.yaml").read_text() == params
+    assert deps(small_project) == ["params.yaml", "pipelines"]
+    assert faces.is_dir()
+
+
+def deps(root: Path) -> list[str]:
+    return list(read(root / "dvc.yaml").value["stages"]["check"]["deps"])
+
+
+def test_a_data_set_is_removed_if_nothing_is_lost(genpipe: Run, small_project: Path) -> None:
+    before = texts(small_project)
+    done = genpipe("data", "remove", "mnist5k", "--force")
+    assert (done.status, done.err) == (
+        1,
+        "error: vae would be without data. Remove them first: genpipe remove vae.\n",
+    )
+    assert "Did you mean 'mnist5k'" in genpipe("data", "remove", "mnist").err
+    assert texts(small_project) == before
+    genpipe("data", "add", "s", "--source", "shapes", "--size", "8", "--set", "images=40")
+    assert "git does not hold it" in genpipe("data", "remove", "s").err
+    for words in (["init", "-q"], ["add", "-A"], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "1"]):
+        subprocess.run(["git", *words], cwd=small_project, check=True)
+    made = small_project / "data" / "s" / "meta.json"
+    made.parent.mkdir(parents=True)
+    made.write_text("{}")
+    assert "Left: data/s\nTo delete that: genpipe data remove s --outputs" in genpipe("data", "remove", "s").out
+    assert genpipe("data", "remove", "s", "--outputs").out == "Removed data/s.\n"
+    assert not made.exists()
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,13 @@
+import json
 import os
+import shlex
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import typer
 
@@ -40,8 +43,44 @@ def test_a_process_ends_with_the_message_and_the_status(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_list_alone_lists_everything_also_outside_of_a_project(
+    genpipe: Run, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kinds = ["systems", "data", "extractors", "metrics", "analyses", "recipes"]
+    shown = genpipe("list").out
+    assert [line.removesuffix(":") for line in shown.splitlines() if line.endswith(":")] == kinds
+    assert all(genpipe("list", kind).out in shown for kind in kinds)
+    assert list(json.loads(genpipe("list", "--json").out)) == kinds
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    assert genpipe("list").status == 0
+
+
 def test_version(genpipe: Run) -> None:
     assert genpipe("--version").out == f"genpipe {package.__version__}\n"
+
+
+def commands() -> Iterator[tuple[list[str], click.Command]]:
+    """Every command and group, with the words that call it."""
+    from genpipe.cli.app import app
+
+    waiting: list[tuple[list[str], click.Command]] = [([], typer.main.get_command(app))]
+    while waiting:
+        words, command = waiting.pop()
+        yield words, command
+        waiting += [([*words, name], below) for name, below in getattr(command, "commands", {}).items()]
+
+
+@pytest.mark.parametrize("words", [words for words, _ in commands()], ids=" ".join)
+def test_help_ends_with_two_examples_that_can_be_typed(genpipe: Run, words: list[str]) -> None:
+    found = {" ".join(words): command for words, command in commands()}
+    shown = [line.strip() for line in genpipe(*words, "--help").out.splitlines() if line.strip()]
+    examples = shown[shown.index("Examples:") + 1 :]
+    assert len(examples) == 2
+    for line in examples:
+        _, *typed = shlex.split(line)
+        called = max((n for n in found if f"{line} ".startswith(f"genpipe {n} ")), key=len)
+        assert typed[: len(words)] == words or not words
+        found[called].make_context(called, typed[len(called.split()) :])  # refuses what is no option
 
 
 @pytest.mark.parametrize("words", [["nonsense"], ["list", "nonsense"], ["sample", "vae", "-n", "0"], ["show"]])

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from genpipe import config, paths, registry
+from genpipe.composing import Journal
 from genpipe.data._preparing import prepare
 from genpipe.training.checkpoints import Checkpoints
 from genpipe.training.experiment import checkpoints
@@ -96,6 +97,35 @@ def test_clean_shows_everything_and_removes_what_is_old(genpipe: Run, tiny: conf
     assert genpipe("clean", "--all").out.endswith("To remove 1 of them: genpipe clean --yes --all\n")
     assert genpipe("clean", "--all", "--yes").status == 0
     assert not current.folder.exists()
+
+
+def test_clean_shows_and_removes_what_killed_commands_have_left(genpipe: Run, small_project: Path) -> None:
+    names = ("pipelines/.x.yaml.0123abcd.tmp", "runs/x/.model.0123abcd.tmp/model.json", ".genpipe/trash-0123abcd/0")
+    kept = ("pipelines/.x.yaml.tmp", "data/mine/x.0123abcd.tmp")
+    for name in (*names, *kept):
+        (small_project / name).parent.mkdir(parents=True, exist_ok=True)
+        (small_project / name).write_text("x")
+    assert "perhaps still written" in genpipe("clean", "--yes").out
+    assert all((small_project / name).exists() for name in names)
+    for file in small_project.rglob("*"):
+        os.utime(file, (0, 0))
+    shown = genpipe("clean").out
+    assert "runs/x/.model.0123abcd.tmp " in shown
+    assert shown.endswith("Nothing is removed. To remove 3 of them: genpipe clean --yes\n")
+    assert genpipe("clean", "--yes").out.endswith("Removed 3 of them.\n")
+    assert not any((small_project / name).exists() for name in names)
+    assert all((small_project / name).exists() for name in kept)
+
+
+def test_clean_and_check_tell_of_a_half_done_change_and_clean_undoes_it(genpipe: Run, small_project: Path) -> None:
+    text = (small_project / "pipelines" / "vae.yaml").read_text()
+    Journal.of("genpipe rename vae new", [("pipelines/new.yaml", None, text)], []).note(small_project)
+    (small_project / "pipelines" / "new.yaml").write_text(text)
+    assert "`genpipe rename vae new` was killed half-way. To undo it: genpipe clean --yes" in genpipe("check").out
+    assert genpipe("clean").out.startswith("`genpipe rename vae new` was killed half-way")
+    assert genpipe("clean", "--yes").out.endswith("Removed what was half done.\n")
+    assert not (small_project / "pipelines" / "new.yaml").exists()
+    assert "killed" not in genpipe("check").out
 
 
 def test_clean_asks_on_a_terminal(genpipe: Run, tiny: config.Project, monkeypatch: pytest.MonkeyPatch) -> None:

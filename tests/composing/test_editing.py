@@ -31,6 +31,9 @@ model: {a: 1,   b: [1, 2]} # flow
         ("optim.g", "{lr: 1}", "optim: {}  # nothing", "optim:  # nothing\n  g: {lr: 1}"),
         ("model.c", "x", "b: [1, 2]}", "b: [1, 2], c: x}"),
         ("model.a", "x, y: 2", "a: 1,   b", 'a: {"x, y": 2},   b'),
+        ("train.deep.er", "[1, 2]", "  none:\n", "  none:\n  deep: {er: [1, 2]}\n"),
+        ("optim.g.lr", "1", "optim: {}  # nothing", "optim:  # nothing\n  g: {lr: 1}"),
+        ("model.c.d.e", "a, b", "b: [1, 2]}", 'b: [1, 2], c: {d: {e: "a, b"}}}'),
         ("model", "3", "{a: 1,   b: [1, 2]} #", "3                   #"),
     ],
 )
@@ -42,6 +45,10 @@ def test_one_place_changes_and_every_other_byte_stays(path: str, value: str, old
 def test_a_block_of_lines_is_replaced_as_a_whole() -> None:
     text = "a:\n  b:\n    c: 1\n    d: 2 # two\n  # end\ne: 1\n"
     assert put(text, ("a", "b"), "{}").split() == ["a:", "b:", "{}", "#", "two", "#", "end", "e:", "1"]
+
+
+def test_an_empty_mapping_within_a_line_stays_there() -> None:
+    assert put("a: {b: {}, c: 1} # d\n", ("a", "b", "e"), "2") == "a: {b: {e: 2}, c: 1} # d\n"
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])

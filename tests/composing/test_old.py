@@ -10,10 +10,15 @@ from genpipe.config import Project
 from genpipe.errors import ConfigError, ExistsError, UnknownName, UsageError
 
 Contents = Callable[[], dict[str, str]]
-MADE = [
-    *("runs/vae/model/model.safetensors", "runs/vae/samples/images.npy", "reports/scores/vae.json"),
-    *("reports/figures/vae/grid.png", "runs/timings/train/vae.json", ".genpipe/checkpoints/vae-0123456789abcdef/x.pt"),
-]
+MADE = {
+    "runs/vae/model/model.json": "{}",
+    "runs/vae/model/model.safetensors": "",
+    "runs/vae/samples/images.npy": "",
+    "reports/scores/vae.json": '{"how": {}}',
+    "reports/figures/vae/sample_grid.png": "",
+    "runs/timings/train/vae.json": '{"wall_sec": 1}',
+    ".genpipe/checkpoints/vae-0123456789abcdef/x.pt": "",
+}
 OTHERS = [
     "runs/vae2/samples/images.npy",
     "reports/scores/vae2.json",
@@ -31,9 +36,9 @@ def committed(small_project: Path) -> Path:
 @pytest.fixture
 def run(committed: Path) -> Path:
     """The project after its experiment has run."""
-    for name in MADE + OTHERS:
+    for name, text in {**MADE, **dict.fromkeys(OTHERS, "made")}.items():
         (committed / name).parent.mkdir(parents=True, exist_ok=True)
-        (committed / name).write_text("made")
+        (committed / name).write_text(text)
     return committed
 
 

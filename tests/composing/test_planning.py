@@ -1,6 +1,8 @@
 import json
 from collections.abc import Callable
 from difflib import ndiff
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from shutil import copyfile
 from typing import Any
@@ -8,9 +10,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from genpipe import files
+from genpipe import files, registry
 from genpipe.composing import Plan, Wish, parameters, plan
-from genpipe.config import Project
+from genpipe.composing._knobs import turned
+from genpipe.config import Optim, Project, Sample, Train
 from genpipe.document import read
 from genpipe.errors import ConfigError, ExistsError, UnknownName, UsageError
 
@@ -214,6 +217,8 @@ def test_names_that_are_not_allowed(small_project: Path, name: str) -> None:
     ("setting", "error", "message"),
     [
         ("model.latnt_dim=3", UnknownName, "Did you mean 'model.latent_dim'"),
+        ("train.compil=on", UnknownName, "Did you mean 'train.compile'"),
+        ("evaluate.metrics.kid.degre=2", UnknownName, "Did you mean 'evaluate.metrics.kid.degree'"),
         ("lr=3", UnknownName, r"Available: optim\.autoencoder\.lr\."),
         ("nonsense=3", UnknownName, "no knob is called 'nonsense'"),
         ("evaluate.metrics.fidd={}", UnknownName, "Did you mean 'evaluate.metrics.fid'"),
@@ -229,6 +234,36 @@ def test_names_that_are_not_allowed(small_project: Path, name: str) -> None:
 def test_settings_that_are_refused(small_project: Path, setting: str, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         planned(small_project, setting)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("train.compile=on", "on"),
+        ("train.tf32=false", False),
+        ("train.devices=auto", "auto"),
+        ("train.deterministic=true", True),
+        ("train.accumulate_steps=2", 2),
+        ("optim.autoencoder.warmup_steps=3", 3),
+        ("evaluate.metrics.kid.degree=2", 2),
+        ("analyses.active_units.images=7", 7),
+    ],
+)
+def test_every_knob_of_the_schema_can_be_set(small_project: Path, setting: str, value: object) -> None:
+    path = setting.partition("=")[0].split(".")
+    recipe = read(small_project / "pipelines" / "vae.yaml").value
+    assert reduce(lambda there, key: there.get(key, {}), path, recipe) != value
+    for more in ({}, {"name": "varied"}):
+        change = planned(small_project, *([setting] if not more else []), grid=[setting] if more else [], **more)
+        assert reduce(getitem, path, change.experiments[0].resolved()) == value
+
+
+def test_every_documented_knob_of_training_is_known(small_project: Path) -> None:
+    text = (small_project / "pipelines" / "vae.yaml").read_text()
+    system = registry.load("models", "vae")
+    for schema, at in ((Train, "train"), (Optim, "optim.autoencoder"), (Sample, "sample")):
+        for name in schema.model_fields:
+            assert turned(text, [(f"{at}.{name}", "1")], system)
 
 
 def test_a_setting_below_a_value_without_room_is_refused(small_project: Path) -> None:
