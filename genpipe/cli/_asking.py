@@ -41,7 +41,7 @@ def ask(project: "Project") -> "Wish":
 
 def _choose(question: str, choices: Choices, default: str | None, answered: Callable[[str], T]) -> T:
     """What an answer gives, by name or by number."""
-    typer.echo(f"\n{question}")
+    _screen.say(f"\n{question}")
     _screen.lines((f"{n:>3}", name, about) for n, (name, about) in enumerate(choices, 1))
     names = {str(n): name for n, (name, _) in enumerate(choices, 1)} | {name: name for name, _ in choices}
 
@@ -59,22 +59,22 @@ def _until_right(question: str, default: str | None, answered: Callable[[str], T
         try:
             return answered(given)
         except GenpipeError as error:
-            typer.echo(f"  {error}")
+            _screen.say(f"  {error}")
 
 
 def _settings(project: "Project", wish: "Wish", planned: Callable[["Wish"], "Wish"]) -> "Wish":
     """The wish with as many knobs turned as a person likes."""
     from genpipe.composing import plan
 
-    typer.echo("\nTurn a knob? For example train.steps=2000; ? shows them all, an empty line goes on.")
+    _screen.say("\nTurn a knob? For example train.steps=2000; ? shows them all, an empty line goes on.")
     while given := typer.prompt("path=value", default="", show_default=False).strip():
         if given == "?":
-            typer.echo(plan(project, wish).files[0].after)
+            _screen.say(plan(project, wish).files[0].after)
             continue
         try:
             wish = planned(replace(wish, sets=(*wish.sets, given)))
         except GenpipeError as error:
-            typer.echo(f"  {error}")
+            _screen.say(f"  {error}")
     return wish
 
 

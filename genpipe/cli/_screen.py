@@ -7,18 +7,25 @@ from typing import Any
 
 import typer
 
+from genpipe.errors import visible
+
 _WIDE = 10_000
 """Columns of a table that goes to a file: nothing is cut."""
 
 
+def say(text: str) -> None:
+    """Prints a text; what would steer the terminal, as names of files can, is written out."""
+    typer.echo(visible(text))
+
+
 def as_json(value: Any) -> None:
     """Prints a value for a script."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    say(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def remark(text: str) -> None:
     """Prints what is worth knowing beside the result."""
-    typer.echo(text, err=True)
+    typer.echo(visible(text), err=True)
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> None:
@@ -32,7 +39,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> None:
     for column in columns:
         shown.add_column(column, justify="right" if any(_is_figure(row.get(column)) for row in rows) else "left")
     for row in rows:
-        shown.add_row(*(Text(cell(row.get(column))) for column in columns))
+        shown.add_row(*(Text(visible(cell(row.get(column)))) for column in columns))
     console = Console()
     (console if console.is_terminal else Console(width=_WIDE)).print(shown)
 
@@ -48,7 +55,7 @@ def side_by_side(title: str, things: Mapping[str, Mapping[str, str]]) -> None:
         ends = accumulate(2 + max(map(len, column)) for column in waiting)
         fit = max(1, sum(end <= free for end in ends))
         lines(zip(left, *waiting[:fit], strict=True))
-        typer.echo("")
+        say("")
         waiting = waiting[fit:]
 
 
@@ -58,7 +65,7 @@ def diff(text: str) -> None:
 
     console = Console(soft_wrap=True, highlight=False)
     for line in text.splitlines():
-        console.print(line, style=_style(line), markup=False, emoji=False)
+        console.print(visible(line), style=_style(line), markup=False, emoji=False)
 
 
 def tree(rows: Sequence[tuple[Sequence[object], Any, str]]) -> None:
@@ -78,7 +85,7 @@ def lines(rows: Iterable[tuple[str, ...]]) -> None:
     columns = [column for column in zip(*rows, strict=True) if any(column)]
     widths = [max(map(len, column)) for column in columns]
     for row in zip(*columns, strict=True):
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def _as_yaml(value: Any) -> str:

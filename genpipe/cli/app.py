@@ -1,14 +1,42 @@
 """The commands, put together. Nothing heavy is imported before a command runs."""
 
-from typing import Annotated
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from genpipe import __version__
-from genpipe.cli import composing, data, latent, looking, running, scoring, training
+from genpipe.cli import _screen, composing, data, latent, looking, running, scoring, training
 from genpipe.cli._examples import examples
+from genpipe.errors import visible
+
+
+class _Program(TyperGroup):
+    """A refused argument is shown with all that cannot be seen in it."""
+
+    def make_context(self, *given: Any, **more: Any) -> Any:
+        with _visible_refusals():
+            return super().make_context(*given, **more)
+
+    def invoke(self, *given: Any, **more: Any) -> Any:
+        with _visible_refusals():
+            return super().invoke(*given, **more)
+
+
+@contextmanager
+def _visible_refusals() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        if isinstance(message := getattr(error, "message", None), str) and hasattr(error, "format_message"):
+            error.message = visible(message)  # type: ignore[attr-defined]
+        raise
+
 
 app = typer.Typer(
+    cls=_Program,
     help="A laboratory for generative models: a YAML file in, scores and a report out. `dvc repro` runs what there is.",
     no_args_is_help=True,
     epilog=examples(""),
@@ -19,7 +47,7 @@ app = typer.Typer(
 
 def _version(asked: bool) -> bool:
     if asked:
-        typer.echo(f"genpipe {__version__}")
+        _screen.say(f"genpipe {__version__}")
         raise typer.Exit
     return asked
 

@@ -90,7 +90,7 @@ def remove(
     )
     left = [] if outputs else composing.outputs_of(root, name)
     tell_removed(plan, dry_run, left, f"genpipe remove {name} --outputs")
-    typer.echo(f"Next, for a report without it: {_next(plan)}")
+    _screen.say(f"Next, for a report without it: {_next(plan)}")
 
 
 def tell_removed(plan: "Plan", dry_run: bool, left: list[Path], command: str) -> None:
@@ -100,9 +100,9 @@ def tell_removed(plan: "Plan", dry_run: bool, left: list[Path], command: str) ->
     gone = [*(str(change.file) for change in plan.changes if change.after is None), *map(str, plan.outputs)]
     gone += [f"the line of {change.file}" for change in plan.changes if change.after is not None]
     said = "That would remove" if dry_run else "Removed"
-    typer.echo(f"{said} {_screen.listed(gone, 20)}." if gone else "There is nothing of it but what it made.")
+    _screen.say(f"{said} {_screen.listed(gone, 20)}." if gone else "There is nothing of it but what it made.")
     if left:
-        typer.echo(f"Left: {', '.join(map(str, left))}\nTo delete that: {command}")
+        _screen.say(f"Left: {', '.join(map(str, left))}\nTo delete that: {command}")
 
 
 def rename(
@@ -115,12 +115,12 @@ def rename(
     plan = composing.carry_out(root, lambda project: composing.renaming(project, old, new), dry_run=dry_run)
     if dry_run:
         _screen.diff(plan.diff())
-    typer.echo("\nNothing is written." if dry_run else f"{old} is now called {new}.")
-    typer.echo("It will be trained again: DVC knows a result by its command, and the name is part of that.")
+    _screen.say("\nNothing is written." if dry_run else f"{old} is now called {new}.")
+    _screen.say("It will be trained again: DVC knows a result by its command, and the name is part of that.")
     left = composing.outputs_of(root, old)
     if left:
-        typer.echo(f"Left of {old}: {', '.join(map(str, left))}\nTo delete that: genpipe remove {old} --outputs")
-    typer.echo(f"Stages to run: {', '.join(plan.stages())}\nNext: {_next(plan)}")
+        _screen.say(f"Left of {old}: {', '.join(map(str, left))}\nTo delete that: genpipe remove {old} --outputs")
+    _screen.say(f"Stages to run: {', '.join(plan.stages())}\nNext: {_next(plan)}")
 
 
 def _ask(project: "Project") -> None:
@@ -134,7 +134,7 @@ def _ask(project: "Project") -> None:
     if plan.changes and not typer.confirm("\nWrite this?", default=True):
         raise typer.Exit(1)
     _carry_out(wish, force=False, dry_run=False, json=False)
-    typer.echo(f"The same again: {wish.command()}")
+    _screen.say(f"The same again: {wish.command()}")
 
 
 def _carry_out(wish: "Wish", force: bool, dry_run: bool, json: bool) -> None:
@@ -184,19 +184,19 @@ def _tell(plan: "Plan", wish: "Wish", dry_run: bool) -> None:
     if not plan.changes:
         names = [experiment.name for experiment in plan.experiments]
         there = "is there already" if len(names) == 1 else "are there already"
-        typer.echo(f"{_screen.listed(names)} {there}, just so: nothing changed.")
+        _screen.say(f"{_screen.listed(names)} {there}, just so: nothing changed.")
     elif dry_run:
         _screen.diff(plan.diff())
-        typer.echo("\nNothing is written.")
+        _screen.say("\nNothing is written.")
     else:
-        typer.echo(f"Wrote {_screen.listed([str(change.file) for change in plan.changes])}.")
+        _screen.say(f"Wrote {_screen.listed([str(change.file) for change in plan.changes])}.")
     for told in plan.left_out:
-        typer.echo(f"Left out, as the data cannot serve it: {told}")
+        _screen.say(f"Left out, as the data cannot serve it: {told}")
     for note in plan.notes:
-        typer.echo(note)
+        _screen.say(note)
     _tell_the_cost(plan, wish)
     if not dry_run:
-        typer.echo(f"Next: {_next(plan)}")
+        _screen.say(f"Next: {_next(plan)}")
 
 
 def _tell_the_cost(plan: "Plan", wish: "Wish") -> None:
@@ -207,13 +207,13 @@ def _tell_the_cost(plan: "Plan", wish: "Wish") -> None:
     for experiment in plan.experiments:
         alike.setdefault(_cost(plan, experiment), []).append(experiment.name)
     for cost, names in alike.items():
-        typer.echo(f"{_screen.listed(names)}{', each' if len(names) > 1 else ''}: {cost}")
+        _screen.say(f"{_screen.listed(names)}{', each' if len(names) > 1 else ''}: {cost}")
     if measured := composing.measured(wish):
-        typer.echo(f"The recipe's training, as it stands, was measured to take {measured.in_words()}.")
+        _screen.say(f"The recipe's training, as it stands, was measured to take {measured.in_words()}.")
     elif wish.recipe:
-        typer.echo(f"How long the recipe's training takes in the profile {wish.profile} was not measured yet.")
+        _screen.say(f"How long the recipe's training takes in the profile {wish.profile} was not measured yet.")
     if stages := plan.stages():
-        typer.echo(f"Stages to run: {_stages(plan, stages)}")
+        _screen.say(f"Stages to run: {_stages(plan, stages)}")
 
 
 def _cost(plan: "Plan", experiment: "Experiment") -> str:

@@ -106,10 +106,10 @@ def _add(root: Path, name: str, wish: dict[str, Any], force: bool, json: bool) -
     if json:
         _screen.as_json({"data": name, "knobs": knobs, "files": files})
         return
-    typer.echo(f"Wrote {' and '.join(files)}." if files else f"{name} is there already, just so: nothing changed.")
+    _screen.say(f"Wrote {' and '.join(files)}." if files else f"{name} is there already, just so: nothing changed.")
     if knobs != wish:
-        typer.echo("The classifier needs labels or larger images: scores look at the pixels instead (`extractors`).")
-    typer.echo(f"Next: genpipe data look {name}; genpipe new-experiment NAME --recipe R --data {name}")
+        _screen.say("The classifier needs labels or larger images: scores look at the pixels instead (`extractors`).")
+    _screen.say(f"Next: genpipe data look {name}; genpipe new-experiment NAME --recipe R --data {name}")
 
 
 @app.command(epilog=examples("data remove"))
@@ -142,7 +142,7 @@ def list_data(json: AsJson = False) -> None:
     elif rows:
         _screen.table(rows)
     else:
-        typer.echo("There are no data sets yet. `genpipe data add` adds one, `genpipe list data` shows the sources.")
+        _screen.say("There are no data sets yet. `genpipe data add` adds one, `genpipe list data` shows the sources.")
 
 
 @app.command(epilog=examples("data look"))
@@ -229,23 +229,23 @@ def _tell(found: "Look", picture: Path) -> None:
 
     counts = {**found.classes, "in all": [sum(split) for split in zip(*found.classes.values(), strict=True)]}
     _screen.table([{"class": name, "train": train, "test": test} for name, (train, test) in counts.items()])
-    typer.echo("")
+    _screen.say("")
     if found.untrained:
-        typer.echo(f"No training image, so neither drawn nor scored: {_screen.listed(found.untrained, NAMED)}")
+        _screen.say(f"No training image, so neither drawn nor scored: {_screen.listed(found.untrained, NAMED)}")
     if found.split_names:
-        typer.echo(f"splits: train is {found.split_names[0]}, test is {found.split_names[1]}")
+        _screen.say(f"splits: train is {found.split_names[0]}, test is {found.split_names[1]}")
     if found.unused_images:
-        typer.echo(f"left out, as neither train nor test: {counted(found.unused_images)}")
+        _screen.say(f"left out, as neither train nor test: {counted(found.unused_images)}")
     if found.skipped_files:
-        typer.echo(f"skipped, as no pictures: {counted(found.skipped_files)}")
-    typer.echo(f"sizes: {_sizes(found)}")
-    typer.echo(f"duplicates: {len(found.duplicates)}, {found.leaked} of them across splits")
+        _screen.say(f"skipped, as no pictures: {counted(found.skipped_files)}")
+    _screen.say(f"sizes: {_sizes(found)}")
+    _screen.say(f"duplicates: {len(found.duplicates)}, {found.leaked} of them across splits")
     _some(f"{image} = {first}" for image, first in found.duplicates[: NAMED + 1])
-    typer.echo(f"broken: {len(found.broken)}")
+    _screen.say(f"broken: {len(found.broken)}")
     _some(f"{name}: {why}" for name, why in found.broken[: NAMED + 1])
     if found.broken:
-        typer.echo("  Mend or remove them, or leave them out with `skip_broken: true` of the data set.")
-    typer.echo(f"Wrote {picture}." if found.sheet.size else "No picture can be read, so there is no contact sheet.")
+        _screen.say("  Mend or remove them, or leave them out with `skip_broken: true` of the data set.")
+    _screen.say(f"Wrote {picture}." if found.sheet.size else "No picture can be read, so there is no contact sheet.")
 
 
 def _sizes(found: "Look") -> str:
@@ -255,4 +255,4 @@ def _sizes(found: "Look") -> str:
 
 def _some(lines: Any) -> None:
     for number, line in enumerate(lines):
-        typer.echo(f"  {line}" if number < NAMED else "  … (--json names all)")
+        _screen.say(f"  {line}" if number < NAMED else "  … (--json names all)")

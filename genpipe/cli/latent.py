@@ -58,7 +58,7 @@ def encode(
         return
     with whole_file(out) as temporary, temporary.open("wb") as file:
         np.savez(file, codes=codes, names=np.array(names))
-    typer.echo(f"Wrote {out}.")
+    _screen.say(f"Wrote {out}.")
 
 
 def decode(
@@ -176,4 +176,4 @@ def _write(out: Path, picture: Any, array: Any) -> None:
     else:
         with whole_file(out) as temporary, temporary.open("wb") as file:
             np.save(file, array)
-    typer.echo(f"Wrote {out}.")
+    _screen.say(f"Wrote {out}.")

@@ -35,7 +35,7 @@ def list_names(
         return
     for number, (kind, rows) in enumerate(found.items()):
         if not what:
-            typer.echo(f"\n{kind}:" if number else f"{kind}:")
+            _screen.say(f"\n{kind}:" if number else f"{kind}:")
         _screen.lines((row["name"], row.get("kind", ""), row["summary"]) for row in rows)
 
 
@@ -57,10 +57,10 @@ def show(
         return
     _screen.tree([(knob.path, knob.value, knob.origin) for knob in knobs])
     if stale is not None:
-        typer.echo("\n# Stale stages:" if stale else "\n# No stage is stale.")
+        _screen.say("\n# Stale stages:" if stale else "\n# No stage is stale.")
         _screen.lines((f"#   {stage}", _screen.listed(why, 3)) for stage, why in stale.items())
     elif why_not:
-        typer.echo(f"\n# {why_not}")
+        _screen.say(f"\n# {why_not}")
 
 
 def compare(
@@ -80,7 +80,7 @@ def compare(
         for data in dict.fromkeys(row["data"] for row in rows):
             _screen.side_by_side(data, _beside([row for row in rows if row["data"] == data]))
     else:
-        typer.echo("There are no scores yet. `dvc repro` makes them.")
+        _screen.say("There are no scores yet. `dvc repro` makes them.")
 
 
 def check(
@@ -93,23 +93,23 @@ def check(
 
     if name is not None:
         config.load().experiment(name)
-        typer.echo(f"{name} is fine")
+        _screen.say(f"{name} is fine")
         return
     root = paths.root()
     if found := composing.problems(root):
         raise ConfigError(found)
     project = config.load()
     count = len(project.index.experiments)
-    typer.echo(f"{count} experiment{'s are' if count != 1 else ' is'} fine")
+    _screen.say(f"{count} experiment{'s are' if count != 1 else ' is'} fine")
     for name in project.index.datasets:
         spec = project.data(name).spec()
         if empty := [spec.classes[number] for number in spec.untrained]:
             few = _screen.listed(empty)
-            typer.echo(f"datasets.{name}: no training image is of class {few}, which is neither drawn nor scored")
+            _screen.say(f"datasets.{name}: no training image is of class {few}, which is neither drawn nor scored")
     for file in composing.strays(project):
-        typer.echo(f"{file} belongs to no experiment of {paths.INDEX}")
+        _screen.say(f"{file} belongs to no experiment of {paths.INDEX}")
     if killed := composing.interrupted(root):
-        typer.echo(f"`{killed.command}` was killed half-way. To undo it: genpipe clean --yes")
+        _screen.say(f"`{killed.command}` was killed half-way. To undo it: genpipe clean --yes")
 
 
 def _stale(root: Path, name: str) -> tuple[dict[str, list[str]] | None, str | None]:

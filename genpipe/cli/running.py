@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from genpipe.cli import _names
+from genpipe.cli import _names, _screen
 from genpipe.errors import ExistsError, UnknownName
 
 
@@ -30,7 +30,7 @@ def sample(
     picture = out.resolve()
     with chdir(project.root):
         draw_grid(name, images, seed, picture)
-    typer.echo(f"Wrote {out}.")
+    _screen.say(f"Wrote {out}.")
 
 
 def ui(port: Annotated[int, typer.Option(min=1, max=65535, help="Where to serve.")] = 5000) -> None:

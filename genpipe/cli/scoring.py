@@ -52,7 +52,7 @@ def score(
         return
     _screen.table([_row(name, made) for name, made in found.items()])
     for told in dict.fromkeys(made["pairs"] for made in found.values() if "pairs" in made):
-        typer.echo(f"Pairs: {told}.")
+        _screen.say(f"Pairs: {told}.")
 
 
 def _project() -> "Project | None":

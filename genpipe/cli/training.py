@@ -35,7 +35,7 @@ def train(
     elif options:
         raise UsageError(f"--find-batch takes nothing but a name, and {' '.join(options)} is given.")
     else:
-        typer.echo(_largest_batch(project, project.experiment(name)))
+        _screen.say(_largest_batch(project, project.experiment(name)))
 
 
 def clean(
@@ -58,7 +58,7 @@ def clean(
     if not (old or useless or killed):
         return
     if not (yes or (sys.stdin.isatty() and typer.confirm(f"Remove {many}?"))):
-        typer.echo(f"Nothing is removed. To remove {many}: genpipe clean --yes{' --all' * everything}")
+        _screen.say(f"Nothing is removed. To remove {many}: genpipe clean --yes{' --all' * everything}")
         return
     with composing.changing(project.root, keep=True):
         for training in old:
@@ -66,16 +66,18 @@ def clean(
                 leftovers.remove(training)
         for file in useless:
             file.remove(project.root)
-    typer.echo(f"Removed {many}.")
+    _screen.say(f"Removed {many}.")
 
 
 def _show(trainings: "list[Unfinished]", files: "list[Temporary]", killed: "Journal | None") -> None:
     if killed:
-        typer.echo(f"`{killed.command}` was killed half-way; --yes undoes it, as the next command that changes a file.")
+        _screen.say(
+            f"`{killed.command}` was killed half-way; --yes undoes it, as the next command that changes a file."
+        )
     if trainings:
         _screen.table([_row(one) for one in trainings])
     else:
-        typer.echo("No training is unfinished.")
+        _screen.say("No training is unfinished.")
     if files:
         _screen.table([_row_of_file(one) for one in files])
 

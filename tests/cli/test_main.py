@@ -140,3 +140,32 @@ def test_outside_of_a_project_nothing_is_completed(tmp_path: Path, monkeypatch: 
 
     monkeypatch.chdir(tmp_path)
     assert _names.experiments("") == _names.data("") == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["show", "{}"],
+        ["list", "{}"],
+        ["{}"],
+        ["show", "--{}"],
+        ["score", "{}", "vae"],
+        ["new-experiment", "{}", "--recipe", "vae"],
+        ["new-experiment", "mine", "--recipe", "vae", "--set", "{}=1", "--dry-run"],
+        ["data", "add", "{}", "--source", "shapes", "--size", "8"],
+        ["data", "look", "odd", "--out", "{}.png"],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("name", ["\x1b[2Jgone", "turned\u202egnp.", "\x9b1m", "bytes\udcff"], ids=ascii)
+def test_what_steers_a_terminal_is_written_out(genpipe: Run, words: list[str], name: str) -> None:
+    Path("odd").mkdir()
+    Path(f"odd/{name.replace('/', '')}.png").write_text("no picture")
+    genpipe("data", "add", "odd", "--source", "folder", "--path", "odd", "--size", "8")
+    done = genpipe(*(word.format(name) for word in words))
+    assert not set("\x1b\x9b\u202e\udcff") & set(done.out + done.err)
+
+
+def test_commands_print_through_one_place() -> None:
+    for file in (REPOSITORY / "genpipe/cli").glob("*.py"):
+        assert file.name == "_screen.py" or "typer.echo(" not in file.read_text(), file
