@@ -21,7 +21,7 @@ from genpipe.training.knobs import Optim, Train
 from genpipe.training.moments import REWINDS, Clock, Look, Moment, Outcome, Row
 from genpipe.training.notes import Notes
 from genpipe.training.numerics import numerics
-from genpipe.training.optimizers import optimizer, skipping, step_if_finite
+from genpipe.training.optimizers import buffered, optimizer, step_if_finite
 from genpipe.training.resuming import Training
 from genpipe.training.schedules import changes, learning_rate
 from genpipe.training.sharding import Sharded, cut_as, cut_optimizer
@@ -114,7 +114,7 @@ class _Run:
 
     def _optimizer(self, phase: Phase) -> Any:
         made = optimizer(phase.module, self.optim[phase.name])
-        return self.device.setup_optimizers(skipping(made) if self.skips else made)
+        return self.device.setup_optimizers(buffered(made) if self.skips else made)
 
     def _turn_of(self, phase: Phase) -> Turn:
         if self.sharded:
@@ -236,6 +236,8 @@ class _Run:
             self.average.load_state_dict(cut_as(self.average.state_dict(), state["average"]))
         for made, saved in zip(self.optimizers, state["optimizers"], strict=True):
             made.optimizer.load_state_dict(cut_optimizer(made.optimizer, saved))
+            if saved["state"]:
+                buffered(made.optimizer)
         rank = self.device.global_rank
         if rank < len(state["random"]):  # or else the training has more processes now, and this one is new
             restore_random_states(state["random"][rank])

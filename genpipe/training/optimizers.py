@@ -30,11 +30,15 @@ def optimizer(module: nn.Module, knobs: Optim) -> Optimizer:
     return _MAKE[knobs.algorithm](list(module.parameters()), knobs)
 
 
-def skipping(moving: Optimizer) -> Optimizer:
-    """The same optimizer, ready for `step_if_finite`."""
-    if isinstance(moving, torch.optim.SGD):  # its fused form would keep what the buffers of a skipped first step held
+def buffered(moving: Optimizer) -> Optimizer:
+    """The same optimizer, with a momentum of every weight where it keeps any.
+
+    The fused form of SGD wants them of all weights or of none, and would keep what those of a skipped first step held.
+    """
+    if isinstance(moving, torch.optim.SGD):
         for weights in (w for group in moving.param_groups if group["momentum"] for w in group["params"]):
-            moving.state[weights]["momentum_buffer"] = torch.zeros_like(weights)
+            if moving.state[weights].get("momentum_buffer") is None:
+                moving.state[weights]["momentum_buffer"] = torch.zeros_like(weights)
     return moving
 
 

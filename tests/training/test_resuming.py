@@ -130,6 +130,16 @@ def test_another_optimizer_is_told_from_ones_own(tmp_path: Path, algorithm: str)
         run(tmp_path, algorithm)
 
 
+def test_a_weight_without_momentum_begins_with_none(tmp_path: Path) -> None:
+    def forget(state: dict[str, Any]) -> None:
+        del state["optimizers"][0]["state"][1]
+
+    run(tmp_path, "sgd")
+    Checkpoints(tmp_path).files()[0].unlink()
+    rewritten(tmp_path, forget)
+    assert run(tmp_path, "sgd")[1].resumed_from_step == 3
+
+
 def mutated(state: Any, rng: random.Random) -> Any:
     """A state with some values changed, left out or added, at any depth."""
     if rng.random() < 0.02:
