@@ -253,7 +253,7 @@ def _header(file: BufferedIOBase) -> tuple[ArrayHeader, int]:
     try:
         said = ast.literal_eval(_LONG.sub(r"\1", text).strip(" \n"))
         header = ArrayHeader(said["shape"], said["fortran_order"], np.dtype(str(said["descr"])))
-        whole = all(type(side) is int and 0 <= side < 2**63 for side in header.shape)
+        whole = len(said) == 3 and all(type(side) is int and 0 <= side < 2**63 for side in header.shape)
     except Exception:  # Python's parser and numpy's raise anything that they can stumble over
         whole = False
     if not whole or (type(header.shape), type(header.columns_first)) != (tuple, bool) or header.dtype.hasobject:
