@@ -130,7 +130,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(300 + cases(200))
 @settings(
     max_examples=cases(200), deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
 )

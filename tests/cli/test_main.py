@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 import typer
 
@@ -59,11 +58,11 @@ def test_version(genpipe: Run) -> None:
     assert genpipe("--version").out == f"genpipe {package.__version__}\n"
 
 
-def commands() -> Iterator[tuple[list[str], click.Command]]:
+def commands() -> Iterator[tuple[list[str], Any]]:
     """Every command and group, with the words that call it."""
     from genpipe.cli.app import app
 
-    waiting: list[tuple[list[str], click.Command]] = [([], typer.main.get_command(app))]
+    waiting: list[tuple[list[str], Any]] = [([], typer.main.get_command(app))]
     while waiting:
         words, command = waiting.pop()
         yield words, command
