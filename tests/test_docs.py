@@ -1,5 +1,6 @@
 """What the documentation says is held to the code, so that it cannot fall behind."""
 
+import csv
 import json
 import os
 import re
@@ -224,3 +225,16 @@ def test_every_whole_file_is_saved_somewhere() -> None:
     whole = [body for language in ("python", "yaml") for _, body in fences(language) if body.startswith(('"""', "#"))]
     assert sorted(files().values()) == sorted(whole)
     assert len(files()) == 6
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/results.md"])
+def test_figures_of_the_default_experiments_are_those_of_the_report(page: str) -> None:
+    text = (ROOT / page).read_text()
+    with (ROOT / "reports/leaderboard.csv").open() as file:
+        rows = {row["experiment"]: row for row in csv.DictReader(file)}
+    assert rows.keys() == {"real-held-out", *config.load(ROOT).index.experiments}
+    for name, row in rows.items():
+        shown = re.escape(name.replace("real-held-out", "*held-out real images*"))
+        found = re.search(rf"^\| {shown}[^|]*\| ([\d.,]+) \| ([\d.,]+) \|", text, re.MULTILINE)
+        assert found, f"{page} has no row of {name}"
+        assert found.groups() == (f"{float(row['fid_classifier']):,.1f}", f"{float(row['is_classifier']):,.2f}"), name
