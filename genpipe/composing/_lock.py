@@ -17,7 +17,7 @@ from genpipe.config import Project
 from genpipe.errors import ExistsError, shortened
 from genpipe.files import read_json, write_json
 
-WAIT_SEC = 30.0
+WAIT_SEC = 120.0
 """So long a command waits for another."""
 
 

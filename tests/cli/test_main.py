@@ -54,6 +54,15 @@ def test_list_alone_lists_everything_also_outside_of_a_project(
     assert genpipe("list").status == 0
 
 
+def test_a_name_that_is_no_text_can_be_shown(small_project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(small_project)
+    words = ["data", "look", "mnist5k", "-n", "1", "-o", "\udcff.png"]
+    done = python("from genpipe.cli import main; main()", *words)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("Wrote \\udcff.png.\n")
+    assert "\\udcff" in python("from genpipe.cli import main; main()", "sample", "vae", "\udcff").stderr
+
+
 def test_version(genpipe: Run) -> None:
     assert genpipe("--version").out == f"genpipe {package.__version__}\n"
 
