@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from genpipe import paths
+from genpipe import paths, wiring
 from genpipe.errors import ConfigError, Problem
 
 _SETTINGS = "[core]\n    no_scm = true\n    analytics = false\n    site_cache_dir = {folder}\n"
@@ -15,9 +15,10 @@ _SETTINGS = "[core]\n    no_scm = true\n    analytics = false\n    site_cache_di
 def verify(root: Path, texts: Mapping[Path, str | None]) -> None:
     """Lets DVC read the project as it would be with some texts in it; the project itself is not touched.
 
-    None stands for a file that is gone. Raises ConfigError if DVC cannot read it, or if stages would write to the same
+    None stands for a file that is gone. Raises ConfigError if dvc.yaml lacks something, if DVC cannot read it, or if stages would write to the same
     place or wait for each other.
     """
+    wiring.load(root)
     with TemporaryDirectory(prefix="genpipe-") as folder:
         trial = Path(folder).resolve()
         _copy(root, trial, texts)
