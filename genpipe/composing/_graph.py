@@ -15,8 +15,8 @@ _SETTINGS = "[core]\n    no_scm = true\n    analytics = false\n    site_cache_di
 def verify(root: Path, texts: Mapping[Path, str | None]) -> None:
     """Lets DVC read the project as it would be with some texts in it; the project itself is not touched.
 
-    None stands for a file that is gone. Raises ConfigError if dvc.yaml lacks something, if DVC cannot read it, or if stages would write to the same
-    place or wait for each other.
+    None stands for a file that is gone. Raises ConfigError if dvc.yaml lacks something, if DVC cannot read it, or if
+    stages would write to the same place or wait for each other.
     """
     wiring.load(root)
     with TemporaryDirectory(prefix="genpipe-") as folder:

@@ -60,6 +60,9 @@ class _Scan:
         for name, content in members(self.path, self._wanted):
             self._add(normpath(name), content)
         names = [name for file in self.holders for name in self._pictures(file)]
+        unseen = {self.holders[name] for name in names} - self.coloured.keys()  # by its name no picture, by a link one
+        for name, content in members(self.path, lambda name: normpath(name) in unseen) if unseen else ():
+            self.coloured |= {normpath(name): coloured(content)} if isinstance(content, bytes) else {}
         return Listing(
             names,
             self._annotations() if self.labels else None,

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from genpipe.data._decoding import coloured
 from genpipe.data._preparing import prepare
 from genpipe.errors import DataError
 from tests.data.test_own_pictures import PACKERS, Picture, tar_of, zip_of
@@ -149,7 +150,8 @@ def test_a_hard_link_to_a_link_or_to_what_is_no_picture_by_its_name(
     )
     found = source("archive", path=path)
     assert read(found) == {"b/1.png": content, "b/2.png": content}
-    assert found.listing.links == 2
+    assert found.listing.skipped == {"links": 2, "no ending": 1}
+    assert found.listing.coloured == [coloured(content)] * 2
 
 
 @pytest.mark.parametrize("target", ["/etc/passwd", "../x.png", "late.png", "1.png"])

@@ -274,7 +274,7 @@ def test_what_is_damaged_on_disk_is_named_with_the_remedy(prepared: Prepared) ->
     with pytest.raises(DataError, match="is missing"):
         prepared.images("train")
     (prepared.folder / "meta.json").write_text('{"images": ')
-    with pytest.raises(DataError, match=r"meta\.json is damaged"):
+    with pytest.raises(DataError, match=r"meta\.json: no JSON"):
         Prepared.open(prepared.folder)
     with pytest.raises(DataError, match="holds no prepared data set"):
         Prepared.open(prepared.folder / "elsewhere")
