@@ -21,7 +21,7 @@ from genpipe.errors import ConfigError, Problem, UnknownName, nearest
 from genpipe.schema import Strict
 from genpipe.suitability import counts_of, known_of, lacking, optim_problems, spec_of, too_small, unknown, unserved
 from genpipe.training.knobs import Count, Images, Optim, Train
-from genpipe.validation import RULE, examined, name_allowed, validated
+from genpipe.validation import DATA_RULE, RULE, data_name_allowed, examined, name_allowed, validated
 
 
 class Sample(Strict):
@@ -169,8 +169,8 @@ class Project:
         self.document = read(root / paths.INDEX, str(paths.INDEX))
         self.index: Index = validated(Index, self.document.value, (), self.document)
         self._data: dict[str, Data] = {}
-        self._names_allowed("datasets", self.index.datasets)
-        self._names_allowed("experiments", self.index.experiments)
+        self._names_allowed("datasets", self.index.datasets, data_name_allowed, DATA_RULE)
+        self._names_allowed("experiments", self.index.experiments, name_allowed, RULE)
 
     def data(self, name: str) -> Data:
         """A data set of the index. Raises UnknownName or ConfigError."""
@@ -286,10 +286,10 @@ class Project:
         except UnknownName as error:
             raise ConfigError([document.problem(at, str(error))]) from None
 
-    def _names_allowed(self, section: str, given: Mapping[str, Any]) -> None:
-        wrong = [n for n in given if not name_allowed(n)]
+    def _names_allowed(self, section: str, given: Mapping[str, Any], allowed: Callable[[str], bool], rule: str) -> None:
+        wrong = [n for n in given if not allowed(n)]
         if wrong:
-            raise ConfigError(self.document.problem((section, n), f"the name is not allowed: {RULE}.") for n in wrong)
+            raise ConfigError(self.document.problem((section, n), f"the name is not allowed: {rule}.") for n in wrong)
 
 
 def load(root: Path | None = None) -> Project:

@@ -17,6 +17,15 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
 RULE = "use 1 to 80 letters, digits, '_', '-' or '.', beginning with a letter or digit, but not with 'real-'"
 
 
+DATA_RULE = RULE.replace("'_', '-' or '.'", "'_' or '-'")
+"""To DVC a dot in the name of a data set would stand between two keys."""
+
+
+def data_name_allowed(name: str) -> bool:
+    """Whether a data set may be called this."""
+    return name_allowed(name) and "." not in name
+
+
 def name_allowed(name: str) -> bool:
     """Whether a data set or an experiment may be called this; `real-` is kept for the scores of real images."""
     return bool(NAME.fullmatch(name)) and not name.startswith("real-")

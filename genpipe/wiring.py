@@ -68,6 +68,7 @@ class Stage:
 
     name: str
     """As DVC calls it: "report", "train@vae"."""
+    command: str
     deps: tuple[str, ...]
     params: Mapping[str, tuple[str, ...] | None]
     """For each YAML file the dotted keys; None: all of it."""
@@ -94,6 +95,7 @@ def stage(root: Path, name: str, key: str | None = None) -> Stage:
     removed = (path for entry in outs for path, said in entry.items() if not (said or {}).get("persist"))
     return Stage(
         name if key is None else f"{name}@{key}",
+        _filled(" && ".join([body.cmd] if isinstance(body.cmd, str) else body.cmd), values),
         tuple(_filled(path, values) for path in body.deps),
         _params(body.params, values),
         tuple(_filled(path, values) for path in removed),

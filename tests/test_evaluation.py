@@ -107,5 +107,5 @@ def test_a_shift_moves_images_by_at_most_so_many_pixels() -> None:
 
 
 def test_data_without_labels_is_refused() -> None:
-    with pytest.raises(Unsuitable, match="needs labels"):
+    with pytest.raises(Unsuitable, match="needs labelled training images"):
         Classifier(Classifier.Config(), ImageSpec(1, 8, 8))

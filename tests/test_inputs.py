@@ -62,7 +62,10 @@ LR = edit("pipelines/first.yaml", "lr: 0.01", "lr: 0.03")
     [
         (LR, "pipelines/first.yaml: optim.autoencoder.lr was 0.01 and is 0.03"),
         (edit("pipelines/first.yaml", "seed: 0", "seed: [0"), "pipelines/first.yaml:3: not valid YAML"),
-        (edit("params.yaml", "model: vae", "model: ae"), 'params.yaml: experiments.first.model was "vae" and is "ae"'),
+        (
+            edit("params.yaml", "model: vae", "model: ae"),
+            "params.yaml: `python -m stages.train first vae tiny` has become `python -m stages.train first ae tiny`",
+        ),
         (edit(CODE, "loop", "lopo"), f"{CODE} has changed"),
         (edit(DATA, "train", "test"), f"{DATA} has changed"),
         (lambda: Path(DATA).unlink(), f"{DATA} is gone"),
@@ -105,6 +108,21 @@ def test_work_that_was_done_is_taken_up_when_the_edit_is_undone(whole: Path, cap
     assert Path(MODEL).read_text() == "a model"
     assert (whole / paths.timing("train", "first")).exists()
     assert not paths.finished("train@first").exists()
+
+
+def test_an_edit_of_the_index_since_dvc_read_it_is_noticed_before_anything_runs(whole: Path, capsys) -> None:
+    ran: list[str] = []
+
+    def run(name: str) -> Facts:
+        ran.append(name)
+        yield {}
+
+    assert stage("train", run, ["first", "ae", "tiny"]) == 1
+    assert "`python -m stages.train first ae tiny` has become `python -m stages.train first vae tiny`" in (
+        capsys.readouterr().err
+    )
+    assert ran == []
+    assert stage("train", run, ["first", "vae", "tiny"]) == 0
 
 
 def test_work_is_not_taken_up_for_other_inputs(whole: Path) -> None:
@@ -154,7 +172,7 @@ def test_every_stage_of_the_wiring_is_read_with_its_paths(whole: Path) -> None:
     found = wiring.stage(whole, "evaluate", "first")
     assert {"genpipe/models/vae.py", "data/tiny", "runs/first/samples"} < set(found.deps)
     assert found.params["pipelines/first.yaml"] == ("evaluate", "analyses")
-    assert found.params["params.yaml"] == ("seed", "reference", "experiments.first")
+    assert found.params["params.yaml"] == ("seed", "reference")
     assert "reports/scores/first.json" in found.outs
     assert "runs/first/evidence" not in found.outs, "it persists"
 

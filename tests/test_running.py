@@ -106,7 +106,7 @@ def test_a_stage_that_fails_notes_nothing(project: Path, capsys) -> None:
     assert stage("train", raising(DataError("no.")), ["first"]) == 1
     assert not (project / paths.TIMINGS).exists()
     assert stage("train", said, []) == 2
-    assert "takes one name" in capsys.readouterr().err
+    assert "takes the name of what to run" in capsys.readouterr().err
 
 
 def test_leaving_waits_for_threads_and_writes_what_is_printed() -> None:
@@ -132,3 +132,14 @@ def test_without_a_terminal_progress_is_a_few_lines(capsys) -> None:
     lines = capsys.readouterr().out.splitlines()
     assert 8 <= len(lines) <= 11
     assert lines[-1] == "vae: step 100/100  1,234 images/s  autoencoder 1.5"
+
+
+def test_a_warning_of_a_stage_is_one_line(project: Path) -> None:
+    code = """
+import warnings
+from genpipe.errors import ModelWarning
+from genpipe.running import guarded
+guarded(lambda: warnings.warn("much is \\x1b beyond", ModelWarning))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr == "warning: much is \\u001b beyond\n"

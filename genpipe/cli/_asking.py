@@ -69,7 +69,7 @@ def _settings(project: "Project", wish: "Wish", planned: Callable[["Wish"], "Wis
     _screen.say("\nTurn a knob? For example train.steps=2000; ? shows them all, an empty line goes on.")
     while given := typer.prompt("path=value", default="", show_default=False).strip():
         if given == "?":
-            _screen.say(plan(project, wish).files[0].after)
+            _screen.say(plan(project, wish).files[0].after or "")
             continue
         try:
             wish = planned(replace(wish, sets=(*wish.sets, given)))

@@ -17,7 +17,7 @@ from genpipe.composing._plan import Change, Plan
 from genpipe.config import Project
 from genpipe.document import Document, KeyPath, parse
 from genpipe.errors import ConfigError, ExistsError, GenpipeError, Problem, UnknownName, Unsuitable, UsageError
-from genpipe.validation import RULE, name_allowed
+from genpipe.validation import DATA_RULE, data_name_allowed, name_allowed
 
 SMOKE_STEPS = 20
 """So long are extractors trained where nothing but that it runs is to be seen."""
@@ -31,8 +31,8 @@ def plan_data(project: Project, name: str, knobs: Mapping[str, Any], *, force: b
     Raises UsageError, ConfigError, DataError if a person's own files cannot be read, and ExistsError if the name is
     taken by another data set and `force` does not allow to replace that.
     """
-    if not name_allowed(name):
-        raise UsageError(f"a data set cannot be called '{name}': {RULE}.")
+    if not data_name_allowed(name):
+        raise UsageError(f"a data set cannot be called '{name}': {DATA_RULE}.")
     present = project.index.datasets.get(name)
     if present not in (None, knobs) and not force:
         raise ExistsError(

@@ -61,7 +61,7 @@ def prepare(
             target = Target(size, spec.channels, fit, seed, binarise)
             for piece in finished(collection, rows, target, cores() if workers is None else workers):
                 if piece.broken and not skip_broken:
-                    raise DataError(_complaint(piece.broken))
+                    raise DataError(_complaint(piece.broken, folder.name))
                 broken += [f"{name}: {why}" for name, why in piece.broken]
                 writer.write(piece)
                 shown(writer.count + len(broken), len(rows))
@@ -217,10 +217,10 @@ class Writer:
         self._files[path].append(rows)
 
 
-def _complaint(broken: list[tuple[str, str]]) -> str:
+def _complaint(broken: list[tuple[str, str]], data: str) -> str:
     named = "; ".join(f"{name}: {why}" for name, why in broken[:5])
     more = f"; and {len(broken) - 5} more" if len(broken) > 5 else ""
     return (
-        f"broken pictures: {named}{more}. Mend or remove them (`genpipe data look` names all), "
-        "or leave them out with `skip_broken: true`."
+        f"broken pictures: {named}{more}. Mend or remove them (`genpipe data look {data}` names all), "
+        f"or leave them out with `skip_broken: true` in datasets.{data} of params.yaml."
     )

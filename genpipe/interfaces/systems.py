@@ -19,6 +19,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from genpipe.document import Document
+from genpipe.errors import ConfigError
 from genpipe.schema import Strict
 from genpipe.validation import validated
 
@@ -60,6 +61,8 @@ class ImageSpec:
     def from_json(cls, document: Document) -> "ImageSpec":
         """What `dataclasses.asdict` gave, from under `images` of a JSON file. Raises ConfigError if it is no such."""
         found = validated(_Written, document.mapping("images"), ("images",), document)
+        if max(found.untrained, default=-1) >= len(found.classes):
+            raise ConfigError([document.problem(("images", "untrained"), "there are not so many classes.")])
         classes, untrained = tuple(found.classes), tuple(found.untrained)
         return cls(found.channels, found.height, found.width, classes, found.levels, untrained)
 

@@ -12,7 +12,7 @@ from errno import EDQUOT, ENOSPC
 from pathlib import Path
 from typing import NoReturn
 
-from genpipe.errors import GenpipeError, Stopped, visible
+from genpipe.errors import GenpipeError, ModelWarning, Stopped, visible
 
 
 def collect_seldom() -> None:
@@ -64,7 +64,8 @@ def _brief_warnings() -> Iterator[None]:
     usual = warnings.formatwarning
 
     def brief(message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None) -> str:
-        if issubclass(category, UserWarning) and Path(filename).is_relative_to(Path(__file__).parents[1]):
+        own = issubclass(category, UserWarning) and Path(filename).is_relative_to(Path(__file__).parents[1])
+        if own or issubclass(category, ModelWarning):
             return f"warning: {visible(str(message))}\n"
         return usual(message, category, filename, lineno, line)
 

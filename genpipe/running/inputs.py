@@ -13,8 +13,10 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from genpipe import wiring
 from genpipe.document import read
 from genpipe.errors import ConfigError, InputsChanged
+from genpipe.paths import INDEX
 from genpipe.wiring import Stage
 
 Stamp = tuple[int, int]
@@ -55,6 +57,7 @@ class Inputs:
         except ConfigError as error:
             yield str(error)
         else:
+            yield from self._called_otherwise()
             for name in _different(self.knobs, knobs):
                 yield f"{name} was {self.knobs.get(name, _ABSENT)} and is {knobs.get(name, _ABSENT)}"
         files = _files(self.root, self.stage)
@@ -65,6 +68,12 @@ class Inputs:
                 yield f"{path} is new"
             elif _hashed(self.root / path, files[path]) != self._hashes.get(path, _ABSENT):
                 yield f"{path} has changed"
+
+    def _called_otherwise(self) -> Iterator[str]:
+        """What there is to say if DVC would call the stage in other words now, as its line of params.yaml changed."""
+        stage, _, key = self.stage.name.partition("@")
+        if (now := wiring.stage(self.root, stage, key or None).command) != self.stage.command:
+            yield f"{INDEX}: `{self.stage.command}` has become `{now}`"
 
     def _hash(self) -> None:
         for path, stamp in sorted(self.files.items(), key=lambda item: item[1]):

@@ -4,6 +4,7 @@ What a stage runs is a generator that yields its facts once all its files are wr
 only if nothing that it had read was edited meanwhile; else InputsChanged is raised where it waits.
 """
 
+import shlex
 import sys
 import time
 import warnings
@@ -50,10 +51,13 @@ def single(name: str, run: Callable[[], Iterator[None]]) -> int:
 
 
 def _keyed(name: str, run: Callable[[str], Facts], arguments: list[str], recorded: Callable[[str], None]) -> None:
-    if len(arguments) != 1:
-        raise UsageError(f"python -m stages.{name} takes one name, but {len(arguments)} are given: {arguments}.")
+    if not arguments:
+        raise UsageError(f"python -m stages.{name} takes the name of what to run; none is given.")
     key = arguments[0]
     inputs = _begun(name, key)
+    called = shlex.join(["python", "-m", f"stages.{name}", *arguments])
+    if arguments != [key] and called != inputs.stage.command:  # since DVC has read params.yaml, perhaps hours ago
+        raise InputsChanged(inputs.stage.name, [f"{paths.INDEX}: `{called}` has become `{inputs.stage.command}`"])
     if take_up(inputs):
         print(f"{inputs.stage.name}: what it reads is again what it was; its result is taken up.", flush=True)
     else:

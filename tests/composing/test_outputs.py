@@ -61,12 +61,12 @@ def test_check_finds_them_when_yaml_was_edited_by_hand(small_project: Path, name
 @pytest.mark.parametrize("path", ["data/new", "data/new/below", "runs", "data", ".", "alias"])
 def test_a_person_s_files_do_not_lie_where_a_stage_writes(small_project: Path, path: str) -> None:
     (small_project / "alias").symlink_to("data/new")
-    for name in ("data/new/below/a.png", "runs/a.png"):
+    for name in (f"{folder}/{number}.png" for folder in ("data/new/below", "runs") for number in range(12)):
         Image.new("L", (8, 8)).save(put(small_project, name))
-    knobs = {"source": "folder", "path": path, "size": 8, "extractors": ["pixels"]}
+    knobs = {"source": "folder", "path": path, "size": 8, "labels": False, "extractors": ["pixels"]}
     with pytest.raises(ConfigError, match=rf"datasets\.new\.path: '{path}' overlaps with "):
         plan_data(Project(small_project), "new", knobs)
-    line = f"    new: {{source: folder, path: {path}, size: 8, extractors: [pixels]}}\n"
+    line = f"    new: {{source: folder, path: {path}, size: 8, labels: false, extractors: [pixels]}}\n"
     index = small_project / "params.yaml"
     index.write_text(index.read_text().replace("datasets:\n", f"datasets:\n{line}"))
     assert any("overlaps with" in str(problem) for problem in problems(small_project))

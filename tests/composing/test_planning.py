@@ -142,7 +142,7 @@ def test_dvc_reads_what_was_composed(small_project: Path) -> None:
     Repo.init(str(small_project), no_scm=True).close()
     with Repo(str(small_project)) as repo:
         (stage,) = (s for s in repo.index.stages if s.addressing.endswith("train@1"))
-        params = stage.params[0].read_params()
+        (params,) = (p.read_params() for p in stage.params)
     expected = read(small_project / "pipelines" / "1.yaml").value
     assert json.dumps(params, sort_keys=True) == json.dumps({k: expected[k] for k in params}, sort_keys=True)
     assert params["optim"]["autoencoder"]["lr"] == 1e-4

@@ -42,7 +42,8 @@ def root(small_project: Path) -> Path:
         (small_project / name).parent.mkdir(parents=True, exist_ok=True)
         (small_project / name).write_text("made")
     (small_project / "pictures").mkdir()
-    Image.new("L", (8, 8)).save(small_project / "pictures" / "a.png")
+    for number in range(12):
+        Image.new("L", (8, 8)).save(small_project / "pictures" / f"{number}.png")
     return small_project
 
 
