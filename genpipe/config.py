@@ -19,7 +19,7 @@ from genpipe import paths, registry
 from genpipe.document import Document, KeyPath, read
 from genpipe.errors import ConfigError, Problem, UnknownName, nearest
 from genpipe.schema import Strict
-from genpipe.suitability import counts_of, known_of, lacking, optim_problems, spec_of, too_small, unknown, unserved
+from genpipe.suitability import counts_of, known_of, lacking, optim_problems, spec_of, unknown, unserved
 from genpipe.training.knobs import Count, Images, Optim, Train
 from genpipe.validation import DATA_RULE, RULE, data_name_allowed, examined, name_allowed, validated
 
@@ -233,7 +233,6 @@ class Project:
         metrics, wrong = self._named("metrics", ("evaluate", "metrics"), document)
         analyses, wrong_too = self._named("analyses", ("analyses",), document)
         problems += more + wrong + wrong_too + lacking(system, model_name, knobs, metrics, analyses, document)
-        problems += too_small(metrics, data.common.size, document)
         if not problems:
             known = known_of(data, knobs, model)
             problems += unknown(system, model_name, known, data.name, self.document)

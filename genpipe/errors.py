@@ -131,13 +131,13 @@ class Stopped(TrainingError):
 class InputsChanged(GenpipeError):
     """What a stage reads was edited while it ran."""
 
-    def __init__(self, stage: str, moved: Iterable[str]) -> None:
-        some = list(moved)
-        shown = [*some[:10], *([f"and {len(some) - 10} more"] if len(some) > 10 else [])]
+    def __init__(self, stage: str, moved: Iterable[str], remark: str = "") -> None:
+        self.stage, self.moved = stage, list(moved)
+        shown = [*self.moved[:10], *([f"and {len(self.moved) - 10} more"] if len(self.moved) > 10 else [])]
         super().__init__(
             f"while {stage} ran, something that it reads has changed. Its result is not recorded:\n"
             + "".join(f"  {line}\n" for line in shown)
-            + "`dvc repro` runs it with what is there now. Undo the change first, and what it made is taken up again."
+            + f"`dvc repro` runs it with what is there now.{remark and ' '}{remark}"
         )
 
 

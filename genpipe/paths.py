@@ -129,12 +129,12 @@ def checkpoints() -> Path:
 
 def finished(stage: str) -> Path:
     """What a stage made whose inputs were edited while it ran: of use again once the edit is undone."""
-    return home() / ".genpipe" / "finished" / stage
+    return private(home()) / "finished" / stage
 
 
 def run_lock(experiment: str, key: str) -> Path:
     """Held by whoever writes the MLflow run of an experiment: its training, for as long as that lasts."""
-    return home() / ".genpipe" / "runs" / f"{experiment}-{key}.lock"
+    return private(home()) / "runs" / f"{experiment}-{key}.lock"
 
 
 def tracking_store() -> Path:

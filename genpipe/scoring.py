@@ -60,10 +60,11 @@ def score(
         view = _view(drawn, against, features, partners)
         configs = {name: kind.Config() for name, kind in made.items()}
         scores, how = scored(configs, [view], seed)
-        if silent := unscored(configs, [view], how):
-            raise UsageError(" ".join(f"{name} gives no score: {why}." for name, why in silent.items()))
+        silent = [f"{name} gives no score: {why}." for name, why in unscored(configs, [view], how).items()]
+        if len(silent) == len(configs):
+            raise UsageError(" ".join(silent))
     values, lost = finite(scores)
-    for text in lost:
+    for text in (*silent, *lost):
         warnings.warn(text, stacklevel=2)
     for one in how.values():
         one |= {"pairs": way} if of_pairs(made[one["metric"]]) else {}

@@ -32,18 +32,6 @@ def lacking(
     ]
 
 
-def too_small(metrics: Collection[str], size: int, document: Document) -> list[Problem]:
-    """The metrics that cannot score images of such a side in pixels."""
-    least = {name: registry.load("metrics", name).least_pixels for name in metrics}
-    return [
-        document.problem(
-            ("evaluate", "metrics", name), f"needs images of {most} pixels a side, these have {size}; remove it."
-        )
-        for name, most in least.items()
-        if size < most
-    ]
-
-
 def unknown(system: Any, name: str, known: Any, data: str, index: Document) -> list[Problem]:
     """What a system has to be told of each image and the data set does not know."""
     extras = system.extras if known.extras is None else known.extras

@@ -74,6 +74,8 @@ class Stage:
     """For each YAML file the dotted keys; None: all of it."""
     outs: tuple[str, ...]
     """What DVC removes before the stage runs, metrics and plots included; not what persists."""
+    persists: bool
+    """Whether something does."""
 
 
 def load(root: Path) -> Wiring:
@@ -92,13 +94,14 @@ def stage(root: Path, name: str, key: str | None = None) -> Stage:
     wired = getattr(load(root).stages, name)
     body, values = (wired.do, _values(root, wired.foreach[2:-1], key)) if isinstance(wired, Each) else (wired, {})
     outs = [entry if isinstance(entry, dict) else {entry: {}} for entry in (*body.outs, *body.metrics, *body.plots)]
-    removed = (path for entry in outs for path, said in entry.items() if not (said or {}).get("persist"))
+    kept = {_filled(path, values): (said or {}).get("persist", False) for entry in outs for path, said in entry.items()}
     return Stage(
         name if key is None else f"{name}@{key}",
         _filled(" && ".join([body.cmd] if isinstance(body.cmd, str) else body.cmd), values),
         tuple(_filled(path, values) for path in body.deps),
         _params(body.params, values),
-        tuple(_filled(path, values) for path in removed),
+        tuple(path for path, persists in kept.items() if not persists),
+        any(kept.values()),
     )
 
 

@@ -5,12 +5,13 @@ from genpipe.files import write_json
 from genpipe.paths import reference_scores
 from genpipe.running import leave
 from genpipe.running.health import Health
+from genpipe.running.inputs import Inputs
 from genpipe.running.progress import progress
 from genpipe.running.stages import Facts, stage
 from genpipe.teaching import make_references
 
 
-def run(name: str) -> Facts:
+def run(name: str, _: Inputs) -> Facts:
     """Trains the classifier where one is asked for, and stores what all extractors see in the real images."""
     with progress(f"reference of {name}") as shown:
         health = Health(shown.warn)

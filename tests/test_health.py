@@ -69,7 +69,7 @@ def test_the_stage_reference_tells_what_it_sees(
         return {"classifier_accuracy": 0.5}
 
     monkeypatch.setattr(reference, "make_references", make)
-    (facts,) = reference.run("tiny")
+    (facts,) = reference.run("tiny", None)  # type: ignore[arg-type]
     assert facts["warnings"] == ["step 7: the gradient of 'classifier' was more than 100 times as long as usual."]
     assert f"reference of tiny: warning: {facts['warnings'][0]}" in capsys.readouterr().out
     assert read_json(project / reference_scores("tiny")) == {"classifier_accuracy": 0.5}

@@ -40,9 +40,11 @@ def edit(file: str, old: str, new: str) -> Callable[[], None]:
 def trained(meanwhile: Callable[[], object] = lambda: None, ran: list[str] | None = None) -> int:
     """The exit status of a stage `train` that makes a model, and of whom something is edited meanwhile."""
 
-    def run(name: str) -> Facts:
-        Path(MODEL).parent.mkdir(parents=True, exist_ok=True)
-        Path(MODEL).write_text("a model")
+    def run(name: str, inputs: Inputs) -> Facts:
+        inputs.verify()
+        for made in (MODEL, "runs/first/snapshots/1.npy", "reports/curves/first.csv"):
+            Path(made).parent.mkdir(parents=True, exist_ok=True)
+            Path(made).write_text("a model")
         time.sleep(0.1)  # as long as hashing takes
         meanwhile()
         if ran is not None:
@@ -77,7 +79,9 @@ def test_an_edit_during_a_stage_ends_it_without_a_result(whole: Path, capsys, me
     told = capsys.readouterr().err
     assert told.startswith("error: while train@first ran, something that it reads has changed. Its result is not ")
     assert told.splitlines()[1].startswith(f"  {said}")
-    assert not Path(MODEL).exists(), "what lies there would be taken for the result of what was edited"
+    kept = not said.startswith(("data/", "genpipe/"))
+    assert ("Undo the change first" in told) == kept, "what was read of an edited file nobody knows"
+    assert Path(MODEL).exists() != kept
 
 
 @pytest.mark.parametrize(
@@ -113,7 +117,7 @@ def test_work_that_was_done_is_taken_up_when_the_edit_is_undone(whole: Path, cap
 def test_an_edit_of_the_index_since_dvc_read_it_is_noticed_before_anything_runs(whole: Path, capsys) -> None:
     ran: list[str] = []
 
-    def run(name: str) -> Facts:
+    def run(name: str, inputs: Inputs) -> Facts:
         ran.append(name)
         yield {}
 
@@ -155,6 +159,61 @@ def test_code_that_was_edited_while_a_stage_started_is_not_run(whole: Path, monk
     future = time.time() + 3600
     os.utime(CODE, (future, future))  # as on the disk of a machine whose clock is ahead
     assert trained(ran=ran) == 0
+
+
+def test_an_edit_while_mlflow_is_written_is_one_too(whole: Path, capsys) -> None:
+    def run(name: str, inputs: Inputs) -> Facts:
+        yield {}
+        LR()
+
+    assert stage("train", run, ["first"]) == 1
+    assert "optim.autoencoder.lr was 0.01 and is 0.03" in capsys.readouterr().err
+
+
+def test_an_edit_before_the_knobs_were_read_leaves_nothing_to_take_up(whole: Path) -> None:
+    def run(name: str, inputs: Inputs) -> Facts:
+        LR()
+        inputs.verify()
+        yield {}
+
+    assert stage("train", run, ["first"]) == 1
+    assert not paths.finished("train@first").exists()
+
+
+def test_a_stage_of_which_something_persists_is_not_set_aside(whole: Path, capsys) -> None:
+    def run(name: str, inputs: Inputs) -> Facts:
+        for made in inputs.stage.outs:
+            Path(made).parent.mkdir(parents=True, exist_ok=True)
+            Path(made).write_text("{}")
+        edit("params.yaml", "steps: 60", "steps: 70")()
+        yield {}
+
+    assert stage("reference", run, ["tiny"]) == 1
+    assert "Undo" not in capsys.readouterr().err
+    assert not paths.finished("reference@tiny").exists()
+
+
+def test_what_cannot_be_kept_hides_no_edit(whole: Path, capsys) -> None:
+    (whole / ".genpipe").write_text("in the way")
+    assert trained(LR) == 1
+    told = capsys.readouterr().err
+    assert "optim.autoencoder.lr was 0.01 and is 0.03" in told
+    assert "What it made could not be kept" in told
+
+
+def test_killed_while_it_is_taken_up_nothing_is_taken_for_the_whole(whole: Path, monkeypatch) -> None:
+    ran: list[str] = []
+    assert trained(LR, ran) == 1
+    edit("pipelines/first.yaml", "lr: 0.03", "lr: 0.01")()
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("genpipe.running.setting_aside._move", killed)
+        assert trained(ran=ran) == 130
+    assert trained(ran=ran) == 0
+    assert ran == ["first", "first", "recorded"]
 
 
 @pytest.mark.parametrize("name", ["check", "report"])

@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from genpipe import paths
 from genpipe.errors import DataError, ModelWarning
 from genpipe.running import guarded
+from genpipe.running.inputs import Inputs
 from genpipe.running.progress import progress
 from genpipe.running.stages import Facts, stage
 from genpipe.training.moments import Moment
@@ -79,7 +80,7 @@ def test_a_mistake_of_ours_keeps_its_traceback() -> None:
         guarded(raising(ZeroDivisionError()))
 
 
-def said(name: str) -> Facts:
+def said(name: str, inputs: Inputs) -> Facts:
     yield {"said": name}
 
 
@@ -91,7 +92,7 @@ def test_a_stage_notes_its_time_and_facts(project: Path) -> None:
 
 
 def test_a_stage_notes_what_is_warned_of_a_model_and_shows_it_too(project: Path) -> None:
-    def run(_: str) -> Facts:
+    def run(*_: object) -> Facts:
         warnings.warn("of another kind", stacklevel=1)
         warnings.warn("much is beyond", ModelWarning, stacklevel=1)
         yield {"warnings": ["step 3: odd"]}

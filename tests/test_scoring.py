@@ -268,3 +268,10 @@ def test_an_array_of_long_images_is_refused(pictures: dict[str, np.ndarray], tmp
     np.save(tmp_path / "long.npy", np.zeros((3, 1, 1_500_000, 1), np.uint8))
     with pytest.raises(DataError, match="one side is more than 50 times the other"):
         scored(tmp_path / "long.npy", tmp_path / "b", size=8)
+
+
+def test_a_metric_that_gives_nothing_takes_no_other_with_it(pictures: dict[str, np.ndarray], tmp_path: Path) -> None:
+    sets = [str(tmp_path / "a.npy")] * 2
+    with pytest.warns(UserWarning, match="psnr gives no score: all pairs are the same"):
+        found = score(*sets, ["fid", "psnr"], "pixels", size=None, seed=0, project=None)
+    assert found["fid_pixels"]["value"] == pytest.approx(0, abs=1e-6)

@@ -64,7 +64,7 @@ def encode(
 def decode(
     name: Name, codes: Given, out: Out = Path("decoded.png"), skip_broken: SkipBroken = False, force: Force = False
 ) -> None:
-    """Write the images of codes: an array [n d] in a .npy or .npz file."""
+    """Write the images of codes: an array, a row a code, in a .npy or .npz file."""
     from genpipe.interfaces import Decodes
 
     _verify(out, force)

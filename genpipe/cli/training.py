@@ -98,7 +98,7 @@ def _row(one: "Unfinished") -> dict[str, object]:
 def _row_of_file(one: "Temporary") -> dict[str, object]:
     from rich.filesize import decimal
 
-    state = "abandoned" if one.abandoned else "perhaps still written"
+    state = "abandoned" if one.abandoned else "of use if the edit is undone" if one.waits else "perhaps still written"
     return {
         "temporary": str(one.path),
         "size": decimal(one.size_bytes),

@@ -1,4 +1,4 @@
-"""What was being written when its process was killed, and lies about."""
+"""What was being written when its process was killed, or waits for an edit to be undone, and lies about."""
 
 import os
 import re
@@ -28,9 +28,14 @@ class Temporary:
     """Seconds since 1970."""
 
     @property
+    def waits(self) -> bool:
+        """Whether it is what a stage made whose inputs were edited while it ran."""
+        return self.path.parent == paths.private(Path()) / "finished"
+
+    @property
     def abandoned(self) -> bool:
-        """Whether nobody can be writing it any more."""
-        return time.time() - self.written_at > _WRITTEN_AFTER_SEC
+        """Whether nobody can be writing it any more, or come back to it."""
+        return not self.waits and time.time() - self.written_at > _WRITTEN_AFTER_SEC
 
     def remove(self, root: Path) -> None:
         """Deletes it."""
@@ -44,6 +49,7 @@ def temporaries(root: Path) -> list[Temporary]:
     """All that lies about in the folders of a project, the oldest first."""
     found = list(_among(root, [path.name for path in root.iterdir()]))
     found += [path for room in _ROOMS for path in _below(root / room)]
+    found += (paths.private(root) / "finished").glob("[!.]*")
     return sorted((_seen(root, path) for path in found), key=lambda one: one.written_at)
 
 

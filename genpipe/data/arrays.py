@@ -127,7 +127,7 @@ class Arrays(Source):
         return (
             f"{self.path}: images of {dtype} {values}; "
             + (f"value_range is {given}. " if given else "which values are black and white is not certain. ")
-            + "Give both to the data set as `value_range: [0, 255]`, or save the images as uint8 from 0 to 255."
+            + "Say it in a data set, `value_range: [BLACK, WHITE]`, or save the images as uint8 from 0 to 255."
         )
 
     @cached_property

@@ -172,6 +172,11 @@ class Metric(Judge, ABC):
     gives_nothing: ClassVar[str] = ""
     """When it has no score for as many images as it needs at least, for whoever misses it."""
 
+    def missing(self, known: Known) -> str | None:
+        side = known.spec.height
+        told = f"needs images of {self.least_pixels} pixels a side, these have {side}; remove it."
+        return told if side < self.least_pixels else None
+
     @abstractmethod
     def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
         """Scores by name, each name saying what made it: "fid_classifier".

@@ -36,8 +36,17 @@ class Inputs:
 
     def verify(self) -> None:
         """Raises InputsChanged if something is no longer what it was."""
-        if moved := list(self._moved()):
+        if moved := [*self._moved_knobs(), *self._moved_files()]:
             raise InputsChanged(self.stage.name, moved)
+
+    def verify_same(self, what: str, before: object, now: object) -> None:
+        """Raises InputsChanged if something that DVC does not list is no longer what it was."""
+        if now != before:
+            raise InputsChanged(self.stage.name, [f"{what} has changed"])
+
+    def files_moved(self) -> bool:
+        """Whether a file is no longer what it was, be it data, code or what a stage before has made."""
+        return any(self._moved_files())
 
     def verify_fresh(self, began_ns: int) -> None:
         """Raises InputsChanged if code was edited since this process began, which may have imported what was there."""
@@ -51,7 +60,7 @@ class Inputs:
         self._hashing.join()
         return {"knobs": dict(self.knobs), "files": self._hashes} if self._hashes.keys() == self.files.keys() else None
 
-    def _moved(self) -> Iterator[str]:
+    def _moved_knobs(self) -> Iterator[str]:
         try:
             knobs = _knobs(self.root, self.stage)
         except ConfigError as error:
@@ -60,6 +69,8 @@ class Inputs:
             yield from self._called_otherwise()
             for name in _different(self.knobs, knobs):
                 yield f"{name} was {self.knobs.get(name, _ABSENT)} and is {knobs.get(name, _ABSENT)}"
+
+    def _moved_files(self) -> Iterator[str]:
         files = _files(self.root, self.stage)
         for path in _different(self.files, files):
             if path not in files:

@@ -13,16 +13,22 @@ from genpipe.running.inputs import Inputs
 _INPUTS, _OUTPUTS = "inputs.json", "outputs"
 
 
-def set_aside(inputs: Inputs) -> None:
-    """Moves what a stage made out of the project, beside the fingerprint of what it was made of."""
-    fingerprint = inputs.fingerprint()
-    if fingerprint is None:
-        return
+def set_aside(inputs: Inputs) -> bool:
+    """Moves what a stage made out of the project, beside a fingerprint of what it was made of; returns whether it did.
+
+    It does not if a file was edited, for a stage reads files as long as it runs, and so may have read both; nor if some
+    of what the stage makes stays in its place, from where the stage itself takes it up.
+    """
+    made = [inputs.root / output for output in inputs.stage.outs]
+    if inputs.stage.persists or inputs.files_moved() or not all(output.exists() for output in made):
+        return False
+    if (fingerprint := inputs.fingerprint()) is None:
+        return False
     with whole_folder(paths.finished(inputs.stage.name)) as folder:
         for output in inputs.stage.outs:
-            if (inputs.root / output).exists():
-                _move(inputs.root / output, folder / _OUTPUTS / output)
+            _move(inputs.root / output, folder / _OUTPUTS / output)
         write_json(folder / _INPUTS, fingerprint)
+    return True
 
 
 def take_up(inputs: Inputs) -> bool:
@@ -30,9 +36,9 @@ def take_up(inputs: Inputs) -> bool:
     folder = paths.finished(inputs.stage.name)
     if not (folder / _INPUTS).exists() or _made_of(folder) != inputs.fingerprint():
         return False
+    (folder / _INPUTS).unlink()  # killed after that, nothing is left that could be taken for the whole
     for output in inputs.stage.outs:
-        if (folder / _OUTPUTS / output).exists():
-            _move(folder / _OUTPUTS / output, inputs.root / output)
+        _move(folder / _OUTPUTS / output, inputs.root / output)
     shutil.rmtree(folder)
     return True
 

@@ -1,7 +1,8 @@
 """One stage of the graph as a process: its key, its time, its inputs.
 
-What a stage runs is a generator that yields its facts once all its files are written. What comes after that is done
-only if nothing that it had read was edited meanwhile; else InputsChanged is raised where it waits.
+What a stage runs is a generator. It verifies its inputs once it has read its knobs, and yields its facts once all its
+files are written. What comes after that is done only if nothing that it had read was edited meanwhile; else
+InputsChanged is raised where it waits.
 """
 
 import shlex
@@ -25,7 +26,7 @@ Facts = Iterator[Mapping[str, Any]]
 
 def stage(
     name: str,
-    run: Callable[[str], Facts],
+    run: Callable[[str, Inputs], Facts],
     arguments: list[str] | None = None,
     recorded: Callable[[str], None] = lambda key: None,
 ) -> int:
@@ -46,11 +47,14 @@ def single(name: str, run: Callable[[], Iterator[None]]) -> int:
         inputs = _begun(name)
         with contextmanager(run)():
             inputs.verify()
+        inputs.verify()
 
     return guarded(verified)
 
 
-def _keyed(name: str, run: Callable[[str], Facts], arguments: list[str], recorded: Callable[[str], None]) -> None:
+def _keyed(
+    name: str, run: Callable[[str, Inputs], Facts], arguments: list[str], recorded: Callable[[str], None]
+) -> None:
     if not arguments:
         raise UsageError(f"python -m stages.{name} takes the name of what to run; none is given.")
     key = arguments[0]
@@ -71,18 +75,27 @@ def _begun(name: str, key: str | None = None) -> Inputs:
     return inputs
 
 
-def _verified(inputs: Inputs, name: str, key: str, run: Callable[[str], Facts]) -> None:
-    """Runs a stage; what it made of inputs that were edited meanwhile is set aside."""
+def _verified(inputs: Inputs, name: str, key: str, run: Callable[[str, Inputs], Facts]) -> None:
+    """Runs a stage; what it made of knobs that were edited meanwhile is set aside."""
     start = time.perf_counter()
     try:
-        with noted() as warned, contextmanager(run)(key) as told:
+        with noted() as warned, contextmanager(run)(key, inputs) as told:
             facts = dict(told) | ({"warnings": [*told.get("warnings", []), *warned]} if warned else {})
             timing = {"stage": name, "key": key, "wall_sec": time.perf_counter() - start, "facts": facts}
             write_json(paths.timing(name, key), timing)
             inputs.verify()
-    except InputsChanged:
-        set_aside(inputs)
-        raise
+        inputs.verify()  # what came after may have taken long
+    except InputsChanged as changed:
+        raise InputsChanged(changed.stage, changed.moved, _kept(inputs)) from None
+
+
+def _kept(inputs: Inputs) -> str:
+    """Sets aside what a stage made, and what there is to say of that."""
+    try:
+        kept = set_aside(inputs)
+    except OSError as error:
+        return f"What it made could not be kept ({error})."
+    return "Undo the change first, and what it made is taken up again." if kept else ""
 
 
 @contextmanager

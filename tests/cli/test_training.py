@@ -1,4 +1,5 @@
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -115,6 +116,18 @@ def test_clean_shows_and_removes_what_killed_commands_have_left(genpipe: Run, sm
     assert genpipe("clean", "--yes").out.endswith("Removed 3 of them.\n")
     assert not any((small_project / name).exists() for name in names)
     assert all((small_project / name).exists() for name in kept)
+
+
+def test_clean_shows_what_waits_for_an_edit_to_be_undone_and_keeps_it_unless_told(
+    genpipe: Run, small_project: Path
+) -> None:
+    waits = small_project / ".genpipe/finished/train@vae"
+    waits.mkdir(parents=True)
+    os.utime(waits, (1, 1))
+    assert re.search(r"\.genpipe/finished/train@vae .* of use if the edit is undone", genpipe("clean", "--yes").out)
+    assert waits.exists()
+    genpipe("clean", "--yes", "--all")
+    assert not waits.exists()
 
 
 def test_clean_and_check_tell_of_a_half_done_change_and_clean_undoes_it(genpipe: Run, small_project: Path) -> None:

@@ -97,7 +97,7 @@ def test_what_is_black_and_white_is_asked_for_where_it_is_not_certain(
     stored: np.ndarray, value_range: list[float], tmp_path: Path, source: Build
 ) -> None:
     np.save(tmp_path / "x.npy", stored)
-    with pytest.raises(DataError, match=r"not certain.*`value_range: \[0, 255\]`, or save the images as uint8"):
+    with pytest.raises(DataError, match=r"not certain.*`value_range: \[BLACK, WHITE\]`, or save the images as uint8"):
         read(source("arrays", path="x.npy"))
     assert (read(source("arrays", path="x.npy", value_range=value_range)) == GREY).all()
     with pytest.raises(DataError, match=r"images of .* from .* to .*; value_range is \["):
