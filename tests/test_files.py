@@ -30,3 +30,12 @@ def test_json_refuses_what_is_no_json(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         files.write_json(tmp_path / "a.json", {"fid": float("nan")})
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["", ".", "below", "below/.."])
+def test_a_folder_does_not_become_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(IsADirectoryError):
+        files.write_text(Path(name), "x")
+    assert list(tmp_path.iterdir()) == [tmp_path / "below"]
