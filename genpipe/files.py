@@ -45,7 +45,12 @@ _LONG = re.compile(r"\b(\d+)L\b")
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`; it takes its place, flushed to disk, if the block ends well."""
+    """A temporary path beside `path`; it takes its place, flushed to disk, if the block ends well.
+
+    Raises IsADirectoryError if a folder is there.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(EISDIR), str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid4().hex[:8]}.tmp")
     try:

@@ -93,3 +93,12 @@ def test_arrays_come_back_as_they_were(tmp_path: Path) -> None:
             files.read_arrays(tmp_path / "x.npz")
     with pytest.raises(DataError, match="does not exist"):
         files.read_arrays(tmp_path / "y.npz")
+
+
+@pytest.mark.parametrize("name", ["", ".", "below", "below/.."])
+def test_a_folder_does_not_become_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(IsADirectoryError):
+        files.write_text(Path(name), "x")
+    assert list(tmp_path.iterdir()) == [tmp_path / "below"]

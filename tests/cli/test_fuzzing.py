@@ -198,13 +198,13 @@ def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GENPIPE_CACHE", str(home / "cache"))
 
 
-@pytest.mark.timeout(300 + cases(25))
+@pytest.mark.timeout(300 + cases(15))
 @pytest.mark.usefixtures("apart")
 def test_any_command_line_ends_well(genpipe: Run, small_project: Path) -> None:
     spare = shutil.copytree(small_project, small_project.parent / f"{small_project.name}-spare")
     draw = random.Random(int(os.environ.get("GENPIPE_FUZZ_SEED") or 0))
     before = state(small_project)
-    for _ in range(cases(25)):
+    for _ in range(cases(15)):
         words = typed(draw)
         try:
             done = genpipe(*words)
