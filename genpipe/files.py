@@ -50,7 +50,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     Raises IsADirectoryError if a folder is there.
     """
     if path.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(EISDIR), str(path))
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid4().hex[:8]}.tmp")
     try:
