@@ -8,7 +8,8 @@ import traceback
 from importlib import import_module
 
 from genpipe import cli
-from genpipe.running import stage
+from genpipe.running.stages import single, stage
+from stages.check import check
 
 
 def outcome(words: list[str]) -> list[object]:
@@ -16,7 +17,9 @@ def outcome(words: list[str]) -> list[object]:
     said = io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
         try:
-            if words[0] == "stage":
+            if words == ["stage", "check"]:
+                status = single("check", check)
+            elif words[0] == "stage":
                 status = stage(words[1], import_module(f"stages.{words[1]}").run, words[2:])
             else:
                 sys.argv = words

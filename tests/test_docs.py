@@ -160,6 +160,7 @@ OWN = ["genpipe", "new-experiment", "own", "--recipe", "imle", "--data", "stripe
 FIRST = [
     *(["genpipe", "new-experiment", name, "--recipe", name, "--profile", "smoke"] for name in ("vae", "ae", "dcgan")),
     [*OWN, "--set", "evaluate.metrics.brightness={}", "--set", "analyses.interpolation={}"],
+    ["stage", "check"],
     *(["stage", name, data] for data in ("mnist5k", "stripes") for name in ("prepare", "reference")),
     *(["stage", name, key] for key in ("vae", "dcgan", "own") for name in ("train", "sample")),
     ["stage", "evaluate", "own"],
