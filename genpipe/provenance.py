@@ -42,8 +42,8 @@ def code_digest(root: Path, stage: str, concerns: Callable[[Path], bool], key: s
 
 def origin(project: Project, experiment: Experiment) -> dict[str, str]:
     """What is known of an experiment's origin, as tags of a run."""
-    commit = _git(project.root, "rev-parse", "HEAD")
-    changed = _git(project.root, "status", "--porcelain", "-uno", "--", "genpipe", "stages", "pipelines", "*.yaml")
+    commit = (git(project.root, "rev-parse", "HEAD") or "").strip()
+    changed = git(project.root, "status", "--porcelain", "-uno", "--", "genpipe", "stages", "pipelines", "*.yaml")
     data_md5 = _dvc_hash(project.root, f"prepare@{experiment.data.name}", paths.data(experiment.data.name))
     return {
         "mlflow.source.name": "dvc repro",
@@ -62,12 +62,10 @@ def _dvc_hash(root: Path, stage: str, output: Path) -> str | None:
     return next((out["md5"] for out in outputs if out["path"] == output.as_posix()), None)
 
 
-def _git(root: Path, *arguments: str) -> str | None:
-    """What git prints, or None where there is no git or no commit, or no answer in time."""
+def git(root: Path, *words: str) -> str | None:
+    """What git prints, or None where there is no git or no commit, no text, or no answer in time."""
     try:
-        done = subprocess.run(
-            ["git", *arguments], cwd=root, capture_output=True, text=True, check=True, timeout=_GIT_SEC
-        )
-    except (OSError, subprocess.SubprocessError):
+        done = subprocess.run(["git", *words], cwd=root, capture_output=True, check=True, timeout=_GIT_SEC)
+        return done.stdout.decode("utf-8")
+    except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
         return None
-    return done.stdout.strip()
