@@ -133,7 +133,8 @@ def _below(root: Path, dep: str) -> Iterator[str]:
     if not (root / dep).is_dir():
         yield dep
     for folder, _, names in os.walk(root / dep):
-        yield from (os.path.relpath(os.path.join(folder, name), root) for name in names)  # noqa: PTH118 - many files
+        at = os.path.relpath(folder, root)  # once a folder, for a person's may hold very many files
+        yield from (f"{at}{os.sep}{name}" for name in names)
 
 
 def _stamp(path: Path) -> Stamp | None:
