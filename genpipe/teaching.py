@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from genpipe import evidence, paths, registry
+from genpipe import evidence, fingerprints, paths, registry
 from genpipe.config import Project
 from genpipe.config import Reference as KnobsOfReference
 from genpipe.data._batches import Batches
 from genpipe.data._storage import Prepared
 from genpipe.interfaces import Extractor, ImageSpec, Trainable
-from genpipe.provenance import code_digest
-from genpipe.reference import load_references, store_reference, store_statistics, stored_key
+from genpipe.reference import load_references, store_reference, stored_key
 from genpipe.schema import Strict
 from genpipe.training.moments import Moment
 
@@ -66,7 +65,7 @@ def _make(
     extractor = None if trained else registry.load("extractors", name)(config, prepared.spec)
     knobs = reference.model_dump(mode="json", include={"optim", "train"})
     decides = [knobs, project.index.seed] if extractor is None else extractor.described()
-    code = code_digest(project.root, "reference", lambda file: _concerns(file, name))
+    code = fingerprints.digest(fingerprints.of_modules(project.root, [__name__, f"genpipe.extractors.{name}"]))
     key = evidence.key_of(name, config.model_dump(mode="json"), prepared.sha256, code, decides)
     if stored_key(folder) != key:
         if extractor is None:
@@ -74,14 +73,6 @@ def _make(
             number, spec = project.index.seed, prepared.spec
             extractor = _trained(reference, name, config, spec, images, labels, number, prepared.flip, watchers)
         store_reference(name, config, extractor, key, prepared, folder)
-    of_metrics = code_digest(project.root, "reference", lambda file: file.parent.name == "metrics")
-    store_statistics(prepared, folder, evidence.key_of(key, of_metrics))
-
-
-def _concerns(file: Path, extractor: str) -> bool:
-    """Whether code has to do with what an extractor sees: neither metrics nor other extractors."""
-    room = file.parent.name
-    return room != "metrics" and (room != "extractors" or file.stem == extractor or file.name.startswith("_"))
 
 
 def _trained(

@@ -9,7 +9,7 @@ from importlib import import_module
 
 from genpipe import cli
 from genpipe.running.stages import single, stage
-from stages.check import check
+from genpipe.stages.check import check
 
 
 def outcome(words: list[str]) -> list[object]:
@@ -20,7 +20,7 @@ def outcome(words: list[str]) -> list[object]:
             if words == ["stage", "check"]:
                 status = single("check", check)
             elif words[0] == "stage":
-                status = stage(words[1], import_module(f"stages.{words[1]}").run, words[2:])
+                status = stage(words[1], import_module(f"genpipe.stages.{words[1]}").run, words[2:])
             else:
                 sys.argv = words
                 status = cli.run()

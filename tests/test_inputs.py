@@ -66,7 +66,7 @@ LR = edit("pipelines/first.yaml", "lr: 0.01", "lr: 0.03")
         (edit("pipelines/first.yaml", "seed: 0", "seed: [0"), "pipelines/first.yaml:3: not valid YAML"),
         (
             edit("params.yaml", "model: vae", "model: ae"),
-            "params.yaml: `python -m stages.train first vae tiny` has become `python -m stages.train first ae tiny`",
+            "params.yaml: `genpipe-stage train first vae tiny` has become `genpipe-stage train first ae tiny`",
         ),
         (edit(CODE, "loop", "lopo"), f"{CODE} has changed"),
         (edit(DATA, "train", "test"), f"{DATA} has changed"),
@@ -122,7 +122,7 @@ def test_an_edit_of_the_index_since_dvc_read_it_is_noticed_before_anything_runs(
         yield {}
 
     assert stage("train", run, ["first", "ae", "tiny"]) == 1
-    assert "`python -m stages.train first ae tiny` has become `python -m stages.train first vae tiny`" in (
+    assert "`genpipe-stage train first ae tiny` has become `genpipe-stage train first vae tiny`" in (
         capsys.readouterr().err
     )
     assert ran == []

@@ -14,8 +14,8 @@ import pytest
 from genpipe.composing import Wish, plan, recipes
 from genpipe.config import Project
 from genpipe.running.stages import single, stage
-from stages.check import check
-from stages.report import report
+from genpipe.stages.check import check
+from genpipe.stages.report import report
 
 ROOT = Path(__file__).parents[1]
 INDEX = """\
@@ -58,8 +58,8 @@ def experiment_of(recipe: str) -> str:
 
 
 def run(name: str, key: str) -> None:
-    """A stage, as `python -m stages.NAME KEY` in the current folder."""
-    assert stage(name, import_module(f"stages.{name}").run, [key]) == 0, f"{name} {key}"
+    """A stage, as `genpipe-stage NAME KEY` in the current folder."""
+    assert stage(name, import_module(f"genpipe.stages.{name}").run, [key]) == 0, f"{name} {key}"
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from genpipe import BEGAN_NS, paths, wiring
+from genpipe import BEGAN_NS, fingerprints, paths, wiring
 from genpipe.errors import InputsChanged, ModelWarning, UsageError
 from genpipe.files import write_json
 from genpipe.running import guarded
@@ -56,10 +56,10 @@ def _keyed(
     name: str, run: Callable[[str, Inputs], Facts], arguments: list[str], recorded: Callable[[str], None]
 ) -> None:
     if not arguments:
-        raise UsageError(f"python -m stages.{name} takes the name of what to run; none is given.")
+        raise UsageError(f"genpipe-stage {name} takes the name of what to run; none is given.")
     key = arguments[0]
     inputs = _begun(name, key)
-    called = shlex.join(["python", "-m", f"stages.{name}", *arguments])
+    called = shlex.join(["genpipe-stage", name, *arguments])
     if arguments != [key] and called != inputs.stage.command:  # since DVC has read params.yaml, perhaps hours ago
         raise InputsChanged(inputs.stage.name, [f"{paths.INDEX}: `{called}` has become `{inputs.stage.command}`"])
     if take_up(inputs):
@@ -77,11 +77,11 @@ def _begun(name: str, key: str | None = None) -> Inputs:
 
 def _verified(inputs: Inputs, name: str, key: str, run: Callable[[str, Inputs], Facts]) -> None:
     """Runs a stage; what it made of knobs that were edited meanwhile is set aside."""
-    start = time.perf_counter()
+    start, code = time.perf_counter(), fingerprints.of_stage(inputs.root, name, key)
     try:
         with noted() as warned, contextmanager(run)(key, inputs) as told:
             facts = dict(told) | ({"warnings": [*told.get("warnings", []), *warned]} if warned else {})
-            timing = {"stage": name, "key": key, "wall_sec": time.perf_counter() - start, "facts": facts}
+            timing = {"stage": name, "key": key, "wall_sec": time.perf_counter() - start, "facts": facts, "code": code}
             write_json(paths.timing(name, key), timing)
             inputs.verify()
         inputs.verify()  # what came after may have taken long
