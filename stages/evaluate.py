@@ -1,6 +1,6 @@
 """Score an experiment: genpipe-stage evaluate NAME."""
 
-from genpipe.running.entry import run
+from genpipe.stages.entry import run
 
 if __name__ == "__main__":
     run("evaluate")

@@ -1,6 +1,6 @@
 """Prepare a data set: genpipe-stage prepare NAME."""
 
-from genpipe.running.entry import run
+from genpipe.stages.entry import run
 
 if __name__ == "__main__":
     run("prepare")

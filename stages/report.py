@@ -1,6 +1,6 @@
 """Write what people look at: genpipe-stage report."""
 
-from genpipe.running.entry import run
+from genpipe.stages.entry import run
 
 if __name__ == "__main__":
     run("report")

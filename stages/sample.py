@@ -1,6 +1,6 @@
 """Draw the samples of an experiment: genpipe-stage sample NAME."""
 
-from genpipe.running.entry import run
+from genpipe.stages.entry import run
 
 if __name__ == "__main__":
     run("sample")

@@ -1,6 +1,6 @@
 """Train an experiment: genpipe-stage train NAME."""
 
-from genpipe.running.entry import run
+from genpipe.stages.entry import run
 
 if __name__ == "__main__":
     run("train")
