@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +22,21 @@ from genpipe.training.moments import Moment
 Watchers = Sequence[Callable[[Moment], None]]
 
 
-def make_references(project: Project, name: str, watchers: Watchers = ()) -> Mapping[str, Any]:
+def make_references(
+    project: Project, name: str, watchers: Watchers = (), verify: Callable[[], object] = lambda: None
+) -> Mapping[str, Any]:
     """Makes what scores need to know of a data set; what is there already and would come out the same is kept.
 
-    Gives the accuracy on held-out images, from 0 to 1, of every extractor that was trained on them.
+    Gives the accuracy on held-out images, from 0 to 1, of every extractor that was trained on them. `verify` is called
+    once the code is imported and the keys of what is stored are made of it.
     """
     prepared, folder = Prepared.open(project.root / paths.data(name)), project.root / paths.reference(name)
-    wanted = project.extractors(name)
+    wanted, of_metrics = project.extractors(name), _code(project, lambda file: file.parent.name == "metrics")
+    codes = {extractor: _code(project, partial(_concerns, extractor=extractor)) for extractor in wanted}
+    verify()
     for extractor, config in wanted.items():
-        _make(project, _knobs(project, name), extractor, config, prepared, folder / extractor, watchers)
+        code = codes[extractor], of_metrics
+        _make(project, _knobs(project, name), extractor, config, prepared, folder / extractor, code, watchers)
     for other in set(folder.iterdir()) - {folder / extractor for extractor in wanted}:
         shutil.rmtree(other)
     described = {reference.name: reference.described for reference in load_references(project, name)}
@@ -60,22 +67,25 @@ def _make(
     config: Strict,
     prepared: Prepared,
     folder: Path,
+    code: tuple[str, str],
     watchers: Watchers,
 ) -> None:
     trained = issubclass(registry.load("extractors", name), Trainable)
     extractor = None if trained else registry.load("extractors", name)(config, prepared.spec)
     knobs = reference.model_dump(mode="json", include={"optim", "train"})
     decides = [knobs, project.index.seed] if extractor is None else extractor.described()
-    code = code_digest(project.root, "reference", lambda file: _concerns(file, name))
-    key = evidence.key_of(name, config.model_dump(mode="json"), prepared.sha256, code, decides)
+    key = evidence.key_of(name, config.model_dump(mode="json"), prepared.sha256, code[0], decides)
     if stored_key(folder) != key:
         if extractor is None:
             images, labels = prepared.images("train"), prepared.labels("train")
             number, spec = project.index.seed, prepared.spec
             extractor = _trained(reference, name, config, spec, images, labels, number, prepared.flip, watchers)
         store_reference(name, config, extractor, key, prepared, folder)
-    of_metrics = code_digest(project.root, "reference", lambda file: file.parent.name == "metrics")
-    store_statistics(prepared, folder, evidence.key_of(key, of_metrics))
+    store_statistics(prepared, folder, evidence.key_of(key, code[1]))
+
+
+def _code(project: Project, concerns: Callable[[Path], bool]) -> str:
+    return code_digest(project.root, "reference", concerns)
 
 
 def _concerns(file: Path, extractor: str) -> bool:

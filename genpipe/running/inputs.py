@@ -17,10 +17,11 @@ from genpipe import wiring
 from genpipe.document import read
 from genpipe.errors import ConfigError, InputsChanged
 from genpipe.paths import INDEX
+from genpipe.running.code import among, imported, imported_by_others, is_code
 from genpipe.wiring import Stage
 
-Stamp = tuple[int, int]
-"""Size in bytes, and time of change in ns since 1970."""
+Stamp = tuple[int, int, int]
+"""Size in bytes, time of change in ns since 1970, and the same as nobody can set it."""
 _ABSENT = "nothing"
 
 
@@ -31,27 +32,42 @@ class Inputs:
         self.root, self.stage = root, stage
         self.knobs, self.files = _knobs(root, stage), _files(root, stage)
         self._hashes: dict[str, str] = {}
+        self._imported = frozenset[str]()
         self._hashing = Thread(target=self._hash, daemon=True, name="hash-inputs")
         self._hashing.start()
 
     def verify(self) -> None:
-        """Raises InputsChanged if something is no longer what it was."""
-        if moved := [*self._moved_knobs(), *self._moved_files()]:
+        """Raises InputsChanged if something is no longer what it was.
+
+        If nothing is, all that was imported before is the code that was there at the start.
+        """
+        so_far = imported()
+        if moved := [*self._moved_knobs(), *self._moved_files().values()]:
             raise InputsChanged(self.stage.name, moved)
+        self._imported = so_far
 
     def verify_same(self, what: str, before: object, now: object) -> None:
         """Raises InputsChanged if something that DVC does not list is no longer what it was."""
         if now != before:
             raise InputsChanged(self.stage.name, [f"{what} has changed"])
 
-    def files_moved(self) -> bool:
-        """Whether a file is no longer what it was, be it data, code or what a stage before has made."""
-        return any(self._moved_files())
+    def verify_state(self) -> None:
+        """Raises InputsChanged if the state of a training may be made of files in two states."""
+        if doubtful := self.doubtful():
+            remark = "Undo the change first, and the training goes on from the checkpoint before it, if there is one."
+            raise InputsChanged(self.stage.name, doubtful, remark)
+
+    def doubtful(self) -> list[str]:
+        """What there is to say of each file that is no longer what it was and may have been read since.
+
+        Data and what a stage before has made are read as long as a stage runs, but code once.
+        """
+        return [said for path, said in self._moved_files().items() if not self._read_before(path)]
 
     def verify_fresh(self, began_ns: int) -> None:
         """Raises InputsChanged if code was edited since this process began, which may have imported what was there."""
         now = time.time_ns()  # the clock of another machine, whose disk this is, may be ahead
-        late = [p for p, (_, changed) in self.files.items() if p.endswith(".py") and began_ns < changed <= now]
+        late = [p for p, (_, changed, _) in self.files.items() if is_code(p) and began_ns < changed <= now]
         if late:
             raise InputsChanged(self.stage.name, [f"{path} has changed" for path in late])
 
@@ -70,15 +86,27 @@ class Inputs:
             for name in _different(self.knobs, knobs):
                 yield f"{name} was {self.knobs.get(name, _ABSENT)} and is {knobs.get(name, _ABSENT)}"
 
-    def _moved_files(self) -> Iterator[str]:
-        files = _files(self.root, self.stage)
+    def _moved_files(self) -> dict[str, str]:
+        """What there is to say of each file that is no longer what it was."""
+        files, found = _files(self.root, self.stage), dict[str, str]()
         for path in _different(self.files, files):
             if path not in files:
-                yield f"{path} is gone"
+                found[path] = f"{path} is gone"
             elif path not in self.files:
-                yield f"{path} is new"
-            elif _hashed(self.root / path, files[path]) != self._hashes.get(path, _ABSENT):
-                yield f"{path} has changed"
+                found[path] = f"{path} is new"
+            elif self._hash_moved(path, files[path]) or (is_code(path) and not self._read_before(path)):
+                found[path] = f"{path} has changed"
+        return found
+
+    def _hash_moved(self, path: str, stamp: Stamp) -> bool:
+        return _hashed(self.root / path, stamp) != self._hashes.get(path, _ABSENT)
+
+    def _read_before(self, path: str) -> bool:
+        """Whether a file that moved was read, if at all, while it was still what it was."""
+        if not is_code(path) or imported_by_others():
+            return False
+        file = self.root / path
+        return among(file, self._imported) or (file.exists() and not among(file, imported()))
 
     def _called_otherwise(self) -> Iterator[str]:
         """What there is to say if DVC would call the stage in other words now, as its line of params.yaml changed."""
@@ -142,7 +170,7 @@ def _stamp(path: Path) -> Stamp | None:
         found = path.stat()
     except OSError:
         return None
-    return found.st_size, found.st_mtime_ns
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def _hashed(path: Path, stamp: Stamp) -> str | None:

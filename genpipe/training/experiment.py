@@ -14,7 +14,7 @@ from genpipe.modelfiles import save_model
 from genpipe.provenance import result_key
 from genpipe.training.checkpoints import Checkpoints
 from genpipe.training.curves import write_curves
-from genpipe.training.devices import devices, first_process, shared_batches
+from genpipe.training.devices import devices, first_process, shared_batches, verify_alike
 from genpipe.training.loop import Stopping, fit, seed
 from genpipe.training.memory import memory_in_words
 from genpipe.training.moments import Moment
@@ -26,18 +26,20 @@ def train(
     experiment: Experiment,
     watchers: Sequence[Callable[[Moment], None]] = (),
     stopping: Stopping | None = None,
+    kept: Checkpoints | None = None,
 ) -> Mapping[str, Any]:
     """Trains an experiment, or goes on where it was stopped; writes the model and the curves.
 
-    The checkpoints stay until whoever called this has made sure of its results. Gives what is to be said of the
-    training: steps, images/s, waiting for data, devices, parameters. Of several processes the first writes. Raises
-    Stopped, OutOfMemory, NonFiniteLoss.
+    The checkpoints stay until whoever called this has made sure of its results; who gives them has made sure that the
+    code that runs is that of their key. Gives what is to be said of the training: steps, images/s, waiting for data,
+    devices, parameters. Of several processes the first writes. Raises Stopped, OutOfMemory, NonFiniteLoss.
     """
     prepared, knobs = Prepared.open(project.root / paths.data(experiment.data.name)), experiment.knobs
     seed(knobs.seed)
     model = registry.load("models", experiment.model_name)(experiment.model, prepared.spec)
-    device = devices(knobs.train)
-    batches, kept = shared_batches(prepared, model, knobs.train, knobs.seed, device), checkpoints(project, experiment)
+    device, kept = devices(knobs.train), kept or checkpoints(project, experiment)
+    verify_alike(device, kept.folder.name)
+    batches = shared_batches(prepared, model, knobs.train, knobs.seed, device)
     snapshots = Snapshots(kept.folder / "snapshots", knobs.train, knobs.seed)
     with memory_of(experiment, device.device):
         outcome = fit(
@@ -62,16 +64,16 @@ def train(
     }
 
 
-def assist(project: Project, experiment: Experiment, stopping: Stopping) -> None:
+def assist(project: Project, experiment: Experiment, stopping: Stopping, kept: Checkpoints) -> None:
     """Trains along and ends the process if it is one of several and not the first, which alone watches and writes."""
     if not first_process(experiment.knobs.train):
-        train(project, experiment, stopping=stopping)
+        train(project, experiment, stopping=stopping, kept=kept)
         sys.exit()
 
 
-def checkpoints(project: Project, experiment: Experiment) -> Checkpoints:
+def checkpoints(project: Project, experiment: Experiment, verify: Callable[[], object] = lambda: None) -> Checkpoints:
     """Where an unfinished training of exactly this experiment goes on."""
-    return Checkpoints(paths.checkpoints() / f"{experiment.name}-{result_key(project, experiment)}")
+    return Checkpoints(paths.checkpoints() / f"{experiment.name}-{result_key(project, experiment)}", verify)
 
 
 def clear_checkpoints(name: str) -> None:
