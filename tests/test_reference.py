@@ -80,6 +80,18 @@ def test_a_change_of_metrics_makes_statistics_again_and_teaches_nothing(
     assert changed() == {"statistics/gaussian.npz"}
 
 
+def test_the_keys_are_of_the_code_that_was_there_when_it_was_verified(
+    made: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def verified() -> None:
+        monkeypatch.setattr(teaching, "code_digest", lambda *_: "of code that was edited since")
+
+    key, folder = reference(made).key, reference(made).folder
+    (folder / "about.json").unlink()
+    make_references(made, "tiny", verify=verified)
+    assert reference(made).key == key
+
+
 def test_a_damaged_statistic_is_named(made: Project) -> None:
     (reference(made).folder / "statistics/gaussian.npz").write_bytes(b"nothing of the kind")
     with pytest.raises(DataError, match=r"gaussian\.npz cannot be read"):
