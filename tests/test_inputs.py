@@ -141,25 +141,6 @@ def test_work_is_not_taken_up_for_other_inputs(whole: Path) -> None:
     assert ran == ["first", "first", "recorded", "first", "recorded"]
 
 
-def test_an_edit_while_hashes_are_compared_leaves_work_where_it_is(whole: Path, monkeypatch, capsys) -> None:
-    assert trained(LR) == 1
-    edit("pipelines/first.yaml", "lr: 0.03", "lr: 0.01")()
-    fingerprint = Inputs.fingerprint
-
-    def edited(inputs: Inputs) -> object:
-        found = fingerprint(inputs)
-        LR()
-        return found
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Inputs, "fingerprint", edited)
-        assert trained() == 1
-    assert not Path(MODEL).exists()
-    edit("pipelines/first.yaml", "lr: 0.03", "lr: 0.01")()
-    assert trained() == 0
-    assert "is again what it was" in capsys.readouterr().out
-
-
 def test_damaged_work_is_done_again(whole: Path) -> None:
     ran: list[str] = []
     assert trained(LR, ran) == 1

@@ -128,6 +128,26 @@ def test_work_is_kept_if_what_was_read_is_known(
     assert again == ([] if kept else ["ran"])
 
 
+def test_an_edit_while_hashes_are_compared_leaves_work_where_it_is(whole: Path, monkeypatch, capsys) -> None:
+    assert ran(write(EARLY)) == 1
+    write(EARLY, "value = 1\n")()
+    os.utime(EARLY, (2, 2))
+    fingerprint = Inputs.fingerprint
+
+    def edited(inputs: Inputs) -> object:
+        found = fingerprint(inputs)
+        write(DATA)()
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Inputs, "fingerprint", edited)
+        assert ran() == 1
+    assert not Path("runs/first/snapshots").exists()
+    write(DATA, "value = 1\n")()
+    assert ran() == 0
+    assert "is again what it was" in capsys.readouterr().out
+
+
 def test_code_that_is_really_spawned_counts_as_read_later() -> None:
     from multiprocessing import get_context
 
