@@ -132,7 +132,7 @@ class InputsChanged(GenpipeError):
     """What a stage reads was edited while it ran."""
 
     def __init__(self, stage: str, moved: Iterable[str], remark: str = "") -> None:
-        self.stage, self.moved = stage, list(moved)
+        self.stage, self.moved, self.remark = stage, list(moved), remark
         shown = [*self.moved[:10], *([f"and {len(self.moved) - 10} more"] if len(self.moved) > 10 else [])]
         super().__init__(
             f"while {stage} ran, something that it reads has changed. Its result is not recorded:\n"

@@ -10,6 +10,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -121,7 +122,8 @@ class _Reader:
     def __exit__(self, *_: object) -> None:
         if not self.used.keys() <= self.known.keys():
             found = {**self.known, **self.used}
-            _replace(self.memory, json.dumps(found if len(found) <= _MOST_REMEMBERED else self.used))
+            with suppress(OSError):  # it saves time, and is needed for nothing
+                _replace(self.memory, json.dumps(found if len(found) <= _MOST_REMEMBERED else self.used))
 
     def stages(self) -> Iterator[tuple[str, str | None]]:
         """All stages there are, with the experiment or data set."""

@@ -5,6 +5,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # small nets take as long, and other work harms less
 
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -74,6 +75,8 @@ def _apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test touches a real MLflow store, or leans on another's random numbers."""
     for variable in ("MLFLOW_TRACKING_URI", "DVC_ROOT", "MLFLOW_RUN_ID"):
         monkeypatch.delenv(variable, raising=False)
+    for name in [name for name in sys.modules if name.startswith("multiprocessing.popen_")]:
+        monkeypatch.delitem(sys.modules, name)  # or else every test would seem to have had processes started
     torch.manual_seed(0)
 
 
