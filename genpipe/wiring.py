@@ -73,9 +73,7 @@ class Stage:
     params: Mapping[str, tuple[str, ...] | None]
     """For each YAML file the dotted keys; None: all of it."""
     outs: tuple[str, ...]
-    """What DVC removes before the stage runs, metrics and plots included; not what persists."""
-    persists: bool
-    """Whether something does."""
+    """What it writes, metrics and plots included."""
 
 
 def load(root: Path) -> Wiring:
@@ -93,16 +91,17 @@ def stage(root: Path, name: str, key: str | None = None) -> Stage:
     """Returns a stage, of one experiment or data set if there is one for each. Raises ConfigError."""
     wired = getattr(load(root).stages, name)
     body, values = (wired.do, _values(root, wired.foreach[2:-1], key)) if isinstance(wired, Each) else (wired, {})
-    outs = [entry if isinstance(entry, dict) else {entry: {}} for entry in (*body.outs, *body.metrics, *body.plots)]
-    kept = {_filled(path, values): (said or {}).get("persist", False) for entry in outs for path, said in entry.items()}
     return Stage(
         name if key is None else f"{name}@{key}",
         _filled(" && ".join([body.cmd] if isinstance(body.cmd, str) else body.cmd), values),
         tuple(_filled(path, values) for path in body.deps),
         _params(body.params, values),
-        tuple(path for path, persists in kept.items() if not persists),
-        any(kept.values()),
+        tuple(_filled(path, values) for entry in (*body.outs, *body.metrics, *body.plots) for path in _paths(entry)),
     )
+
+
+def _paths(entry: str | dict[str, Any]) -> Iterable[str]:
+    return entry if isinstance(entry, dict) else [entry]
 
 
 def _values(root: Path, section: str, key: str | None) -> dict[str, str]:

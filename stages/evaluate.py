@@ -18,4 +18,4 @@ def run(name: str, _: Inputs) -> Facts:
 
 
 if __name__ == "__main__":
-    leave(stage("evaluate", run))
+    leave(stage("evaluate", run, in_place=True))

@@ -21,4 +21,4 @@ def run(name: str, _: Inputs) -> Facts:
 
 
 if __name__ == "__main__":
-    leave(stage("reference", run))
+    leave(stage("reference", run, in_place=True))

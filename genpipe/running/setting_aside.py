@@ -16,11 +16,10 @@ _INPUTS, _OUTPUTS = "inputs.json", "outputs"
 def set_aside(inputs: Inputs) -> bool:
     """Moves what a stage made out of the project, beside a fingerprint of what it was made of; returns whether it did.
 
-    It does not if a file was edited, for a stage reads files as long as it runs, and so may have read both; nor if some
-    of what the stage makes stays in its place, from where the stage itself takes it up.
+    It does not if a file was edited, for a stage reads files as long as it runs, and so may have read both.
     """
     made = [inputs.root / output for output in inputs.stage.outs]
-    if inputs.stage.persists or inputs.files_moved() or not all(output.exists() for output in made):
+    if inputs.files_moved() or not all(output.exists() for output in made):
         return False
     if (fingerprint := inputs.fingerprint()) is None:
         return False

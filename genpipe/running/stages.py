@@ -16,6 +16,7 @@ from typing import Any
 from genpipe import BEGAN_NS, paths, wiring
 from genpipe.errors import InputsChanged, ModelWarning, UsageError
 from genpipe.files import write_json
+from genpipe.outputs import of_data, of_experiment, refuse_foreign
 from genpipe.running import guarded
 from genpipe.running.inputs import Inputs
 from genpipe.running.setting_aside import set_aside, take_up
@@ -29,31 +30,38 @@ def stage(
     run: Callable[[str, Inputs], Facts],
     arguments: list[str] | None = None,
     recorded: Callable[[str], None] = lambda key: None,
+    in_place: bool = False,
 ) -> int:
     """Runs a stage for the key on the command line and notes how long it took; returns an exit status.
 
     What was set aside because its inputs had been edited is taken up again, if they are what they were, instead of
-    running. `recorded` is called last in both cases. What a person did wrong ends in one message and the error's exit
-    status, not in a traceback.
+    running; nothing is set aside of a stage that takes up its own work `in_place`. `recorded` is called last in both
+    cases. What a person did wrong ends in one message and the error's exit status, not in a traceback.
     """
     end_with_dvc()
-    return guarded(lambda: _keyed(name, run, sys.argv[1:] if arguments is None else arguments, recorded))
+    return guarded(lambda: _keyed(name, run, sys.argv[1:] if arguments is None else arguments, recorded, in_place))
 
 
-def single(name: str, run: Callable[[], Iterator[None]]) -> int:
-    """Runs a stage that there is once; returns an exit status."""
+def single(name: str, run: Callable[[], Callable[[], object] | None]) -> int:
+    """Runs a stage that there is once, then what it gives to be done with a sure result; returns an exit status."""
 
     def verified() -> None:
         inputs = _begun(name)
-        with contextmanager(run)():
-            inputs.verify()
+        after = run()
         inputs.verify()
+        if after:
+            after()
+            inputs.verify()
 
     return guarded(verified)
 
 
 def _keyed(
-    name: str, run: Callable[[str, Inputs], Facts], arguments: list[str], recorded: Callable[[str], None]
+    name: str,
+    run: Callable[[str, Inputs], Facts],
+    arguments: list[str],
+    recorded: Callable[[str], None],
+    in_place: bool,
 ) -> None:
     if not arguments:
         raise UsageError(f"python -m stages.{name} takes the name of what to run; none is given.")
@@ -62,10 +70,12 @@ def _keyed(
     called = shlex.join(["python", "-m", f"stages.{name}", *arguments])
     if arguments != [key] and called != inputs.stage.command:  # since DVC has read params.yaml, perhaps hours ago
         raise InputsChanged(inputs.stage.name, [f"{paths.INDEX}: `{called}` has become `{inputs.stage.command}`"])
+    mine = [place for place in (*of_data(key), *of_experiment(key)) if place.path.as_posix() in inputs.stage.outs]
+    refuse_foreign(inputs.root, mine, "Move it elsewhere, and run again.")
     if take_up(inputs):
         print(f"{inputs.stage.name}: what it reads is again what it was; its result is taken up.", flush=True)
     else:
-        _verified(inputs, name, key, run)
+        _verified(inputs, name, key, run, in_place)
     recorded(key)
 
 
@@ -75,7 +85,7 @@ def _begun(name: str, key: str | None = None) -> Inputs:
     return inputs
 
 
-def _verified(inputs: Inputs, name: str, key: str, run: Callable[[str, Inputs], Facts]) -> None:
+def _verified(inputs: Inputs, name: str, key: str, run: Callable[[str, Inputs], Facts], in_place: bool) -> None:
     """Runs a stage; what it made of knobs that were edited meanwhile is set aside."""
     start = time.perf_counter()
     try:
@@ -86,7 +96,7 @@ def _verified(inputs: Inputs, name: str, key: str, run: Callable[[str, Inputs], 
             inputs.verify()
         inputs.verify()  # what came after may have taken long
     except InputsChanged as changed:
-        raise InputsChanged(changed.stage, changed.moved, _kept(inputs)) from None
+        raise InputsChanged(changed.stage, changed.moved, "" if in_place else _kept(inputs)) from None
 
 
 def _kept(inputs: Inputs) -> str:
