@@ -68,6 +68,12 @@ def of_modules(root: Path, modules: Iterable[str]) -> Code:
         return reader.closure(modules)
 
 
+def named(root: Path) -> tuple[list[str], list[str]]:
+    """Returns the data sets and the experiments of params.yaml; none if it is no such file."""
+    with _Reader(root) as reader:
+        return list(reader.index["datasets"]), list(reader.index["experiments"])
+
+
 def digest(code: Code) -> str:
     """Returns one hash of it all."""
     return hashlib.sha256(json.dumps(code, sort_keys=True).encode()).hexdigest()

@@ -4,8 +4,6 @@
 that listing needs no torch. A leading underscore hides a file.
 """
 
-import ast
-import inspect
 import pkgutil
 from collections.abc import Iterator
 from functools import cache
@@ -71,6 +69,8 @@ def outline(part: Any, config: Any, spec: Any) -> Any:
 
 def summary(kind: str, name: str) -> str:
     """The first line of a file's docstring, read without importing it."""
+    import ast  # takes long, and the stage `code` needs no summaries
+
     text = (PACKAGE / kind / f"{name}.py").read_text(encoding="utf-8")
     return (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]
 
@@ -81,4 +81,4 @@ def summaries(kind: str) -> Iterator[tuple[str, str]]:
 
 
 def _defines(candidate: object, module: str) -> bool:
-    return inspect.isclass(candidate) and candidate.__module__ == module and hasattr(candidate, "Config")
+    return isinstance(candidate, type) and candidate.__module__ == module and hasattr(candidate, "Config")

@@ -20,7 +20,7 @@ FLOORS = [
     {"training"},
     {"reference", "sampling", "provenance"},
     {"evidence"},
-    {"modelfiles", "config"},
+    {"modelfiles", "config", "outputs"},
     {"suitability"},
     {"registry"},
     set(registry.KINDS),

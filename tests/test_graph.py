@@ -128,6 +128,11 @@ def test_a_person_s_pictures_are_told_from_what_stages_have_made(graph: Graph) -
     assert "error: data/mine/a.png: lies where a stage writes" in graph.run("dvc", "repro", status=255)
     assert mine.read_bytes() == b"a picture"
     shutil.rmtree(mine.parent)
+    graph.edit("params.yaml", "  mine: {source: shapes, size: 16}\n", "")
+    (mine := graph.root / "data" / "tiny" / "a.png").write_bytes(b"a picture")
+    assert "error: data/tiny/a.png would be deleted: a stage writes" in graph.run("dvc", "repro", status=255)
+    assert mine.read_bytes() == b"a picture"
+    mine.unlink()
     (graph.root / "params.yaml").write_text(before)
     assert graph.repro() <= {"check"}
 

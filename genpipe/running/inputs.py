@@ -8,10 +8,10 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from genpipe import fingerprints, paths, wiring
 from genpipe.document import read
@@ -21,8 +21,14 @@ from genpipe.paths import INDEX
 from genpipe.running.code import among, imported, imported_by_others, is_code
 from genpipe.wiring import Stage
 
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
+
 Stamp = tuple[int, int, int]
 """Size in bytes, time of change in ns since 1970, and the same as nobody can set it."""
+Rules = Sequence[tuple[int, "GitIgnoreSpec"]]
+"""Of each .dvcignore, from the root down, where in a path the part below its folder begins, and its patterns."""
+_IGNORE = ".dvcignore"
 _ABSENT = "nothing"
 
 
@@ -164,27 +170,57 @@ def _leaves(value: Any, name: str) -> Iterator[tuple[str, Any]]:
 
 def _files(root: Path, stage: Stage, code: fingerprints.Code) -> dict[str, Stamp]:
     """Size and time of every file that a stage depends on: what DVC sees, and the modules that it runs."""
+    found: dict[str, Stamp] = {}
+    for dep in stage.deps:
+        if (root / dep).is_dir():
+            found.update(_below(str(root / dep), dep, _rules_above(root, dep)))
+        elif stamp := _stamp(root / dep):
+            found[dep] = stamp
+    for file in filter(None, (fingerprints.source_file(root, module) for module in code)):
+        if stamp := _stamp(file):
+            found[str(file.relative_to(root) if file.is_relative_to(root) else file)] = stamp
+    return found
+
+
+def _below(folder: str, shown: str, rules: Rules | None) -> Iterator[tuple[str, Stamp]]:
+    """The files in a folder that DVC does not ignore; links to folders are not followed."""
+    with os.scandir(folder) as listed:
+        entries = list(listed)
+    if rules is not None and any(entry.name == _IGNORE for entry in entries):
+        rules = [*rules, *_rules(folder, shown)]
+    for entry in entries:
+        path = f"{shown}/{entry.name}"
+        if entry.is_dir():
+            if not entry.is_symlink() and not _ignored(f"{path}/", rules):
+                yield from _below(entry.path, path, rules)
+        elif not _ignored(path, rules) and (stamp := _stamp(entry)):
+            yield path, stamp
+
+
+def _rules_above(root: Path, dep: str) -> Rules | None:
+    """What is to be ignored by the files above a folder; None outside of the project, where DVC ignores nothing."""
+    if Path(dep).is_absolute() or ".." in Path(dep).parts:
+        return None
+    above = reversed(Path(dep).parents)
+    return [rule for folder in above for rule in _rules(root / folder, "" if folder == Path() else folder.as_posix())]
+
+
+def _rules(folder: str | Path, shown: str) -> Rules:
+    """What a folder's own .dvcignore says, if it has one, and how much of a path the folder is."""
     from pathspec import GitIgnoreSpec
 
-    ignored = root / ".dvcignore"
-    lines = ignored.read_text(encoding="utf-8").splitlines() if ignored.is_file() else []
-    spec = GitIgnoreSpec.from_lines(lines)
-    found = [path for dep in stage.deps for path in _below(root, dep) if not spec.match_file(path)]
-    modules = filter(None, (fingerprints.source_file(root, module) for module in code))
-    found += [str(file.relative_to(root) if file.is_relative_to(root) else file) for file in modules]
-    return {path: stamp for path in found if (stamp := _stamp(root / path))}
+    file = Path(folder) / _IGNORE
+    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+    return [(len(shown) + 1 if shown else 0, GitIgnoreSpec.from_lines(lines))] if lines else []
 
 
-def _below(root: Path, dep: str) -> Iterator[str]:
-    """A file, or all files in a folder, relative to the root."""
-    if not (root / dep).is_dir():
-        yield dep
-    for folder, _, names in os.walk(root / dep):
-        at = os.path.relpath(folder, root)  # once a folder, for a person's may hold very many files
-        yield from (f"{at}{os.sep}{name}" for name in names)
+def _ignored(path: str, rules: Rules | None) -> bool:
+    """Whether the nearest rules that say something of a path say that it is ignored."""
+    said = (spec.check_file(path[start:]).include for start, spec in reversed(rules or ()))
+    return next((bool(ignored) for ignored in said if ignored is not None), False)
 
 
-def _stamp(path: Path) -> Stamp | None:
+def _stamp(path: Path | os.DirEntry[str]) -> Stamp | None:
     try:
         found = path.stat()
     except OSError:

@@ -41,14 +41,16 @@ def stage(
     return guarded(lambda: _keyed(name, run, sys.argv[1:] if arguments is None else arguments, recorded))
 
 
-def single(name: str, run: Callable[[], Iterator[None]]) -> int:
-    """Runs a stage that there is once; returns an exit status."""
+def single(name: str, run: Callable[[], Callable[[], object] | None]) -> int:
+    """Runs a stage that there is once, then what it gives to be done with a sure result; returns an exit status."""
 
     def verified() -> None:
         inputs = _begun(name)
-        with contextmanager(run)():
-            inputs.verify()
+        after = run()
         inputs.verify()
+        if after:
+            after()
+            inputs.verify()
 
     return guarded(verified)
 
