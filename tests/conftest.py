@@ -5,6 +5,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # small nets take as long, and other work harms less
 
 import shutil
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -68,6 +69,16 @@ experiments: # name: {model, data}
 
 # The end.
 """
+
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as in the background of a shell; children would have it too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the longest files first, so that no process is left with one of them when the others are done."""
+    longest = {item.path for item in items if item.get_closest_marker("graph")}
+    items.sort(key=lambda item: item.path not in longest)
 
 
 @pytest.fixture(autouse=True)
