@@ -12,6 +12,9 @@ import dvc.logger  # noqa: F401 - its handlers keep the stderr of this moment, a
 import pytest
 import torch
 
+from genpipe import registry
+from genpipe.packages import Packages
+
 ROOT = Path(__file__).parents[1]
 
 PARAMS = """\
@@ -71,10 +74,11 @@ experiments: # name: {model, data}
 
 @pytest.fixture(autouse=True)
 def _apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test touches a real MLflow store, or leans on another's random numbers."""
+    """No test touches a real MLflow store, or leans on another's random numbers or package."""
     for variable in ("MLFLOW_TRACKING_URI", "DVC_ROOT", "MLFLOW_RUN_ID"):
         monkeypatch.delenv(variable, raising=False)
     torch.manual_seed(0)
+    registry.use(Packages())
 
 
 @pytest.fixture

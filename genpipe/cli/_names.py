@@ -1,5 +1,7 @@
 """Names for the shell's completion, found without importing what they name; an error completes nothing."""
 
+from contextlib import suppress
+
 from genpipe.errors import GenpipeError
 
 
@@ -8,6 +10,15 @@ def recipes(incomplete: str) -> list[str]:
     from genpipe.composing import recipes
 
     return _starting(incomplete, recipes.names())
+
+
+def models(incomplete: str) -> list[str]:
+    """The models that begin so."""
+    from genpipe import config, registry
+
+    with suppress(GenpipeError):
+        config.load()
+    return _starting(incomplete, registry.names("models"))
 
 
 def experiments(incomplete: str) -> list[str]:
