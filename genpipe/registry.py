@@ -101,13 +101,15 @@ def _loaded(name: str) -> Any:
 
 def _broken(name: str, error: Exception) -> str:
     """Which line of a person's file, or of genpipe's, ends its import, and the end of the traceback."""
-    top = name.partition(".")[0]
+    package = name.partition(".")[0]
+    folder = (_used.root if package == _used.own else LIBRARY) / package
     frames = [(Path(f.filename), f.lineno) for f in traceback.extract_tb(error.__traceback__)]
     if isinstance(error, SyntaxError) and error.filename:
         frames.append((Path(error.filename), error.lineno))
-    inside = [(file, line) for file, line in frames if top in file.parts]
+    inside = [(file, line) for file, line in frames if file.is_relative_to(folder)]
     file, line = inside[-1] if inside else frames[-1]
-    last = "".join(traceback.format_exception(error)).rstrip().splitlines()[-_LINES:]
+    whole = "".join(traceback.format_exception(error)).rstrip().splitlines()
+    last = [text for text in whole if "<frozen importlib" not in text][-_LINES:]
     return "\n".join([f"{shown(file)}:{line}: {name} cannot be imported:", *(f"  {text}" for text in last)])
 
 

@@ -126,6 +126,8 @@ NOT_RUN = {
     "dvc plots": "it compares commits of git",
     "make": "it sets up an environment from the network, or serves",
     "source": "it is of the shell",
+    "cd": "it is of the shell",
+    "pip": "it needs the network; test_installed.py builds a wheel and installs it",
     "export": "it is of the shell",
     "ruff": "whoever runs these tests runs it too",
     "mypy": "whoever runs these tests runs it too",

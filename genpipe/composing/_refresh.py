@@ -7,7 +7,7 @@ from typing import Any
 from genpipe import paths
 from genpipe.composing import _template as template
 from genpipe.composing._datasets import listed
-from genpipe.composing._editing import put, source
+from genpipe.composing._editing import put, whole_lines
 from genpipe.composing._journal import read
 from genpipe.composing._plan import Change, Plan
 from genpipe.document import parse
@@ -72,7 +72,7 @@ def _keeping(change: Change) -> Change:
             text = put(text, ("stages", *at), listed([*template.around(new, at)[at[-1]], *extra]))
     for name in value.get("stages") or () if isinstance(value, dict) else ():
         if name not in new:
-            text = _with_stage(text, name, source(change.before, ("stages", name)))
+            text = _with_stage(text, name, whole_lines(change.before, ("stages", name)))
     return Change(change.root, change.file, change.before, text)
 
 
