@@ -275,6 +275,7 @@ class Project:
         """The validated Config of each named part of an open folder, and what is wrong."""
         configs: dict[str, Any] = {}
         problems: list[Problem] = []
+        called: dict[Any, str] = {}
         for name, values in ((str(key), value) for key, value in document.mapping(*at).items()):
             try:
                 part = self._load(kind, name, (*at, name), document)
@@ -283,6 +284,8 @@ class Project:
                 continue
             configs[name], wrong = examined(part.Config, values, (*at, name), document)
             problems += wrong
+            if (other := called.setdefault(part, name)) != name:
+                problems.append(document.problem((*at, name), f"'{name}' and '{other}' are the same: take one out."))
         return configs, problems
 
     @staticmethod

@@ -81,13 +81,19 @@ def _apart(monkeypatch: pytest.MonkeyPatch) -> None:
     registry.use(Packages())
 
 
+def _wire(root: Path) -> None:
+    """Gives a project the wiring of this repository."""
+    shutil.copy(ROOT / "dvc.yaml", root)
+    shutil.copytree(ROOT / "stages", root / "stages", ignore=shutil.ignore_patterns("__pycache__"))
+
+
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of a project with one small experiment, which is the current folder."""
     (tmp_path / "pipelines").mkdir()
     (tmp_path / "params.yaml").write_text(PARAMS)
     (tmp_path / "pipelines" / "first.yaml").write_text(VAE)
-    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    _wire(tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -97,7 +103,7 @@ def small_project(tmp_path: Path) -> Path:
     """A project's root with the experiment `vae`, wired as this repository is."""
     from genpipe.composing import recipes
 
-    shutil.copyfile(ROOT / "dvc.yaml", tmp_path / "dvc.yaml")
+    _wire(tmp_path)
     (tmp_path / "params.yaml").write_text(INDEX)
     (tmp_path / "pipelines").mkdir()
     (tmp_path / "pipelines" / "vae.yaml").write_text(recipes.recipe("vae").text)

@@ -7,18 +7,12 @@ from genpipe.errors import GenpipeError
 
 def recipes(incomplete: str) -> list[str]:
     """The recipes that begin so."""
-    from genpipe.composing import recipes
-
-    return _starting(incomplete, recipes.names())
+    return _starting(incomplete, _of_packages("recipes"))
 
 
 def models(incomplete: str) -> list[str]:
     """The models that begin so."""
-    from genpipe import config, registry
-
-    with suppress(GenpipeError):
-        config.load()
-    return _starting(incomplete, registry.names("models"))
+    return _starting(incomplete, _of_packages("models"))
 
 
 def experiments(incomplete: str) -> list[str]:
@@ -29,6 +23,15 @@ def experiments(incomplete: str) -> list[str]:
 def data(incomplete: str) -> list[str]:
     """The data sets of the project that begin so."""
     return _starting(incomplete, _index("datasets"))
+
+
+def _of_packages(kind: str) -> list[str]:
+    """What genpipe has, and the package of the project, if there is one."""
+    from genpipe import config, registry
+
+    with suppress(GenpipeError):
+        config.load()
+    return registry.names(kind)
 
 
 def _index(section: str) -> list[str]:

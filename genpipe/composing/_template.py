@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,13 @@ def wiring() -> dict[Path, str]:
     folder = _folder()
     files = [folder / paths.WIRING, *sorted((folder / "stages").glob("*.py"))]
     return {file.relative_to(folder): read_text(file) for file in files}
+
+
+@cache
+def usual() -> Mapping[str, Any]:
+    """The stages of this genpipe's dvc.yaml; not to be changed."""
+    stages: dict[str, Any] = parse(read_text(_folder() / paths.WIRING)).value["stages"]
+    return stages
 
 
 def ignored() -> dict[Path, str]:
@@ -49,16 +57,16 @@ def digest(file: Path, text: str) -> str:
 def own_stages(value: Any) -> dict[str, Any]:
     """The stages of a parsed dvc.yaml that genpipe has, too."""
     stages = value.get("stages") if isinstance(value, dict) else None
-    known = parse(wiring()[paths.WIRING]).value["stages"]
+    known = usual()
     return {name: deepcopy(body) for name, body in (stages or {}).items() if name in known}
 
 
 def grown(stages: Mapping[str, Any], at: tuple[str, ...]) -> list[str]:
     """The dependencies that a person's own files have added to a list: those that no stage makes."""
     listed = around(stages, at).get(at[-1])
-    usual = around(parse(wiring()[paths.WIRING]).value["stages"], at)[at[-1]]
+    known = around(usual(), at)[at[-1]]
     made = ("runs/", "data/${", "reports/")
-    return [dep for dep in listed or () if isinstance(dep, str) and dep not in usual and not dep.startswith(made)]
+    return [dep for dep in listed or () if isinstance(dep, str) and dep not in known and not dep.startswith(made)]
 
 
 def around(stages: Mapping[str, Any], at: tuple[str, ...]) -> dict[str, Any]:

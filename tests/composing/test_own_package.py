@@ -281,6 +281,20 @@ def test_what_another_edition_trains_again_is_told_with_the_modules(lab: Path) -
     assert again(opened) == {"train@first": ["genpipe.nn.variational has changed"]}
 
 
+def test_a_knob_of_a_part_is_turned_by_its_whole_name(lab: Path) -> None:
+    write(lab, {"lab/analyses/sample_grid.py": FILES["lab/analyses/rows.py"]})
+    sets = ("analyses.lab.sample_grid.rows=4", "analyses.rows.rows=5")
+    wish = Wish("mine", "flow", data="tiny", profile="smoke", sets=sets)
+    edit(lab, "lab/recipes/flow.yaml", "  sample_grid:", "  genpipe.sample_grid:")
+    carry_out(lab, lambda project: plan(project, wish))
+    analyses = config.load().experiment("mine").resolved()["analyses"]
+    assert (analyses["lab.sample_grid"]["rows"], analyses["rows"]["rows"]) == (4, 5)
+    assert "genpipe.sample_grid" in analyses
+    edit(lab, "pipelines/mine.yaml", "  walk:", "  genpipe.walk: {}\n  walk:")
+    with pytest.raises(ConfigError, match=r"analyses\.walk: 'walk' and 'genpipe\.walk' are the same"):
+        config.load().experiment("mine")
+
+
 def test_an_ambiguous_recipe_is_told(lab: Path) -> None:
     write(
         lab,
