@@ -18,7 +18,6 @@ from pydantic import Field, field_validator
 from genpipe import paths, registry
 from genpipe.document import Document, KeyPath, read
 from genpipe.errors import ConfigError, PartError, Problem, UnknownName, nearest
-from genpipe.packages import Packages, refusal
 from genpipe.schema import Strict
 from genpipe.suitability import counts_of, known_of, lacking, optim_problems, spec_of, unknown, unserved
 from genpipe.training.knobs import Count, Images, Optim, Train
@@ -101,8 +100,7 @@ class Reference(Strict):
 class Index(Strict):
     """params.yaml."""
 
-    package: str | None = None
-    """The folder with a person's own models, data sources, metrics, analyses, extractors and recipes."""
+    package: str | None = None  # a person's own, with models, data sources, metrics, analyses, extractors, recipes
     seed: int = Field(ge=0, lt=2**32)
     datasets: dict[str, dict[str, Any]]
     reference: Reference
@@ -165,10 +163,7 @@ class Experiment:
 
 
 class Project:
-    """The index with all that it names, read from a root folder.
-
-    From then on names of parts mean files of its package, too.
-    """
+    """The index with all that it names, read from a root folder."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -177,7 +172,7 @@ class Project:
         self._data: dict[str, Data] = {}
         self._names_allowed("datasets", self.index.datasets, data_name_allowed, DATA_RULE)
         self._names_allowed("experiments", self.index.experiments, name_allowed, RULE)
-        registry.use(self._packages())
+        registry.use_package(root, self.index.package, self.document)
 
     def data(self, name: str) -> Data:
         """A data set of the index. Raises UnknownName or ConfigError."""
@@ -273,9 +268,7 @@ class Project:
 
     def _named(self, kind: str, at: KeyPath, document: Document) -> tuple[dict[str, Any], list[Problem]]:
         """The validated Config of each named part of an open folder, and what is wrong."""
-        configs: dict[str, Any] = {}
-        problems: list[Problem] = []
-        called: dict[Any, str] = {}
+        configs, problems, called = dict[str, Any](), list[Problem](), dict[Any, str]()
         for name, values in ((str(key), value) for key, value in document.mapping(*at).items()):
             try:
                 part = self._load(kind, name, (*at, name), document)
@@ -294,17 +287,6 @@ class Project:
             return registry.load(kind, name)
         except (UnknownName, PartError) as error:
             raise ConfigError([document.problem(at, str(error))]) from None
-
-    def _packages(self) -> Packages:
-        """Where names are looked up. Raises ConfigError if the package cannot be a person's own, or is not there."""
-        own = self.index.package
-        if own is not None:
-            why = refusal(own, self.root)
-            if why is None and not (self.root / own).is_dir():
-                why = f"there is no folder {own}/ beside {paths.INDEX}: make it, or take the line out."
-            if why:
-                raise ConfigError([self.document.problem(("package",), why)])
-        return Packages(self.root.resolve(), own)
 
     def _names_allowed(self, section: str, given: Mapping[str, Any], allowed: Callable[[str], bool], rule: str) -> None:
         wrong = [n for n in given if not allowed(n)]

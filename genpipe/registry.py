@@ -13,10 +13,13 @@ from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from genpipe.errors import AmbiguousName, PartError, UnknownName, Unsuitable
-from genpipe.packages import LIBRARY, RECIPES, Packages
+from genpipe.errors import AmbiguousName, ConfigError, PartError, UnknownName, Unsuitable
+from genpipe.packages import LIBRARY, RECIPES, Packages, refusal
+
+if TYPE_CHECKING:
+    from genpipe.document import Document
 
 KINDS = {
     "models": "system",
@@ -44,6 +47,16 @@ def use(packages: Packages) -> None:
         sys.path.append(str(packages.root))
     _used = packages
     _loaded.cache_clear()
+
+
+def use_package(root: Path, own: str | None, document: "Document") -> None:
+    """Has names mean the files of a project's own package, too. Raises ConfigError if it cannot be, or is not there."""
+    why = own and refusal(own, root)
+    if own and not why and not (root / own).is_dir():
+        why = f"there is no folder {own}/ in the project: make it, or take the line out."
+    if why:
+        raise ConfigError([document.problem(("package",), why)])
+    use(Packages(root.resolve(), own))
 
 
 def used() -> Packages:
