@@ -46,11 +46,9 @@ class Beginning:
             raise GenpipeError(
                 "git is not on the path, and a project is kept in git: install it (https://git-scm.com)."
             )
-        made = [
-            path
-            for path in (self.root, *(self.root / name for name in (".git", ".dvc", ".genpipe")))
-            if not path.exists()
-        ]
+        folders = {self.root / parent for change in self.changes for parent in change.file.parents}
+        folders |= {self.root / name for name in (".git", ".dvc", ".genpipe")}
+        made = [folder for folder in folders if not folder.exists()]
         journal = Journal.of(command(), [(str(c.file), c.before, c.after) for c in self.changes if c.needed], ())
         with _undone_if_it_fails(self.root, journal, made):
             self.root.mkdir(parents=True, exist_ok=True)
@@ -74,7 +72,7 @@ def beginning(root: Path, package: str | None) -> Beginning:
         raise UsageError(f"--package: {why}")
     wanted = {**template.wiring(), **_composed(package), **template.ignored(), **_beside(package)}
     changes = tuple(_change(root, file, text) for file, text in wanted.items())
-    kept = tuple(c.file for c in changes if c.before is not None and c.file in _KEPT)
+    kept = tuple(c.file for c in changes if c.before is not None and c.file in (*_KEPT, *_own(package)))
     changes = tuple(change for change in changes if change.file not in kept)
     if taken := [
         str(c.file) for c in changes if c.before is not None and c.needed and c.file not in template.ignored()
@@ -109,7 +107,12 @@ def _beside(package: str | None) -> dict[Path, str]:
     found = {Path("README.md"): "README.md", WORKFLOW: "workflow.yaml"}
     texts = {file: read_text(template.STARTER / name) for file, name in found.items()}
     own = '"""Our own models, data, extractors, metrics, analyses and recipes: a folder for each."""\n'
-    return {**texts, **({Path(package) / "__init__.py": own} if package else {})}
+    return {**texts, **dict.fromkeys(_own(package), own)}
+
+
+def _own(package: str | None) -> list[Path]:
+    """The first file of a person's package."""
+    return [Path(package) / "__init__.py"] if package else []
 
 
 def _change(root: Path, file: Path, text: str) -> Change:

@@ -78,6 +78,15 @@ def test_an_existing_repository_keeps_what_it_has(own: Path) -> None:
     assert lines.count("/data/") == 1
 
 
+def test_a_package_that_is_there_stays_as_it_is(wired: Path) -> None:
+    root = wired.parent / "other"
+    (root / "mine").mkdir(parents=True)
+    (root / "mine" / "__init__.py").write_text("x = 1\n")
+    beginning(root, "mine").write()
+    assert (root / "mine" / "__init__.py").read_text() == "x = 1\n"
+    assert Project(root).index.package == "mine"
+
+
 def test_a_folder_of_a_repository_gets_a_dvc_of_its_own(own: Path) -> None:
     git(own, "init", "-q")
     beginning(own / "below" / "lab", None).write()
@@ -141,8 +150,7 @@ def test_where_nothing_can_be_written_nothing_is_left(own: Path, monkeypatch, fo
     monkeypatch.setattr(_init, "_called", fails)
     with pytest.raises(GenpipeError, match="no room"):
         beginning(own / folder, None).write()
-    assert texts(own) == {}
-    assert not (own / "new").exists()
+    assert list(own.iterdir()) == []
 
 
 def test_a_place_below_a_file_is_one_message(own: Path, monkeypatch, capsys) -> None:
