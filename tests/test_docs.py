@@ -120,6 +120,7 @@ NOT_RUN = {
     "genpipe sample small-vae": "it needs the dvc repro before it",
     "genpipe remove": "it refuses what git does not hold; test_changing.py removes",
     "dvc repro": "minutes; test_graph.py runs it on small experiments",
+    "dvc checkout": "test_installed.py does it in a clone",
     "dvc exp": "minutes, and commits of git; test_graph.py runs it",
     "dvc params": "it compares commits of git",
     "dvc metrics": "it compares commits of git",

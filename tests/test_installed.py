@@ -130,6 +130,7 @@ def test_a_clone_with_the_same_cache_trains_nothing(installed: Installed) -> Non
     clone = installed.folder / "clone"
     installed.run("git", "clone", "-q", str(installed.root), str(clone))
     installed.run("dvc", "cache", "dir", "--local", str(installed.root / ".dvc" / "cache"), at=clone)
+    installed.run("dvc", "checkout", at=clone)
     assert installed.repro(at=clone) == {"code"}
     assert (clone / "reports/index.html").is_file()
     assert installed.run("git", "status", "--porcelain", at=clone) == ""
