@@ -34,8 +34,10 @@ FILES = {
     "lab/metrics/sharpness.py": (ROOT / "genpipe/metrics/psnr.py").read_text(),
     "lab/analyses/rows.py": (ROOT / "genpipe/analyses/sample_grid.py").read_text(),
     "lab/extractors/levels.py": (ROOT / "genpipe/extractors/pixels.py").read_text(),
-    "lab/recipes/flow.yaml": (ROOT / "genpipe/recipes/vae.yaml").read_text().replace("model: vae", "model: flow"),
-    "lab/recipes/_datasets.yaml": "ours: {source: stripes, size: 8}\nmnist5k: {source: stripes, size: 32}\n",
+    "lab/recipes/flow.yaml": (ROOT / "genpipe/recipes/vae.yaml")
+    .read_text()
+    .replace("model: vae\n  data: mnist5k", "model: flow\n  data: ours"),
+    "lab/recipes/_datasets.yaml": "ours: {source: stripes, size: 16}\nmnist5k: {source: stripes, size: 32}\n",
 }
 
 
@@ -157,7 +159,7 @@ def test_a_broken_file_is_one_message(lab: Path, genpipe, what: str) -> None:
         registry.load("models", "flow")
     status, _, err = genpipe("check")
     assert status == 1
-    assert "params.yaml:11: experiments.first.model: lab/models/flow.py" in err
+    assert "params.yaml:12: experiments.first.model: lab/models/flow.py" in err
     assert "Traceback" not in err
     assert genpipe("list", "systems")[0] == 0, "listing imports nothing"
 
