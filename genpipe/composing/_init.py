@@ -47,7 +47,7 @@ class Beginning:
                 "git is not on the path, and a project is kept in git: install it (https://git-scm.com)."
             )
         folders = {self.root / parent for change in self.changes for parent in change.file.parents}
-        folders |= {self.root / name for name in (".git", ".dvc", ".genpipe")}
+        folders |= {*self.root.parents, *(self.root / name for name in (".git", ".dvc", ".genpipe"))}
         made = [folder for folder in folders if not folder.exists()]
         journal = Journal.of(command(), [(str(c.file), c.before, c.after) for c in self.changes if c.needed], ())
         with _undone_if_it_fails(self.root, journal, made):

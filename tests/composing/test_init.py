@@ -141,7 +141,7 @@ def test_a_file_is_no_folder(own: Path) -> None:
         beginning(own / "lab", None)
 
 
-@pytest.mark.parametrize("folder", ["new", "."])
+@pytest.mark.parametrize("folder", ["new", "below/new", "."])
 def test_where_nothing_can_be_written_nothing_is_left(own: Path, monkeypatch, folder: str) -> None:
     def fails(root: Path, said: str, words: list[str]) -> None:
         if said == "dvc init":
@@ -159,6 +159,13 @@ def test_a_place_below_a_file_is_one_message(own: Path, monkeypatch, capsys) -> 
     assert cli.run() == 1
     assert capsys.readouterr().err.startswith("error: ")
     assert texts(own) == {"file": "x"}
+
+
+def test_a_name_that_is_too_long_is_one_message(own: Path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr("sys.argv", ["genpipe", "init", f"below/{'x' * 300}"])
+    assert cli.run() == 1
+    assert "File name too long" in capsys.readouterr().err
+    assert list(own.iterdir()) == []
 
 
 def test_without_git_nothing_begins(own: Path, monkeypatch) -> None:
