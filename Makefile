@@ -1,10 +1,10 @@
-# make run: from an empty clone to a report.   make test: every check.   make ui: the MLflow pages.
+# make run: from an empty clone to a report.   make test: every check.   make ui: the MLflow pages.   make dist: sdist and wheel.
 
 VENV := .venv
 STAMP := $(VENV)/.installed
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: run test ui
+.PHONY: run test ui dist
 
 run: $(STAMP)
 	dvc repro || { genpipe check; exit 1; }
@@ -21,6 +21,9 @@ test: $(STAMP) browser
 
 ui: $(STAMP)
 	genpipe ui
+
+dist: $(STAMP)
+	python -m build --outdir dist
 
 $(STAMP): pyproject.toml constraints.txt
 	python3 -m venv $(VENV)

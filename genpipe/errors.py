@@ -3,6 +3,8 @@
 GenpipeError                 one message, no traceback, exit status 1
 ├── ConfigError              something in YAML is wrong: file, line, key, what is allowed
 ├── UnknownName              a system, data set, metric or recipe that does not exist
+│   └── AmbiguousName        one that two packages have
+├── PartError                a file of an open folder that cannot be imported, or does not define one class
 ├── Unsuitable               a system that cannot be built for these images
 ├── DataError                a data set that cannot be read, or is not what it claims to be
 ├── WeightsMissing           published weights that could not be fetched, or are not what they claim to be
@@ -62,6 +64,17 @@ class UnknownName(GenpipeError):
 
     def __init__(self, given: str, kind: str, available: Iterable[str]) -> None:
         super().__init__(f"no {kind} is called '{shortened(given)}'.{nearest(given, available)}")
+
+
+class AmbiguousName(UnknownName):
+    """A name that two packages have."""
+
+    def __init__(self, given: str, kind: str, qualified: Iterable[str]) -> None:
+        GenpipeError.__init__(self, f"more than one {kind} is called '{given}': say which, {' or '.join(qualified)}.")
+
+
+class PartError(GenpipeError):
+    """A file of an open folder that cannot be imported, or does not define one class with a Config."""
 
 
 class Unsuitable(GenpipeError):

@@ -12,19 +12,20 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from genpipe import paths
+from genpipe import packages, paths
+from genpipe.packages import GENPIPE, Packages
 
-LIBRARY = Path(__file__).parents[1]
-"""The folder that holds genpipe/."""
 FRAME = {
     "genpipe.config": "hands on what YAML says, which DVC compares; what is not said there is in schemas that count",
     "genpipe.document": "reads YAML as DVC does, with lines",
     "genpipe.errors": "are words",
     "genpipe.files": "reads and writes bytes as they are",
     "genpipe.fingerprints": "says what counts, and is none of it",
+    "genpipe.packages": "finds a file by its name",
     "genpipe.paths": "are places",
     "genpipe.provenance": "are keys and tags of what was made",
     "genpipe.registry": "finds a file by its name",
@@ -37,7 +38,7 @@ FRAME = {
 }
 """Modules that decide no figure, and why: what they hold is followed no further, and counts for no stage."""
 STAGES: Mapping[str, tuple[str, ...]] = {
-    "check": ("models", "data", "extractors", "metrics", "analyses"),
+    "check": packages.PARTS,
     "prepare": ("data",),
     "reference": ("extractors",),
     "train": ("models",),
@@ -54,6 +55,8 @@ Parts = dict[str, list[str]]
 _FILE_NAME = re.compile(r"[\w-]+(\.\w+)+")
 _QUOTED = re.compile(rf"""["']({_FILE_NAME.pattern})["']""")
 _MOST_REMEMBERED = 5000
+_EDITION = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:8]
+"""What another edition of this file has found is not remembered."""
 
 
 def of_stage(root: Path, stage: str, key: str | None = None) -> Code:
@@ -93,9 +96,9 @@ def differences(before: Code, now: Code) -> Iterator[str]:
 def source_file(root: Path, module: str) -> Path | None:
     """Returns the file of a module, or of the data beside one ("genpipe/reporting/page.css.j2"); None if elsewhere."""
     if "/" in module:
-        return next((file for at in (root, LIBRARY) if (file := at / module).is_file()), None)
+        return next((file for at in (root, packages.LIBRARY) if (file := at / module).is_file()), None)
     top, *_ = parts = module.split(".")
-    stem = (LIBRARY if top == "genpipe" else root).joinpath(*parts)
+    stem = (packages.LIBRARY if top == GENPIPE else root).joinpath(*parts)
     return next((file for file in (stem.with_suffix(".py"), stem / "__init__.py") if file.is_file()), None)
 
 
@@ -121,6 +124,7 @@ class _Reader:
         self.hash_of = cache(self._hash_of)
         self.imports = cache(self._imports)
         self.index = self._facts(root / paths.INDEX, _index)
+        self.packages = Packages(root, self.index["package"])
 
     def __enter__(self) -> "_Reader":
         return self
@@ -141,8 +145,8 @@ class _Reader:
 
     def of_stage(self, stage: str, key: str | None) -> Code:
         named = self._parts(stage, key)
-        parts = [f"genpipe.{kind}.{name}" for kind in STAGES[stage] for name in named.get(kind, ())]
-        return self.closure([f"stages.{stage}", f"genpipe.stages.{stage}", *parts])
+        parts = [self.packages.modules(kind, name) for kind in STAGES[stage] for name in named.get(kind, ())]
+        return self.closure([f"stages.{stage}", f"genpipe.stages.{stage}", *chain(*parts)])
 
     def closure(self, modules: Iterable[str]) -> Code:
         """What these modules import, directly or not, up to the frame."""
@@ -190,7 +194,7 @@ class _Reader:
     def _facts(self, file: Path, of: Callable[[bytes], Any]) -> Any:
         """What a function makes of the text of a file, which may be missing."""
         hashed, text = self.hash_of(file)
-        key = f"{of.__name__} {hashed}"
+        key = f"{_EDITION} {of.__name__} {hashed}"
         if key not in self.used:
             self.used[key] = self.known[key] if key in self.known else of(text)
         return self.used[key]
@@ -202,7 +206,7 @@ class _Reader:
 
 def framed(module: str) -> bool:
     """Whether a module decides no figure; "genpipe" alone names no module that does."""
-    return module == "genpipe" or any(module == name or module.startswith(f"{name}.") for name in FRAME)
+    return module == GENPIPE or any(module == name or module.startswith(f"{name}.") for name in FRAME)
 
 
 def _imported(text: bytes) -> dict[str, Any]:
@@ -241,6 +245,7 @@ def _index(text: bytes) -> dict[str, Any]:
     datasets = {str(name): _mapping(knobs) for name, knobs in _mapping(index.get("datasets")).items()}
     experiments = {str(name): _mapping(line) for name, line in _mapping(index.get("experiments")).items()}
     return {
+        "package": _name(index.get("package")),
         "datasets": {name: (_word(k.get("source")), _words(k.get("extractors"))) for name, k in datasets.items()},
         "extractors": _words(_mapping(index.get("reference")).get("extractors")),
         "experiments": {
@@ -276,6 +281,11 @@ def _words(value: Any) -> list[str]:
 
 
 def _word(value: Any) -> str | None:
+    """A name of a part, with or without its package."""
+    return value if isinstance(value, str) and all(map(_name, value.split("."))) else None
+
+
+def _name(value: Any) -> str | None:
     return value if isinstance(value, str) and value.isidentifier() else None
 
 

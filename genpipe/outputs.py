@@ -61,7 +61,8 @@ def of_data(name: str) -> list[Place]:
 
 def of_experiment(name: str) -> list[Place]:
     """What the stages of an experiment write."""
-    picture = rf"(?:{'|'.join(registry.names('analyses'))})[^/]*\.png"
+    analyses = {analysis.rpartition(".")[2] for analysis in registry.names("analyses")}
+    picture = rf"(?:{'|'.join(sorted(analyses))})[^/]*\.png"
     return [
         Place(paths.model(name), r"model\.json", r"model\.(?:json|safetensors)"),
         Place(paths.snapshots(name), r"steps\.npy", r"[^/]+\.npy"),

@@ -7,6 +7,7 @@ from genpipe import document, fingerprints, paths
 from genpipe.config import Experiment, Project
 from genpipe.data._storage import Prepared
 
+_CODE = ("genpipe", "stages", "pipelines", "*.yaml")
 _GIT_SEC = 30.0
 """So long git may take to answer."""
 
@@ -31,7 +32,8 @@ def data_digest(project: Project, experiment: Experiment) -> str:
 def origin(project: Project, experiment: Experiment) -> dict[str, str]:
     """What is known of an experiment's origin, as tags of a run."""
     commit = (git(project.root, "rev-parse", "HEAD") or "").strip()
-    changed = git(project.root, "status", "--porcelain", "-uno", "--", "genpipe", "stages", "pipelines", "*.yaml")
+    own = project.index.package
+    changed = git(project.root, "status", "--porcelain", "-uno", "--", *_CODE, *([own] if own else []))
     data_md5 = _dvc_hash(project.root, f"prepare@{experiment.data.name}", paths.data(experiment.data.name))
     return {
         "mlflow.source.name": "dvc repro",

@@ -83,7 +83,8 @@ def _make(
 
 def _code(project: Project, extractor: str) -> str:
     """A hash of the code that decides what an extractor sees."""
-    return fingerprints.digest(fingerprints.of_modules(project.root, [__name__, f"genpipe.extractors.{extractor}"]))
+    modules = [__name__, *registry.used().modules("extractors", extractor)]
+    return fingerprints.digest(fingerprints.of_modules(project.root, modules))
 
 
 def _trained(

@@ -14,6 +14,9 @@ import dvc.logger  # noqa: F401 - its handlers keep the stderr of this moment, a
 import pytest
 import torch
 
+from genpipe import registry
+from genpipe.packages import Packages
+
 ROOT = Path(__file__).parents[1]
 
 PARAMS = """\
@@ -83,12 +86,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def _apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test touches a real MLflow store, or leans on another's random numbers."""
+    """No test touches a real MLflow store, or leans on another's random numbers or package."""
     for variable in ("MLFLOW_TRACKING_URI", "DVC_ROOT", "MLFLOW_RUN_ID"):
         monkeypatch.delenv(variable, raising=False)
     for name in [name for name in sys.modules if name.startswith("multiprocessing.popen_")]:
         monkeypatch.delitem(sys.modules, name)  # or else every test would seem to have had processes started
     torch.manual_seed(0)
+    registry.use(Packages())
+
+
+def _wire(root: Path) -> None:
+    """Gives a project the wiring of this repository."""
+    shutil.copy(ROOT / "dvc.yaml", root)
+    shutil.copytree(ROOT / "stages", root / "stages", ignore=shutil.ignore_patterns("__pycache__"))
 
 
 @pytest.fixture
@@ -97,7 +107,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "pipelines").mkdir()
     (tmp_path / "params.yaml").write_text(PARAMS)
     (tmp_path / "pipelines" / "first.yaml").write_text(VAE)
-    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    _wire(tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -107,7 +117,7 @@ def small_project(tmp_path: Path) -> Path:
     """A project's root with the experiment `vae`, wired as this repository is."""
     from genpipe.composing import recipes
 
-    shutil.copyfile(ROOT / "dvc.yaml", tmp_path / "dvc.yaml")
+    _wire(tmp_path)
     (tmp_path / "params.yaml").write_text(INDEX)
     (tmp_path / "pipelines").mkdir()
     (tmp_path / "pipelines" / "vae.yaml").write_text(recipes.recipe("vae").text)

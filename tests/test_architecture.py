@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 FLOORS = [
     {"cli", "stages"},
     {"composing", "reporting", "running", "tracking", "serving"},
-    {"scoring", "latent", "pairing"},
+    {"scoring", "latent", "pairing", "testing"},
     {"reading"},
     {"evaluation"},
     {"teaching"},
@@ -29,7 +29,7 @@ FLOORS = [
     {"wiring", "fingerprints"},
     {"validation"},
     {"document", "schema"},
-    {"files", "paths"},
+    {"files", "paths", "packages"},
     {"errors"},
 ]
 """From the top down: a room imports from floors below its own; on its own floor too, unless it is an open folder."""

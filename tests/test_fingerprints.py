@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from genpipe import fingerprints, paths
+from genpipe import fingerprints, packages, paths
 
 ROOT = Path(__file__).parents[1]
 PARAMS = """\
@@ -34,7 +34,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, (metric, analysis) in PIPELINES.items():
         text = f"evaluate: {{metrics: {{{metric}: {{}}}}}}\nanalyses: {{{analysis}: {{}}}}\n"
         (tmp_path / paths.pipeline(name)).write_text(text)
-    monkeypatch.setattr(fingerprints, "LIBRARY", tmp_path)
+    monkeypatch.setattr(packages, "LIBRARY", tmp_path)
     fingerprints.write(tmp_path)
     return tmp_path
 

@@ -36,7 +36,7 @@ def _copy(root: Path, trial: Path, texts: Mapping[Path, str | None]) -> None:
     if (root / paths.PIPELINES).is_dir():
         shutil.copytree(root / paths.PIPELINES, trial / paths.PIPELINES)
     for name, text in texts.items():
-        (trial / name).parent.mkdir(exist_ok=True)
+        (trial / name).parent.mkdir(parents=True, exist_ok=True)
         if text is None:
             (trial / name).unlink()
         else:

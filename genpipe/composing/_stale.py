@@ -53,11 +53,11 @@ def _reasons(root: Path, stage: str, found: Any) -> Iterator[str]:
                 yield f"{what}: {changed}"
             else:
                 for path, state in changed.items():
-                    listed = path == str(paths.code(name, key)) and list(_modules(root, name, key))
+                    listed = path == str(paths.code(name, key)) and list(modules(root, name, key))
                     yield from listed or [f"{path} {_state(state)}"]
 
 
-def _modules(root: Path, stage: str, key: str) -> Iterator[str]:
+def modules(root: Path, stage: str, key: str) -> Iterator[str]:
     """Which modules are no longer what the last run of a stage had noted."""
     try:
         before = read_json(root / paths.timing(stage, key))["code"]

@@ -1,12 +1,16 @@
 """What MLflow keeps of a finished model: the model itself, ready to load and to serve."""
 
 from importlib.metadata import requires
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import mlflow
 from mlflow.entities import LoggedModelStatus, Run
 from pydantic import BaseModel, Field
+
+from genpipe import registry
+from genpipe.packages import Packages
 
 NAME = "model"
 """What a run calls its model."""
@@ -30,6 +34,10 @@ class ServedModel(mlflow.pyfunc.PythonModel):  # type: ignore[name-defined]
         """Reads the model from the run's artifacts."""
         from genpipe.modelfiles import load_model
 
+        if own := (context.model_config or {}).get("package"):
+            found = find_spec(own)
+            assert found is not None, "it lies beside the model"
+            registry.use(Packages(Path(next(iter(found.submodule_search_locations or ()))).parent, own))
         self.model, _ = load_model(Path(context.artifacts["model"]))
 
     def predict(self, model_input: list[Wish]) -> list[Images]:
@@ -54,14 +62,15 @@ def has_model(client: mlflow.MlflowClient, experiment_id: str, run: Run) -> bool
 
 
 def log_model(run: Run, folder: Path) -> None:
-    """Adds the model in a folder to a run, with the code that it needs."""
-    package = Path(__file__).parents[1]
+    """Adds the model in a folder to a run, with the code that it needs: genpipe, and a person's own package."""
+    package, used = Path(__file__).parents[1], registry.used()
     needed = [line for line in requires("genpipe") or () if "extra ==" not in line]
     with mlflow.start_run(run_id=run.info.run_id):
         mlflow.pyfunc.log_model(
             name=NAME,
             python_model=str(package / "serving.py"),
             artifacts={"model": str(folder)},
-            code_paths=[str(package)],
+            code_paths=[str(package), *([str(used.root / used.own)] if used.own else [])],
+            model_config={"package": used.own} if used.own else None,
             pip_requirements=needed,
         )

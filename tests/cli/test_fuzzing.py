@@ -124,7 +124,7 @@ ODD = [
 ]
 """What may stand anywhere."""
 FILES = ["out.png", "out.npy", "below/out.png", "x" * 300 + ".png", "", "\udcff.png", "out", "\n.png", "pipelines"]
-"""What a picture or an array may be written to, in the project."""
+"""What a picture, an array or a project may be written to, in the project."""
 NAMES = ["vae", "mnist5k", "new", "shapes", "digits", "pca", "folder", "pixels"]
 
 
@@ -143,7 +143,7 @@ def commands() -> list[tuple[list[str], Any]]:
 
 def value(draw: random.Random, parameter: Any) -> str:
     """Something for a parameter, right or not."""
-    if parameter.name == "out":
+    if parameter.name in ("out", "folder"):
         return draw.choice(FILES)
     if draw.random() < 0.5:
         return draw.choice(ODD)

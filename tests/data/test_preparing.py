@@ -40,7 +40,7 @@ def test_a_source_gives_what_it_announces(name: str, tmp_path: Path, source: Cal
 def test_a_source_has_what_the_configuration_asks_for(name: str) -> None:
     kind = registry.load("data", name)
     assert issubclass(kind, Source)
-    assert registry.summary("data", name)
+    assert registry.summary(registry.find("data", name))
     config = kind.Config(**({"path": "x"} if "path" in kind.Config.model_fields else {}))
     assert kind(config, Path()).watched in (None, "x")
 
