@@ -151,7 +151,7 @@ def _undone_if_it_fails(root: Path, journal: Journal, made: list[Path]) -> Itera
     try:
         yield
     except BaseException:
-        if root.is_dir():
+        if root not in made:
             journal.undo(root)
         for path in made:
             shutil.rmtree(path, ignore_errors=True)
