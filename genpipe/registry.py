@@ -7,10 +7,13 @@ that listing needs no torch. A leading underscore hides a file.
 import ast
 import inspect
 import pkgutil
+import sys
 from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from genpipe.errors import UnknownName, Unsuitable
@@ -38,7 +41,21 @@ def load(kind: str, name: str) -> Any:
     """
     if name not in names(kind):
         raise UnknownName(name, KINDS[kind], names(kind))
-    module = import_module(f"genpipe.{kind}.{name}")
+    return _only(import_module(f"genpipe.{kind}.{name}"))
+
+
+@cache
+def load_file(path: Path) -> Any:
+    """The one public class that a file outside of genpipe defines; its code runs."""
+    spec = spec_from_file_location(f"genpipe_foreign_{path.stem}", path)
+    assert spec, f"{path} is no file of Python"
+    assert spec.loader
+    module = sys.modules[spec.name] = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return _only(module)
+
+
+def _only(module: ModuleType) -> Any:
     found = [c for c in vars(module).values() if _defines(c, module.__name__)]
     assert len(found) == 1, f"{module.__file__} defines {len(found)} classes with a Config; it must define exactly one"
     return found[0]

@@ -36,7 +36,7 @@ class ProgressWatcher:
 @contextmanager
 def progress(title: str) -> Iterator[ProgressWatcher]:
     """A watcher that shows how a training goes, for as long as the block runs."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, force_jupyter=False)  # a notebook gets lines
     columns = (
         TextColumn("[bold]{task.description}"),
         BarColumn(bar_width=24),
