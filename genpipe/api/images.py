@@ -58,7 +58,7 @@ class Images(np.ndarray[Any, np.dtype[np.uint8]]):
 
     def picture(self, columns: int | None = None) -> np.ndarray:
         """One picture, uint8 [H W c], of all images in rows; as square as it gets, if not said otherwise."""
-        planes = self.reshape(-1, *self.shape[-3:]).planes
+        planes = Images(self.reshape(-1, *self.shape[-3:])).planes
         return grid(planes, columns or int(np.ceil(np.sqrt(len(planes)))))
 
     def save(self, path: str | PathLike[str], columns: int | None = None) -> None:
@@ -70,7 +70,7 @@ class Images(np.ndarray[Any, np.dtype[np.uint8]]):
     def _repr_png_(self) -> bytes | None:
         if self.dtype != np.uint8 or self.ndim not in (3, 4) or self.shape[-1] not in _CHANNELS or not self.size:
             return None
-        picture, content = self.reshape(-1, *self.shape[-3:])[:SHOWN].picture(), BytesIO()
+        picture, content = Images(self.reshape(-1, *self.shape[-3:])[:SHOWN]).picture(), BytesIO()
         Image.fromarray(picture[..., 0] if picture.shape[2] == 1 else picture).save(content, format="PNG")
         return content.getvalue()
 
