@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from genpipe.api.images import Images, images
     from genpipe.api.models import Model
     from genpipe.api.opening import open as open  # noqa: A004 - genpipe.open is how it is called
-    from genpipe.api.scores import leaderboard, score
+    from genpipe.api.scores import score
+    from genpipe.api.tables import leaderboard
     from genpipe.api.training import build, fit
 
 __version__ = "0.1.0"
@@ -24,7 +25,8 @@ _PLACES = {
     **dict.fromkeys(("Images", "images"), "images"),
     "Model": "models",
     "open": "opening",
-    **dict.fromkeys(("leaderboard", "score"), "scores"),
+    "score": "scores",
+    "leaderboard": "tables",
     **dict.fromkeys(("build", "fit"), "training"),
 }
 """The files of genpipe/api, which are imported once they are asked for."""

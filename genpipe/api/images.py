@@ -84,7 +84,7 @@ def images(
     size: int | None = None,
     channels: int | None = None,
     fit: str = "crop",
-    value_range: tuple[float, float] | None = None,
+    value_range: tuple[float | int, float | int] | None = None,
     skip_broken: bool = False,
 ) -> Images:
     """Images of whatever has some: an array, a tensor, a picture or a list of pictures, or the path of files.
@@ -105,7 +105,7 @@ def images(
         return Images.of_planes(np.array(read(_source(given, value_range), reading, Path(scratch) / "read.npy").images))
 
 
-def _source(given: Given, value_range: tuple[float, float] | None) -> Source:
+def _source(given: Given, value_range: tuple[float | int, float | int] | None) -> Source:
     if isinstance(given, str | PathLike):
         if value_range is not None:
             raise UsageError("value_range is for arrays in memory; give genpipe.images(numpy.load(…), value_range=…).")
@@ -141,7 +141,7 @@ def _array(given: Any) -> np.ndarray:
         raise DataError("images differ in shape; give genpipe.images of each, with one `size`.") from None
 
 
-def _pixels(values: np.ndarray, value_range: tuple[float, float] | None) -> np.ndarray:
+def _pixels(values: np.ndarray, value_range: tuple[float | int, float | int] | None) -> np.ndarray:
     """uint8 [n h w c] of an array, by the rules of a data set's arrays. Raises DataError, ConfigError for a range."""
     what = f"{values.dtype} {list(values.shape)}"
     if values.dtype.kind not in "buif" or values.ndim not in (3, 4) or not values.size:

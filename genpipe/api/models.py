@@ -4,15 +4,16 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
+import pandas as pd
 from PIL import Image
 
 from genpipe import config, paths, registry
 from genpipe.analyses._codes import encoded, of_prior
 from genpipe.api.images import Given, Images, images
-from genpipe.api.scores import curves_table, experiment_scores
+from genpipe.api.tables import curves_table, experiment_scores
 from genpipe.data._storage import Prepared
 from genpipe.errors import DataError, UsageError
 from genpipe.interfaces import Decodes, Encodes, Generates, Generative, ImageSpec, Reconstructs
@@ -21,9 +22,6 @@ from genpipe.modelfiles import load_model, save_model
 from genpipe.nn.passing import decoded
 from genpipe.sampling import draw, rebuild
 from genpipe.training.curves import read_curves
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 class Model:
@@ -39,7 +37,7 @@ class Model:
         loaded: Callable[[], Generative],
         knobs: Mapping[str, Any],
         fit: str | None = None,
-        curves: "pd.DataFrame | None" = None,
+        curves: pd.DataFrame | None = None,
     ) -> None:
         self.name = name
         """Of the experiment, the recipe or the folder."""
@@ -135,7 +133,7 @@ class Model:
         save_model(self.model, self.system, self.model.built_from[0], self.spec, Path(folder))
 
     @property
-    def curves(self) -> "pd.DataFrame":
+    def curves(self) -> pd.DataFrame:
         """What the training noted, a row a logging step: "autoencoder/loss" and so on."""
         if self._curves is None:
             raise UsageError(
@@ -144,7 +142,7 @@ class Model:
         return self._curves
 
     @property
-    def scores(self) -> "pd.DataFrame":
+    def scores(self) -> pd.DataFrame:
         """Every figure of an experiment, a row each: `value`, its interval `low` to `high`, and how it was made."""
         raise UsageError(f"{self.name} has no scores; an experiment of a project has. genpipe.score(…) scores images.")
 
@@ -158,7 +156,7 @@ class Model:
         """The images of an experiment's data set that it was not trained on."""
         raise UsageError(f"{self.name} has no held-out images; an experiment of a project has.")
 
-    def trained(self, curves: "pd.DataFrame") -> None:
+    def trained(self, curves: pd.DataFrame) -> None:
         """Notes the curves of a training."""
         self._curves = curves
 
@@ -183,13 +181,13 @@ class Experiment(Model):
         super().__init__(experiment.name, experiment.model_name, lambda: load_model(folder)[0], knobs, fit)
 
     @property
-    def curves(self) -> "pd.DataFrame":
+    def curves(self) -> pd.DataFrame:
         if self._curves is None:
             self._curves = curves_table(read_curves(self._present(paths.curves(self.name))))
         return self._curves
 
     @property
-    def scores(self) -> "pd.DataFrame":
+    def scores(self) -> pd.DataFrame:
         self._present(paths.scores(self.name))
         return experiment_scores(self._project.root, self.name)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from genpipe import paths, registry
 from genpipe.api.models import Experiment, Model
-from genpipe.api.scores import result
+from genpipe.api.tables import result
 from genpipe.api.training import defaults
 from genpipe.config import Experiment as Knobs
 from genpipe.config import Project

@@ -1,37 +1,24 @@
-"""Scores and curves as tables."""
+"""Scores of any two sets of images that a notebook has."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from genpipe import paths
+from genpipe import scoring
 from genpipe.api._words import in_python, warn
+from genpipe.api.images import Given
+from genpipe.api.images import images as as_images
+from genpipe.api.tables import score_table
 from genpipe.errors import UsageError
-from genpipe.reporting.leaderboard import rows
-from genpipe.reporting.reading import Result, results
-
-if TYPE_CHECKING:
-    from genpipe.api.images import Given
-    from genpipe.reading import Reading
-    from genpipe.scoring import Given as Set
-
-
-def leaderboard(root: str | PathLike[str] | None = None) -> pd.DataFrame:
-    """Every experiment of the project around a folder (the current one, if none), the best first, a row each.
-
-    Before those of each data set comes the row of its real held-out images. Raises UsageError if there is no project,
-    GenpipeError if a file of scores is damaged.
-    """
-    return pd.DataFrame(rows(paths.root(None if root is None else Path(root))))
+from genpipe.reading import Reading
 
 
 def score(
-    images: "Given",
-    real: "Given",
+    images: Given,
+    real: Given,
     metrics: str | Sequence[str] = ("fid", "kid"),
     features: str = "inception",
     *,
@@ -47,9 +34,6 @@ def score(
     "classifier:FOLDER" and so on, as `genpipe score` has it. Raises UsageError for sets that do not compare,
     UnknownName for a metric or extractor that does not exist.
     """
-    from genpipe.reading import Reading
-    from genpipe.scoring import score as scored
-
     names = [metrics] if isinstance(metrics, str) else list(metrics)
     if not names:
         raise UsageError('metrics is empty; name some, as ("fid", "kid").')
@@ -57,46 +41,12 @@ def score(
     with TemporaryDirectory(prefix="genpipe-") as scratch, in_python():
         sides = {"images": images, "real": real}
         drawn, against = (_set(what, one, reading, Path(scratch) / f"{what}.npy") for what, one in sides.items())
-        return score_table(scored(drawn, against, names, features, seed=seed))
+        return score_table(scoring.score(drawn, against, names, features, seed=seed))
 
 
-def _set(what: str, one: "Given", reading: "Reading", file: Path) -> "Set":
+def _set(what: str, one: Given, reading: Reading, file: Path) -> scoring.Given:
     """One side of a comparison; `what` is what it is called where it has no name of its own."""
-    from genpipe import scoring
-    from genpipe.api.images import images
-
     if isinstance(one, str | PathLike):
         return scoring.given(str(one), reading, file, scoring.surrounding() if isinstance(one, str) else None)
-    made = images(one, size=reading.size, channels=reading.channels, skip_broken=reading.skip_broken)
+    made = as_images(one, size=reading.size, channels=reading.channels, skip_broken=reading.skip_broken)
     return scoring.Given(what, made.planes)
-
-
-def score_table(scores: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
-    """Scores by name, each with how it was made; the spread of one stands in its row."""
-    own = {name: made for name, made in scores.items() if name.removesuffix("_std") not in scores or "_std" not in name}
-    found = {name: _row(made, scores.get(f"{name}_std", {}).get("value")) for name, made in own.items()}
-    return pd.DataFrame.from_dict(found, orient="index").rename_axis("score")
-
-
-def _row(made: Mapping[str, Any], spread: float | None) -> dict[str, Any]:
-    low, high = made.get("interval") or (None, None)
-    first = {"value": made["value"], "low": low, "high": high, "std": spread, "real": made.get("real")}
-    return first | {k: v for k, v in made.items() if k not in first and not isinstance(v, Mapping | list | tuple)}
-
-
-def experiment_scores(root: Path, name: str) -> pd.DataFrame:
-    """Every figure of an experiment, and how the scores among them were made."""
-    found = result(root, name)
-    made = {score: one.model_dump(exclude_none=True) for score, one in found.made.items()}
-    return score_table({score: {"value": value, **made.get(score, {})} for score, value in found.values.items()})
-
-
-def result(root: Path, name: str) -> Result:
-    """What came of an experiment of a project. Raises GenpipeError if a file of scores is damaged."""
-    return next(one for one in results(root) if one.name == name)
-
-
-def curves_table(curves: Sequence[Mapping[str, float]]) -> pd.DataFrame:
-    """Curves, a row a step; of a system that is fitted in closed form there are none."""
-    table = pd.DataFrame(list(curves), columns=None if curves else ["step"])
-    return table.astype({"step": int}).set_index("step")

@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from genpipe import registry
-from genpipe.api.images import Given, Images, images
+from genpipe.api.images import Given, Images
+from genpipe.api.images import images as as_images
 from genpipe.api.models import Model
-from genpipe.api.scores import curves_table
+from genpipe.api.tables import curves_table
 from genpipe.composing import recipes
 from genpipe.data._batches import Batches
 from genpipe.document import Document, parse
@@ -24,9 +26,6 @@ from genpipe.training.loop import fit as trained
 from genpipe.training.loop import seed as seeded
 from genpipe.training.memory import memory_in_words
 from genpipe.validation import validated
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _ROWS = 50
 """About so many rows the curves have, if not said otherwise."""
@@ -57,7 +56,7 @@ def build(recipe: str | type[Generative], images: Given, labels: Any = None, *, 
     if kind.extras:
         raise UsageError(f"{name} has to know {', '.join(kind.extras)} of each image, which only a project's data do.")
     knobs_of = validated(kind.Config, given, (), Document("genpipe.build", given))
-    found = _images(images)
+    found = as_images(images)
     spec = _spec(found, _labels(labels, len(found)))
     seeded(seed)
     model = kind(knobs_of, spec).eval()
@@ -75,7 +74,7 @@ def fit(
     optim: Mapping[str, Mapping[str, Any]] | None = None,
     progress: bool = True,
     **train: Any,
-) -> "pd.DataFrame":
+) -> pd.DataFrame:
     """Trains a model in place, on one device, and gives its curves, a row a logging step.
 
     What is not given is as in its recipe: `steps`, images a step (`batch_size`), `optim` by phase as in a pipeline
@@ -145,10 +144,6 @@ def _shortened(knobs: Train, usual: Mapping[str, Any], given: Mapping[str, Any])
         share = knobs.steps * knobs.batch_size / (usual["steps"] * usual.get("batch_size", knobs.batch_size))
         fewer["average_halflife_images"] = max(1, round(half_life * share))
     return knobs.model_copy(update=fewer)
-
-
-def _images(given: Given) -> Images:
-    return images(given)
 
 
 def _spec(found: Images, labels: np.ndarray | None) -> ImageSpec:

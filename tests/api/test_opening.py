@@ -68,15 +68,20 @@ def test_an_experiment_does_what_its_model_does(here: Path) -> None:
     assert vae.spec.shape == (1, 8, 8)
 
 
+def apart(a: np.ndarray, b: np.ndarray) -> int:
+    """In levels; sums in another order may round otherwise."""
+    return int(np.abs(a.astype(int) - b.astype(int)).max())
+
+
 def test_a_way_begins_and_ends_at_its_ends(here: Path) -> None:
     vae = genpipe.open("vae")
     z = vae.encode(vae.held_out[:3])
     way = vae.interpolate(z, steps=5)
     assert way.shape == (10, 8, 8, 1)
-    assert np.array_equal(way[[0, 4, 9]], vae.decode(z))
+    assert apart(way[[0, 4, 9]], vae.decode(z)) <= 1
     assert np.array_equal(vae.interpolate(vae.held_out[:3], steps=5), way)
     straight = vae.interpolate(z[:2], steps=3, path="linear")
-    assert np.array_equal(straight[1], vae.decode(z[:2].astype(float).mean(0, keepdims=True))[0])
+    assert apart(straight[1], vae.decode(z[:2].astype(float).mean(0, keepdims=True))[0]) <= 1
     assert vae.interpolate(seed=1).shape == (11, 8, 8, 1)
 
 

@@ -55,4 +55,8 @@ def test_the_tour_runs_and_shows_all_that_is_promised(here: Path, monkeypatch: p
     assert all(f"genpipe.{name}" in text for name in [*genpipe.__all__, "open"])
     pictures = [cell for cell in code if any("image/png" in output.get("data", {}) for output in cell.outputs)]
     assert len(pictures) >= 7
-    assert not [output for cell in code for output in cell.outputs if output.get("name") == "stderr"]
+    printed = [output for cell in code for output in cell.outputs if output.output_type == "stream"]
+    assert {output.name for output in printed} == {"stdout"}
+    lines = "".join(output.text for output in printed).splitlines()
+    assert "fit vae: step 200/200" in "".join(lines)
+    assert len(lines) <= 15, "a bar leaves every move of it in a notebook"

@@ -21,7 +21,7 @@ def test_arrays_tensors_and_folders_score_as_the_command_does(tmp_path: Path) ->
     for name, images in (("a", A), ("b", B)):
         (tmp_path / name).mkdir()
         for number, image in enumerate(images):
-            Image.fromarray(image).save(tmp_path / name / f"{number}.png")
+            Image.fromarray(image).save(tmp_path / name / f"{number:02}.png")
     a, b = tmp_path / "a", tmp_path / "b"
     command = score_words((str(a), str(b)), ["fid", "kid"], "pixels", Reading(), seed=0)
     for sides in ((A, B), (torch.from_numpy(A), genpipe.images(B)), (a, str(b)), (A / 255, b)):
