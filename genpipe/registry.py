@@ -51,6 +51,8 @@ def use(packages: Packages) -> None:
 
 def use_package(root: Path, own: str | None, document: "Document") -> None:
     """Has names mean the files of a project's own package, too. Raises ConfigError if it cannot be, or is not there."""
+    if root.resolve() != _used.root:
+        use(Packages(root.resolve()))  # what another project has is not in the way
     why = own and refusal(own, root)
     if own and not why and not (root / own).is_dir():
         why = f"there is no folder {own}/ in the project: make it, or take the line out."

@@ -87,13 +87,18 @@ class Stage:
 def load(root: Path) -> Wiring:
     """Returns dvc.yaml of a project, validated. Raises ConfigError, also if it is of a newer genpipe."""
     document = document_of(root)
-    said = _FORMAT.match(read_text(root / paths.WIRING))
+    verify_format(read_text(root / paths.WIRING))
+    return validated(Wiring, document.value, (), document)
+
+
+def verify_format(text: str) -> None:
+    """Raises ConfigError if a dvc.yaml is of a newer genpipe."""
+    said = _FORMAT.match(text)
     if said and int(said[1]) > FORMAT:
         told = (
             f"the project is of a newer genpipe: its format is {said[1]}, this genpipe knows {FORMAT}. Upgrade genpipe."
         )
         raise ConfigError([Problem(str(paths.WIRING), 1, "", told)])
-    return validated(Wiring, document.value, (), document)
 
 
 def document_of(root: Path) -> Document:

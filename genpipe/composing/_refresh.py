@@ -12,6 +12,7 @@ from genpipe.composing._journal import read
 from genpipe.composing._plan import Change, Plan
 from genpipe.document import parse
 from genpipe.errors import ExistsError
+from genpipe.wiring import verify_format
 
 
 def renewal(root: Path) -> Plan:
@@ -21,6 +22,9 @@ def renewal(root: Path) -> Plan:
     """
     changes = [Change(root, file, read(root / file), text) for file, text in template.wiring().items()]
     changes = [_keeping(change) if change.file == paths.WIRING else change for change in changes]
+    for change in changes:
+        if change.file == paths.WIRING and change.before is not None:
+            verify_format(change.before)
     edited = [c for c in changes if c.before is not None and c.needed and not _renewable(c)]
     if edited:
         names = " and ".join(str(change.file) for change in edited)

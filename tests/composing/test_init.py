@@ -194,6 +194,15 @@ def test_the_wiring_of_another_edition_is_renewed(wired: Path, monkeypatch) -> N
     assert renewal(wired).changes == []
 
 
+def test_what_is_missing_of_the_wiring_is_written(wired: Path) -> None:
+    before = texts(wired)
+    (wired / "dvc.yaml").unlink()
+    (wired / "stages/train.py").unlink()
+    assert deviations(wired) == ["dvc.yaml is missing", "stages/train.py is missing"]
+    renewal(wired).write()
+    assert texts(wired) == before
+
+
 def test_a_person_s_files_and_stages_stay(wired: Path, monkeypatch) -> None:
     pictures = wired / "pictures"
     pictures.mkdir()
@@ -255,6 +264,8 @@ def test_the_format_is_said_and_a_newer_one_refused(wired: Path) -> None:
     edit(wired, "dvc.yaml", lambda text: text.replace(f"format {wiring.FORMAT}:", f"format {wiring.FORMAT + 1}:"))
     with pytest.raises(ConfigError, match="newer genpipe"):
         wiring.load(wired)
+    with pytest.raises(ConfigError, match="newer genpipe"):
+        renewal(wired)
 
 
 def test_experiments_are_added_to_a_new_project(wired: Path) -> None:

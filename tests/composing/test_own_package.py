@@ -194,7 +194,17 @@ def test_one_project_forgets_the_package_of_another(lab: Path, tmp_path_factory:
     Project(lab)
     first = registry.load("models", "flow")
     other = tmp_path_factory.mktemp("other")
-    write(other, {**FILES, "lab/nn/helping.py": "FACTOR = 7\n", "params.yaml": (lab / "params.yaml").read_text()})
+    write(lab, {"lab/__init__.py": ""})
+    registry.load("models", "flow")
+    write(
+        other,
+        {
+            **FILES,
+            "lab/__init__.py": "",
+            "lab/nn/helping.py": "FACTOR = 7\n",
+            "params.yaml": (lab / "params.yaml").read_text(),
+        },
+    )
     Project(other)
     assert (first.factor, registry.load("models", "flow").factor) == (2, 7)
     assert str(lab.resolve()) not in sys.path
