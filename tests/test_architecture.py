@@ -29,7 +29,7 @@ FLOORS = [
     {"wiring", "fingerprints"},
     {"validation"},
     {"document", "schema"},
-    {"files", "paths", "packages"},
+    {"files", "paths", "packages", "mentions"},
     {"errors"},
 ]
 """From the top down: a room imports from floors below its own; on its own floor too, unless it is an open folder."""
