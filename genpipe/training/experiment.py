@@ -30,15 +30,16 @@ def train(
 ) -> Mapping[str, Any]:
     """Trains an experiment, or goes on where it was stopped; writes the model and the curves.
 
-    The checkpoints stay until whoever called this has made sure of its results; who gives them has made sure that the
-    code that runs is that of their key. Gives what is to be said of the training: steps, images/s, waiting for data,
-    devices, parameters. Of several processes the first writes. Raises Stopped, OutOfMemory, NonFiniteLoss.
+    The checkpoints, whose key must be of the code that runs, stay until whoever called this has made sure of its
+    results. Gives what is to be said of the training: steps, images/s, waiting for data, devices, parameters. Of
+    several processes the first writes. Raises Stopped, OutOfMemory, NonFiniteLoss.
     """
-    prepared, knobs = Prepared.open(project.root / paths.data(experiment.data.name)), experiment.knobs
+    root, name, knobs = project.root, experiment.name, experiment.knobs
+    prepared = Prepared.open(root / paths.data(experiment.data.name))
     seed(knobs.seed)
     model = registry.load("models", experiment.model_name)(experiment.model, prepared.spec)
-    device, kept = devices(knobs.train), kept or checkpoints(project, experiment)
-    verify_alike(device, kept.folder.name)
+    kept = kept or checkpoints(project, experiment)
+    verify_alike(device := devices(knobs.train), kept.folder.name)
     batches = shared_batches(prepared, model, knobs.train, knobs.seed, device)
     snapshots = Snapshots(kept.folder / "snapshots", knobs.train, knobs.seed)
     with memory_of(experiment, device.device):
@@ -48,10 +49,9 @@ def train(
             look=snapshots.look,
         )  # fmt: skip
     if device.is_global_zero:
-        folder = project.root / paths.model(experiment.name)
-        save_model(model, experiment.model_name, experiment.model, prepared.spec, folder)
-        write_curves(outcome.curves, project.root / paths.curves(experiment.name))
-        snapshots.collect(project.root / paths.snapshots(experiment.name))
+        save_model(model, experiment.model_name, experiment.model, prepared.spec, root / paths.model(name))
+        write_curves(outcome.curves, root / paths.curves(name))
+        snapshots.collect(root / paths.snapshots(name))
     return {
         "steps": knobs.train.steps,
         "resumed_from_step": outcome.resumed_from_step,
