@@ -17,7 +17,7 @@ test: $(STAMP) browser
 	ruff check .
 	ruff format --check .
 	mypy
-	python -m pytest
+	python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 ui: $(STAMP)
 	genpipe ui

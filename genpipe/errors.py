@@ -17,7 +17,7 @@ GenpipeError                 one message, no traceback, exit status 1
 ├── InputsChanged            what a stage reads was edited while it ran
 ├── Locked                   another process keeps what is needed for too long
 ├── ExistsError              something is already there and would be overwritten
-└── UsageError               a command called the wrong way; exit status 2
+└── UsageError               a command or a function called the wrong way; exit status 2
 
 ModelWarning                 what whoever reads the results of a model should know; stages note it with their times
 
@@ -145,7 +145,7 @@ class InputsChanged(GenpipeError):
     """What a stage reads was edited while it ran."""
 
     def __init__(self, stage: str, moved: Iterable[str], remark: str = "") -> None:
-        self.stage, self.moved = stage, list(moved)
+        self.stage, self.moved, self.remark = stage, list(moved), remark
         shown = [*self.moved[:10], *([f"and {len(self.moved) - 10} more"] if len(self.moved) > 10 else [])]
         super().__init__(
             f"while {stage} ran, something that it reads has changed. Its result is not recorded:\n"
@@ -169,7 +169,7 @@ class ExistsError(GenpipeError):
 
 
 class UsageError(GenpipeError):
-    """A command was called the wrong way."""
+    """A command or a function was called the wrong way."""
 
     exit_status = 2
 

@@ -8,14 +8,15 @@ module needs the standard library alone, and PyYAML where a YAML file has change
 import hashlib
 import json
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from genpipe import packages, paths
+from genpipe import mentions, packages, paths
+from genpipe.mentions import Parts
 from genpipe.packages import GENPIPE, Packages
 
 FRAME = {
@@ -24,6 +25,7 @@ FRAME = {
     "genpipe.errors": "are words",
     "genpipe.files": "reads and writes bytes as they are",
     "genpipe.fingerprints": "says what counts, and is none of it",
+    "genpipe.mentions": "says what counts, and is none of it",
     "genpipe.packages": "finds a file by its name",
     "genpipe.paths": "are places",
     "genpipe.provenance": "are keys and tags of what was made",
@@ -49,13 +51,9 @@ STAGES: Mapping[str, tuple[str, ...]] = {
 OF_DATA, SINGLE = ("prepare", "reference"), ("check", "report")
 Code = dict[str, str]
 """The SHA-256 of each module's file."""
-Parts = dict[str, list[str]]
-"""For each open folder what YAML names of it."""
-_FILE_NAME = re.compile(r"[\w-]+(\.\w+)+")
-_QUOTED = re.compile(rf"""["']({_FILE_NAME.pattern})["']""")
 _MOST_REMEMBERED = 5000
-_EDITION = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:8]
-"""What another edition of this file has found is not remembered."""
+_EDITION = hashlib.sha256(Path(mentions.__file__).read_bytes()).hexdigest()[:8]
+"""What another edition of that file has found is not remembered."""
 
 
 def of_stage(root: Path, stage: str, key: str | None = None) -> Code:
@@ -68,6 +66,12 @@ def of_modules(root: Path, modules: Iterable[str]) -> Code:
     """Returns the code of some modules and all that they import."""
     with _Reader(root) as reader:
         return reader.closure(modules)
+
+
+def named(root: Path) -> tuple[list[str], list[str]]:
+    """Returns the data sets and the experiments of params.yaml; none if it is no such file."""
+    with _Reader(root) as reader:
+        return list(reader.index["datasets"]), list(reader.index["experiments"])
 
 
 def digest(code: Code) -> str:
@@ -116,7 +120,7 @@ class _Reader:
         self.known, self.used = _remembered(self.memory), dict[str, Any]()
         self.hash_of = cache(self._hash_of)
         self.imports = cache(self._imports)
-        self.index = self._facts(root / paths.INDEX, _index)
+        self.index = self._facts(root / paths.INDEX, mentions.index)
         self.packages = Packages(root, self.index["package"])
 
     def __enter__(self) -> "_Reader":
@@ -125,7 +129,8 @@ class _Reader:
     def __exit__(self, *_: object) -> None:
         if not self.used.keys() <= self.known.keys():
             found = {**self.known, **self.used}
-            _replace(self.memory, json.dumps(found if len(found) <= _MOST_REMEMBERED else self.used))
+            with suppress(OSError):  # it saves time, and is needed for nothing
+                _replace(self.memory, json.dumps(found if len(found) <= _MOST_REMEMBERED else self.used))
 
     def stages(self) -> Iterator[tuple[str, str | None]]:
         """All stages there are, with the experiment or data set."""
@@ -154,7 +159,7 @@ class _Reader:
         """The modules that a module imports with the packages around them, and files beside it that it names."""
         file = source_file(self.root, module)
         assert file, "whoever asks has found it"
-        facts = self._facts(file, _imported if file.suffix == ".py" else _mentioned)
+        facts = self._facts(file, mentions.imported if file.suffix == ".py" else mentions.mentioned)
         if "/" in module:
             package, named = module.split("/")[:-1], set[str]()
         else:
@@ -180,7 +185,7 @@ class _Reader:
 
     def _of_experiment(self, name: str) -> Parts:
         model, data = self.index["experiments"].get(name, (None, None))
-        named = self._facts(self.root / paths.pipeline(name), _pipeline)
+        named = self._facts(self.root / paths.pipeline(name), mentions.pipeline)
         return {"models": [model] if model else [], **self._of_data(data), **named}
 
     def _facts(self, file: Path, of: Callable[[bytes], Any]) -> Any:
@@ -199,86 +204,6 @@ class _Reader:
 def framed(module: str) -> bool:
     """Whether a module decides no figure; "genpipe" alone names no module that does."""
     return module == GENPIPE or any(module == name or module.startswith(f"{name}.") for name in FRAME)
-
-
-def _imported(text: bytes) -> dict[str, Any]:
-    """What a file of Python imports, as level, module and symbol; and its strings that may be names of files."""
-    imports, names = set[tuple[int, str, str]](), set[str]()
-    import ast  # needed only where a file has changed
-
-    try:
-        waiting: list[ast.AST] = [ast.parse(text)]
-    except (SyntaxError, ValueError):
-        waiting = []  # whoever imports it says where
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            waiting += node.orelse
-            continue
-        if isinstance(node, ast.ImportFrom):
-            imports |= {(node.level, node.module or "", alias.name) for alias in node.names}
-        elif isinstance(node, ast.Import):
-            imports |= {(0, alias.name, "") for alias in node.names}
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _FILE_NAME.fullmatch(node.value):
-            names.add(node.value)
-        waiting += ast.iter_child_nodes(node)
-    return {"imports": sorted(imports), "names": sorted(names)}
-
-
-def _mentioned(text: bytes) -> dict[str, Any]:
-    """The files that a template names."""
-    names = {found[1] for found in _QUOTED.finditer(text.decode("utf-8", "replace"))}
-    return {"imports": [], "names": sorted(names)}
-
-
-def _index(text: bytes) -> dict[str, Any]:
-    """What params.yaml names: of each data set its source and extractors, of each experiment its model and data."""
-    index = _mapping(_yaml(text))
-    datasets = {str(name): _mapping(knobs) for name, knobs in _mapping(index.get("datasets")).items()}
-    experiments = {str(name): _mapping(line) for name, line in _mapping(index.get("experiments")).items()}
-    return {
-        "package": _name(index.get("package")),
-        "datasets": {name: (_word(k.get("source")), _words(k.get("extractors"))) for name, k in datasets.items()},
-        "extractors": _words(_mapping(index.get("reference")).get("extractors")),
-        "experiments": {
-            name: (_word(line.get("model")), _word(line.get("data"))) for name, line in experiments.items()
-        },
-    }
-
-
-def _pipeline(text: bytes) -> Parts:
-    """What the file of an experiment names."""
-    knobs = _mapping(_yaml(text))
-    return {
-        "metrics": _words(_mapping(knobs.get("evaluate")).get("metrics")),
-        "analyses": _words(knobs.get("analyses")),
-    }
-
-
-def _yaml(text: bytes) -> Any:
-    import yaml  # takes as long as all the rest, and is needed only where a file has changed
-
-    try:
-        return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (yaml.YAMLError, ValueError, RecursionError):
-        return None  # `check` says what is wrong, with its line
-
-
-def _mapping(value: Any) -> dict[Any, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _words(value: Any) -> list[str]:
-    return [name for name in value if _word(name)] if isinstance(value, list | dict) else []
-
-
-def _word(value: Any) -> str | None:
-    """A name of a part, with or without its package."""
-    return value if isinstance(value, str) and all(map(_name, value.split("."))) else None
-
-
-def _name(value: Any) -> str | None:
-    return value if isinstance(value, str) and value.isidentifier() else None
 
 
 def _remembered(file: Path) -> dict[str, Any]:

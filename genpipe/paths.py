@@ -143,6 +143,11 @@ def finished(stage: str) -> Path:
     return private(home()) / "finished" / stage
 
 
+def begun(root: Path, stage: str) -> Path:
+    """There as long as a stage runs of whose outputs some persist, and after it was killed: what it read."""
+    return private(root) / "begun" / f"{stage}.json"
+
+
 def run_lock(experiment: str, key: str) -> Path:
     """Held by whoever writes the MLflow run of an experiment: its training, for as long as that lasts."""
     return private(home()) / "runs" / f"{experiment}-{key}.lock"

@@ -5,14 +5,14 @@
 torch. A leading underscore hides a file.
 """
 
-import ast
-import inspect
 import sys
 import traceback
 from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from genpipe.errors import AmbiguousName, ConfigError, PartError, UnknownName, Unsuitable
@@ -100,16 +100,29 @@ def load(kind: str, name: str) -> Any:
 @cache
 def _loaded(name: str) -> Any:
     try:
-        module = import_module(name)
+        return _only(import_module(name))
+    except PartError:
+        raise
     except Exception as error:
         raise PartError(_broken(name, error)) from error
-    found = [c for c in vars(module).values() if _defines(c, name)]
+
+
+@cache
+def load_file(path: Path) -> Any:
+    """The one public class that a file outside of all packages defines; its code runs. Raises PartError."""
+    spec = spec_from_file_location(f"genpipe_foreign_{path.stem}", path)
+    assert spec, f"{path} is no file of Python"
+    assert spec.loader
+    module = sys.modules[spec.name] = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return _only(module)
+
+
+def _only(module: ModuleType) -> Any:
+    found = [c for c in vars(module).values() if _defines(c, module.__name__)]
     if len(found) != 1:
-        said = (
-            f"{len(found)} classes with a Config ({', '.join(c.__name__ for c in found)})"
-            if found
-            else "no class with a Config"
-        )
+        several = f"{len(found)} classes with a Config ({', '.join(c.__name__ for c in found)})"
+        said = several if found else "no class with a Config"
         raise PartError(f"{shown(Path(str(module.__file__)))} defines {said}; it must define exactly one.")
     return found[0]
 
@@ -162,6 +175,8 @@ def summaries(kind: str) -> Iterator[tuple[str, str, str]]:
 
 def summary(file: Path) -> str:
     """The first line of a file's docstring; empty if there is none, or the file is no Python."""
+    import ast  # takes long, and the stage `code` needs no summaries
+
     try:
         return (ast.get_docstring(ast.parse(file.read_bytes())) or "").partition("\n")[0]
     except (SyntaxError, ValueError):
@@ -169,4 +184,4 @@ def summary(file: Path) -> str:
 
 
 def _defines(candidate: object, module: str) -> bool:
-    return inspect.isclass(candidate) and candidate.__module__ == module and hasattr(candidate, "Config")
+    return isinstance(candidate, type) and candidate.__module__ == module and hasattr(candidate, "Config")

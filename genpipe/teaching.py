@@ -20,15 +20,21 @@ from genpipe.training.moments import Moment
 Watchers = Sequence[Callable[[Moment], None]]
 
 
-def make_references(project: Project, name: str, watchers: Watchers = ()) -> Mapping[str, Any]:
+def make_references(
+    project: Project, name: str, watchers: Watchers = (), verify: Callable[[], object] = lambda: None
+) -> Mapping[str, Any]:
     """Makes what scores need to know of a data set; what is there already and would come out the same is kept.
 
-    Gives the accuracy on held-out images, from 0 to 1, of every extractor that was trained on them.
+    Gives the accuracy on held-out images, from 0 to 1, of every extractor that was trained on them. `verify` is called
+    once the code is imported and the keys of what is stored are made of it.
     """
     prepared, folder = Prepared.open(project.root / paths.data(name)), project.root / paths.reference(name)
     wanted = project.extractors(name)
+    codes = {extractor: _code(project, extractor) for extractor in wanted}
+    verify()
     for extractor, config in wanted.items():
-        _make(project, _knobs(project, name), extractor, config, prepared, folder / extractor, watchers)
+        code = codes[extractor]
+        _make(project, _knobs(project, name), extractor, config, prepared, folder / extractor, code, watchers)
     for other in set(folder.iterdir()) - {folder / extractor for extractor in wanted}:
         shutil.rmtree(other)
     described = {reference.name: reference.described for reference in load_references(project, name)}
@@ -59,13 +65,13 @@ def _make(
     config: Strict,
     prepared: Prepared,
     folder: Path,
+    code: str,
     watchers: Watchers,
 ) -> None:
     trained = issubclass(registry.load("extractors", name), Trainable)
     extractor = None if trained else registry.load("extractors", name)(config, prepared.spec)
     knobs = reference.model_dump(mode="json", include={"optim", "train"})
     decides = [knobs, project.index.seed] if extractor is None else extractor.described()
-    code = fingerprints.digest(fingerprints.of_modules(project.root, [__name__, f"genpipe.extractors.{name}"]))
     key = evidence.key_of(name, config.model_dump(mode="json"), prepared.sha256, code, decides)
     if stored_key(folder) != key:
         if extractor is None:
@@ -73,6 +79,12 @@ def _make(
             number, spec = project.index.seed, prepared.spec
             extractor = _trained(reference, name, config, spec, images, labels, number, prepared.flip, watchers)
         store_reference(name, config, extractor, key, prepared, folder)
+
+
+def _code(project: Project, extractor: str) -> str:
+    """A hash of the code that decides what an extractor sees."""
+    modules = [__name__, *registry.used().modules("extractors", extractor)]
+    return fingerprints.digest(fingerprints.of_modules(project.root, modules))
 
 
 def _trained(

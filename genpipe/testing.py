@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -119,6 +120,12 @@ def _able(name: str, spec: ImageSpec, capability: type) -> Any:
     """The model in evaluation mode after two steps, if it has a capability. Raises NotApplicable."""
     if not issubclass(registry.load("models", name), capability):
         raise NotApplicable(f"{name} is no {capability.__name__}")
+    return _finished(registry.load("models", name), name, spec)
+
+
+@cache
+def _finished(_: type, name: str, spec: ImageSpec) -> Generative:
+    """One model for all checks that only look at it; of another class with the same name it is another."""
     return _trained(name, spec).eval()
 
 
@@ -239,7 +246,7 @@ def layers_see_each_image_alike(name: str, spec: ImageSpec) -> None:
 
 def codes_and_images_fit_each_other(name: str, spec: ImageSpec) -> None:
     """Shapes of what is decoded, encoded and reconstructed."""
-    model, x = _trained(name, spec).eval(), _noise(4, spec)
+    model, x = _able(name, spec, Generative), _noise(4, spec)
     with torch.inference_mode():
         if isinstance(model, Decodes):
             z = model.prior(4, torch.Generator().manual_seed(0))

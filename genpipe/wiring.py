@@ -80,8 +80,8 @@ class Stage:
     """For each YAML file the dotted keys; None: all of it."""
     outs: tuple[str, ...]
     """What DVC removes before the stage runs, metrics and plots included; not what persists."""
-    persists: bool
-    """Whether something does."""
+    persists: tuple[str, ...]
+    """What DVC leaves in its place, for the stage to add to."""
 
 
 def load(root: Path) -> Wiring:
@@ -118,7 +118,7 @@ def stage(root: Path, name: str, key: str | None = None) -> Stage:
         tuple(_filled(path, values) for path in body.deps),
         _params(body.params, values),
         tuple(path for path, persists in kept.items() if not persists),
-        any(kept.values()),
+        tuple(path for path, persists in kept.items() if persists),
     )
 
 

@@ -5,6 +5,8 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # small nets take as long, and other work harms less
 
 import shutil
+import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -72,11 +74,23 @@ experiments: # name: {model, data}
 """
 
 
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as in the background of a shell; children would have it too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the longest files first, so that no process is left with one of them when the others are done."""
+    longest = {item.path for item in items if item.get_closest_marker("graph")}
+    items.sort(key=lambda item: item.path not in longest)
+
+
 @pytest.fixture(autouse=True)
 def _apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test touches a real MLflow store, or leans on another's random numbers or package."""
     for variable in ("MLFLOW_TRACKING_URI", "DVC_ROOT", "MLFLOW_RUN_ID"):
         monkeypatch.delenv(variable, raising=False)
+    for name in [name for name in sys.modules if name.startswith("multiprocessing.popen_")]:
+        monkeypatch.delitem(sys.modules, name)  # or else every test would seem to have had processes started
     torch.manual_seed(0)
     registry.use(Packages())
 

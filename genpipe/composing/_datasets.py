@@ -12,11 +12,11 @@ from genpipe.composing._editing import put, take, word
 from genpipe.composing._git import committed
 from genpipe.composing._grid import settings as split
 from genpipe.composing._journal import read
-from genpipe.composing._outputs import around, of_data, of_project, refuse_foreign
 from genpipe.composing._plan import Change, Plan
 from genpipe.config import Project
 from genpipe.document import Document, KeyPath, parse
 from genpipe.errors import ConfigError, ExistsError, GenpipeError, Problem, UnknownName, Unsuitable, UsageError
+from genpipe.outputs import around, of_data, of_project, refuse_foreign
 from genpipe.validation import DATA_RULE, data_name_allowed, name_allowed
 
 SMOKE_STEPS = 20

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from genpipe import paths
-from genpipe.composing import _outputs as outputs
+from genpipe import outputs, paths
 from genpipe.composing import _template as template
 from genpipe.composing._journal import Journal, read
 from genpipe.composing._lock import changing, command

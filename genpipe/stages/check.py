@@ -1,14 +1,12 @@
 """Everything that is wrong in the YAML files, before anything runs: genpipe-stage check."""
 
-from collections.abc import Iterator
-
 from genpipe import config, paths
 from genpipe.composing import verify
 from genpipe.files import whole_folder, write_json
 from genpipe.running.stages import single
 
 
-def check() -> Iterator[None]:
+def check() -> None:
     """Validates all experiments, and looks whether a person's own pictures have changed.
 
     What it writes is the same until they have, so that nothing runs again because of it.
@@ -19,7 +17,6 @@ def check() -> Iterator[None]:
         for name in project.index.datasets:
             write_json(folder / paths.seen(name).name, project.data(name).seen())
     write_json(paths.CHECKED, {"valid": True})
-    yield
 
 
 def main() -> int:

@@ -7,10 +7,11 @@ from genpipe.running.stages import Facts, stage
 from genpipe.tracking import Tracker
 
 
-def run(name: str, _: Inputs) -> Facts:
+def run(name: str, inputs: Inputs) -> Facts:
     """Writes scores and pictures, and copies them to MLflow."""
     project = config.load()
     experiment = project.experiment(name)
+    inputs.verify()
     evaluate(project, experiment)
     yield {}
     Tracker(project).mirror(experiment)

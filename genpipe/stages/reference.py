@@ -10,11 +10,11 @@ from genpipe.running.stages import Facts, stage
 from genpipe.teaching import make_references
 
 
-def run(name: str, _: Inputs) -> Facts:
+def run(name: str, inputs: Inputs) -> Facts:
     """Trains the classifier where one is asked for, and stores what all extractors see in the real images."""
     with progress(f"reference of {name}") as shown:
         health = Health(shown.warn)
-        facts = make_references(config.load(), name, [shown, health])
+        facts = make_references(config.load(), name, [shown, health], inputs.verify)
     write_json(reference_scores(name), facts)
     yield {**facts, "warnings": health.found}
 

@@ -1,6 +1,6 @@
 """Write what people look at: genpipe-stage report."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 
 from genpipe import config
 from genpipe.reporting import write_report
@@ -8,12 +8,11 @@ from genpipe.running.stages import single
 from genpipe.tracking import Tracker
 
 
-def report() -> Iterator[None]:
+def report() -> Callable[[], object]:
     """Writes the report and makes sure that every experiment has its run in MLflow."""
     project = config.load()
     write_report(project.root)
-    yield
-    Tracker(project).mirror_all()
+    return Tracker(project).mirror_all
 
 
 def main() -> int:

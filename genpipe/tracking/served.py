@@ -7,13 +7,18 @@ from typing import Any
 
 import mlflow
 from mlflow.entities import LoggedModelStatus, Run
+from mlflow.exceptions import MlflowException
 from pydantic import BaseModel, Field
 
 from genpipe import registry
+from genpipe.errors import GenpipeError
 from genpipe.packages import Packages
+from genpipe.tracking._store import address, brief, connection, present
 
 NAME = "model"
 """What a run calls its model."""
+_PLACE = Path("artifacts") / NAME
+"""Where the folder that was logged lies among the files of a model."""
 Images = list[list[list[list[int]]]]
 """uint8 [n c h w], as nested lists."""
 MOST_IMAGES = 1000
@@ -48,6 +53,23 @@ class ServedModel(mlflow.pyfunc.PythonModel):  # type: ignore[name-defined]
         if (asked := sum(wish.n for wish in model_input)) > MOST_IMAGES:
             raise UsageError(f"{asked:,} images are asked for at once; at most {MOST_IMAGES:,} are drawn.")
         return [draw(self.model, wish.n, seed=wish.seed).tolist() for wish in model_input]
+
+
+def download(model: str, folder: Path) -> Path:
+    """The folder with the model, once its files were downloaded, of "models:/NAME/VERSION"; none of them is run.
+
+    Raises GenpipeError if MLflow has no such model, or it is none of genpipe's.
+    """
+    try:
+        if not present():
+            raise GenpipeError("there is no such store. `genpipe ui` makes one; MLFLOW_TRACKING_URI says where it is.")
+        connection()
+        found = Path(mlflow.artifacts.download_artifacts(artifact_uri=model, dst_path=str(folder)))
+    except (MlflowException, GenpipeError) as error:
+        raise GenpipeError(f"{model} cannot be had from MLflow at {address()}: {brief(error)}") from None
+    if not (found / _PLACE).is_dir():
+        raise GenpipeError(f"{model} is no model of genpipe: it has no {_PLACE}. Give one that `dvc repro` has logged.")
+    return found / _PLACE
 
 
 def serve() -> None:
