@@ -131,13 +131,14 @@ def _broken(name: str, error: Exception) -> str:
     """Which line of a person's file, or of genpipe's, ends its import, and the end of the traceback."""
     package = name.partition(".")[0]
     folder = (_used.root if package == _used.own else LIBRARY) / package
-    frames = [(Path(f.filename), f.lineno) for f in traceback.extract_tb(error.__traceback__)]
+    told = traceback.TracebackException.from_exception(error)
+    inside = [frame for frame in told.stack if Path(frame.filename).is_relative_to(folder)]
+    places = [(Path(frame.filename), frame.lineno) for frame in inside or told.stack]
     if isinstance(error, SyntaxError) and error.filename:
-        frames.append((Path(error.filename), error.lineno))
-    inside = [(file, line) for file, line in frames if file.is_relative_to(folder)]
-    file, line = inside[-1] if inside else frames[-1]
-    whole = "".join(traceback.format_exception(error)).rstrip().splitlines()
-    last = [text for text in whole if "<frozen importlib" not in text][-_LINES:]
+        places.append((Path(error.filename), error.lineno))
+    told.stack = traceback.StackSummary.from_list(inside)
+    last = [line for part in told.format() for line in part.splitlines() if not line.startswith("Traceback ")][-_LINES:]
+    file, line = places[-1]
     return "\n".join([f"{shown(file)}:{line}: {name} cannot be imported:", *(f"  {text}" for text in last)])
 
 

@@ -96,14 +96,22 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     made.root.parent.mkdir()
     made.genpipe("init", "lab", "--package", "lab", at=made.root.parent)
     made.genpipe("new-model", "mine", "--from", "vae")
-    for name, recipe, sets in (("own", "mine", (*SMALL, *QUICK)), ("theirs", "gan", (*SMALL[1:], *QUICK))):
-        options = ("--recipe", recipe, "--data", "digits", "--profile", "smoke", *(f"--set={one}" for one in sets))
+    for name, recipe, sets in (("own", "mine", (*SMALL, *QUICK)), ("first", "gan", (*SMALL[1:], *QUICK))):
+        options = (
+            "--recipe",
+            recipe,
+            "--data",
+            "digits",
+            "--profile",
+            "smoke",
+            "--force",
+            *(f"--set={one}" for one in sets),
+        )
         made.genpipe("new-experiment", name, *options)
-    made.genpipe("remove", "first", "--force")
     text = (made.root / "params.yaml").read_text()
     (made.root / "params.yaml").write_text(text.replace("steps: 500", "steps: 60"))
     ran = made.repro()
-    assert ran == {"code", "check", "prepare@digits", "reference@digits", "report"} | stages("own") | stages("theirs")
+    assert ran == {"code", "check", "prepare@digits", "reference@digits", "report"} | stages("own") | stages("first")
     made.run("git", "add", "-A")
     made.run("git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "first")
     return made
@@ -149,7 +157,7 @@ def test_an_edit_in_the_environment_trains_one_experiment_alone(installed: Insta
     model = installed.site() / "genpipe/models/gan.py"
     model.write_text(f"{model.read_text()}\n# another edition\n")
     said = installed.genpipe("upgrade", "--dry-run")
-    assert "theirs trains again" in said
+    assert "first trains again" in said
     assert "genpipe.models.gan has changed" in said
-    assert installed.repro() == {"code", "check", "report"} | stages("theirs")
+    assert installed.repro() == {"code", "check", "report"} | stages("first")
     assert installed.repro() == {"code"}
