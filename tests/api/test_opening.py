@@ -21,6 +21,7 @@ from genpipe.nn.passing import decoded, rebuilt
 from genpipe.sampling import draw
 from genpipe.tracking import Tracker
 from genpipe.training.curves import read_curves
+from tests.conftest import ROOT
 
 IMLE = """
 from pathlib import Path
@@ -133,7 +134,7 @@ def test_a_stale_result_warns_and_a_fresh_one_does_not(here: Path) -> None:
     file.write_text(file.read_text().replace("lr: 0.01", "lr: 0.02"))
     with pytest.warns(ModelWarning, match="vae: its results are not of the current YAML, data and code") as told:
         genpipe.open("vae")
-    assert told[0].filename == __file__
+    assert not Path(told[0].filename).is_relative_to(ROOT / "genpipe"), "it points at whoever opens"
     shutil.rmtree(paths.data("tiny"))
     with pytest.warns(ModelWarning, match="cannot be told.*dvc repro"):
         genpipe.open("vae")
@@ -143,7 +144,7 @@ def test_what_has_not_run_is_said(here: Path) -> None:
     shutil.rmtree(paths.model("vae"))
     paths.curves("vae").unlink()
     vae = genpipe.open("vae")
-    assert len(vae.scores) > 3, "a clone has the scores without the model"
+    assert "fid_classifier" in vae.scores.index, "a clone has the scores without the model"
     with pytest.raises(CheckpointError, match=r"holds no model. Run `dvc repro`"):
         vae.sample()
     with pytest.raises(DataError, match=r"vae has no reports/curves/vae\.csv yet"):
