@@ -45,8 +45,7 @@ def train(
     with memory_of(experiment, device.device):
         outcome = fit(
             model, batches, knobs.train, knobs.optim,
-            device=device, checkpoints=kept, watchers=watchers, stopping=stopping,
-            look=snapshots.look,
+            device=device, checkpoints=kept, watchers=watchers, stopping=stopping, look=snapshots.look,
         )  # fmt: skip
     if device.is_global_zero:
         save_model(model, experiment.model_name, experiment.model, prepared.spec, root / paths.model(name))
