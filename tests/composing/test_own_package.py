@@ -28,6 +28,7 @@ class Flow(VAE):
         latent_dim: int = 5
 '''
 FILES = {
+    "lab/__init__.py": "",
     "lab/models/flow.py": MODEL,
     "lab/nn/helping.py": "FACTOR = 2\n",
     "lab/data/stripes.py": (ROOT / "genpipe/data/digits.py").read_text().replace("Digits", "Stripes"),
@@ -194,13 +195,10 @@ def test_one_project_forgets_the_package_of_another(lab: Path, tmp_path_factory:
     Project(lab)
     first = registry.load("models", "flow")
     other = tmp_path_factory.mktemp("other")
-    write(lab, {"lab/__init__.py": ""})
-    registry.load("models", "flow")
     write(
         other,
         {
             **FILES,
-            "lab/__init__.py": "",
             "lab/nn/helping.py": "FACTOR = 7\n",
             "params.yaml": (lab / "params.yaml").read_text(),
         },
