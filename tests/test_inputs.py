@@ -24,7 +24,7 @@ MODEL = "runs/first/model/model.json"
 def whole(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The project with some of what its trainings depend on."""
     monkeypatch.setattr(fingerprints, "LIBRARY", project)
-    (project / "stages").mkdir()
+    (project / "stages").mkdir(exist_ok=True)
     (project / "stages/train.py").write_text("import genpipe.training.loop\n")
     os.utime(project / "stages/train.py", (1, 1))
     for name in (CODE, DATA):
