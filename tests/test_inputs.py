@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import genpipe.running.stages as stages_module
-from genpipe import fingerprints, paths, wiring
+from genpipe import fingerprints, packages, paths, wiring
 from genpipe.errors import InputsChanged
 from genpipe.files import whole_folder
 from genpipe.running.inputs import Inputs
@@ -23,8 +23,8 @@ MODEL = "runs/first/model/model.json"
 @pytest.fixture
 def whole(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The project with some of what its trainings depend on."""
-    monkeypatch.setattr(fingerprints, "LIBRARY", project)
-    (project / "stages").mkdir()
+    monkeypatch.setattr(packages, "LIBRARY", project)
+    (project / "stages").mkdir(exist_ok=True)
     (project / "stages/train.py").write_text("import genpipe.training.loop\n")
     os.utime(project / "stages/train.py", (1, 1))
     for name in (CODE, DATA):

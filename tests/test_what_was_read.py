@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from genpipe import fingerprints, paths, wiring
+from genpipe import packages, paths, wiring
 from genpipe.errors import InputsChanged, TrainingError
 from genpipe.running.inputs import Inputs
 from genpipe.running.stages import Facts, stage
@@ -25,7 +25,7 @@ EVIDENCE = "runs/first/evidence/pixels/about.json"
 @pytest.fixture
 def whole(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The project with some code and some data; one of the files of code is imported."""
-    monkeypatch.setattr(fingerprints, "LIBRARY", project)
+    monkeypatch.setattr(packages, "LIBRARY", project)
     for name in ("train", "sample", "evaluate"):
         (project / "stages").mkdir(exist_ok=True)
         (project / f"stages/{name}.py").write_text("import genpipe.training.loop, genpipe.nn.late, genpipe.nn.never\n")

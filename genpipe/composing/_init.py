@@ -105,8 +105,7 @@ def _composed(package: str | None) -> dict[Path, str]:
 def _beside(package: str | None) -> dict[Path, str]:
     found = {Path("README.md"): "README.md", WORKFLOW: "workflow.yaml"}
     texts = {file: read_text(template.STARTER / name) for file, name in found.items()}
-    own = '"""Our own models, data, extractors, metrics, analyses and recipes: a folder for each."""\n'
-    return {**texts, **dict.fromkeys(_own(package), own)}
+    return {**texts, **dict.fromkeys(_own(package), template.PACKAGE)}
 
 
 def _own(package: str | None) -> list[Path]:

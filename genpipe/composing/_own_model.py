@@ -10,6 +10,7 @@ from genpipe.composing import _recipes as recipes
 from genpipe.composing._editing import put, take
 from genpipe.composing._journal import read
 from genpipe.composing._plan import Change, Plan
+from genpipe.composing._template import PACKAGE
 from genpipe.config import Project
 from genpipe.document import parse
 from genpipe.errors import ExistsError, UsageError
@@ -44,7 +45,10 @@ def _package(project: Project, package: str | None) -> tuple[str, list[Change]]:
         raise UsageError(f"--package: {why}")
     before = read(project.root / paths.INDEX)
     assert before is not None, "the project was read from it"
-    return package, [Change(project.root, paths.INDEX, before, put(before, ("package",), package))]
+    index = Change(project.root, paths.INDEX, before, put(before, ("package",), package))
+    first = Path(package, "__init__.py")
+    there = read(project.root / first)
+    return package, [index, Change(project.root, first, there, PACKAGE if there is None else there)]
 
 
 def _verify_free(name: str, own: str) -> None:

@@ -15,6 +15,8 @@ from genpipe.files import read_text
 STARTER = Path(__file__).parent / "starter"
 """What a new project has beside its wiring."""
 _PACKED, _REPOSITORY = Path(__file__).parents[1] / "template", Path(__file__).parents[2]
+PACKAGE = '"""Our own models, data, extractors, metrics, analyses and recipes: a folder for each."""\n'
+"""The first file of a person's package."""
 GROWING = (("check", "deps"), ("reference", "do", "deps"))
 """The lists of dvc.yaml that a person's own files are added to."""
 _SHIPPED = STARTER / "shipped.txt"

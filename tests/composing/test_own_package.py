@@ -28,6 +28,7 @@ class Flow(VAE):
         latent_dim: int = 5
 '''
 FILES = {
+    "lab/__init__.py": "",
     "lab/models/flow.py": MODEL,
     "lab/nn/helping.py": "FACTOR = 2\n",
     "lab/data/stripes.py": (ROOT / "genpipe/data/digits.py").read_text().replace("Digits", "Stripes"),
@@ -194,13 +195,10 @@ def test_one_project_forgets_the_package_of_another(lab: Path, tmp_path_factory:
     Project(lab)
     first = registry.load("models", "flow")
     other = tmp_path_factory.mktemp("other")
-    write(lab, {"lab/__init__.py": ""})
-    registry.load("models", "flow")
     write(
         other,
         {
             **FILES,
-            "lab/__init__.py": "",
             "lab/nn/helping.py": "FACTOR = 7\n",
             "params.yaml": (lab / "params.yaml").read_text(),
         },
@@ -269,11 +267,9 @@ CHOOSY = """
 def test_the_contract_of_a_model_that_breaks_it(lab: Path, genpipe) -> None:
     edit(lab, "lab/models/flow.py", "    factor = FACTOR\n", BREAKING)
     status, out, err = genpipe("test-model", "flow")
-    assert status == 1
+    assert (status, err) == (1, "error: flow fails 16 checks.\n")
     assert "FAILED  losses are finite scalars with gradients where they belong, 1×8×8\n" in out
     assert "        the loss of phase autoencoder is nan" in out
-    assert err.startswith("error: flow fails ")
-    assert "Traceback" not in err
 
 
 def test_a_model_that_suits_no_image_is_told_how_to_give_another(lab: Path, genpipe) -> None:
