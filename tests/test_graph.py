@@ -125,7 +125,7 @@ def test_a_person_s_pictures_are_told_from_what_stages_have_made(graph: Graph) -
     mine.parent.mkdir()
     mine.write_bytes(b"a picture")
     graph.edit("params.yaml", "datasets:\n", "datasets:\n  mine: {source: shapes, size: 16}\n")
-    assert "error: data/mine/a.png: lies where a stage writes" in graph.run("dvc", "repro", status=255)
+    assert "error: data/mine/a.png would be deleted: a stage writes" in graph.run("dvc", "repro", status=255)
     assert mine.read_bytes() == b"a picture"
     shutil.rmtree(mine.parent)
     graph.edit("params.yaml", "  mine: {source: shapes, size: 16}\n", "")
