@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
-from _rivals import synchronised_now
+from _rivals import synchronized_now
 from torch import Tensor, nn
 
 
@@ -53,10 +53,10 @@ def epochs_sec(model: Any, images: Tensor, batch_size: int, epochs: int, lr: flo
 
     class Clock(TrainingCallback):
         def on_epoch_begin(self, training_config: Any, **_: Any) -> None:
-            found.append(-synchronised_now(device))
+            found.append(-synchronized_now(device))
 
         def on_epoch_end(self, training_config: Any, **_: Any) -> None:
-            found[-1] += synchronised_now(device)
+            found[-1] += synchronized_now(device)
 
     data = BaseDataset(images, torch.zeros(len(images)))
     with TemporaryDirectory() as folder:

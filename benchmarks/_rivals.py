@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from genpipe.interfaces import Batch
-from genpipe.nn.pixels import to_model
+from genpipe.interfaces.phases import Batch
+from genpipe.nn.pixel_range import to_model
 
 WARM_UP = 10
 """Steps before the clock starts."""
@@ -37,7 +37,7 @@ class Task:
         return torch.optim.Adam(module.parameters(), lr=self.lr, fused=fused or None)
 
 
-def synchronised_now(device: torch.device) -> float:
+def synchronized_now(device: torch.device) -> float:
     """The time in seconds when all that was asked of a device is done."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
@@ -46,7 +46,7 @@ def synchronised_now(device: torch.device) -> float:
 
 def now(device: torch.device) -> tuple[float, float]:
     """Seconds on the wall and of this process on processors, when all that was asked of a device is done."""
-    return synchronised_now(device), process_time()
+    return synchronized_now(device), process_time()
 
 
 def speeds(task: Task, begun: tuple[float, float]) -> Found:

@@ -26,11 +26,11 @@ IMAGES = 60_000
 def genpipe_images(archive: Path, folder: Path, workers: int) -> int:
     """How many images have been prepared."""
     from genpipe import registry
-    from genpipe.data._preparing import prepare
+    from genpipe.dataset.preparing import prepare
 
     kind = registry.load("data", "archive")
     source = kind(kind.Config(path=str(archive.resolve())), Path())
-    prepared = prepare(source, size=32, fit="crop", seed=0, folder=folder, workers=workers)
+    prepared = prepare(source, image_size=32, resize_mode="crop", seed=0, folder=folder, workers=workers)
     return sum(len(prepared.images(part)) for part in PARTS)
 
 
@@ -53,7 +53,7 @@ def rate(work: Callable[[], int]) -> float:
 
 def measure(archive: Path, workers: int, rounds: int) -> dict[str, object]:
     """The rates of both, the median of some rounds, and their ratio."""
-    import_module("genpipe.data._preparing")
+    import_module("genpipe.dataset.preparing")
     import_module("torchvision.datasets")
     with TemporaryDirectory(prefix="genpipe-") as temporary:
         folder = Path(temporary)

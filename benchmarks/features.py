@@ -47,12 +47,12 @@ def ours(name: str, weights: Path, size: int, batch_size: int) -> Extract:
     """An extractor of genpipe."""
     from genpipe import registry
     from genpipe.extractors import _inception, _weights
-    from genpipe.interfaces import ImageSpec
+    from genpipe.interfaces.spec import DataSpec
 
     os.environ[_weights.VARIABLE] = str(weights)
     _inception.PUBLISHED = _weights.Published("random.pth", _weights.sha256(weights))
     kind = registry.load("extractors", name)
-    extractor = kind(kind.Config(batch_size=batch_size), ImageSpec(3, size, size))
+    extractor = kind(kind.Config(batch_size=batch_size), DataSpec(3, size, size))
     return lambda images: extractor.extract(images).features
 
 

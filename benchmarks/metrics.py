@@ -51,7 +51,7 @@ Ready = Callable[[], tuple[float, ...]]
 
 def fid_genpipe(fake: np.ndarray, real: np.ndarray) -> Ready:
     """From factors of the covariances."""
-    from genpipe.metrics.fid import distance, statistics
+    from genpipe.metrics._frechet import distance, statistics
 
     known = statistics(real)
     return lambda: (distance(statistics(fake), known),)
@@ -180,13 +180,13 @@ def growth() -> Iterator[list[int]]:
         while not done.wait(0.01):
             grown.append(process.memory_info().rss - before)
 
-    watcher = Thread(target=look)
-    watcher.start()
+    callback = Thread(target=look)
+    callback.start()
     try:
         yield grown
     finally:
         done.set()
-        watcher.join()
+        callback.join()
 
 
 def apart(way: Callable[[np.ndarray, np.ndarray], Ready], *sizes: int) -> Measured:

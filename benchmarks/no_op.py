@@ -22,16 +22,16 @@ from typing import Any
 import yaml
 
 from genpipe import paths
-from genpipe.composing import Wish, plan
-from genpipe.config import Project
+from genpipe.config.project import Project
 from genpipe.files import write_text
+from genpipe.project.new_experiment import ExperimentRequest, plan
 
 ROOT = Path(__file__).parents[1]
 RECIPES = ("vae", "ae", "gan", "dcgan")
 INDEX = """\
 seed: 0
 datasets:
-  tiny: {source: digits, size: 16, fit: pad}
+  tiny: {source: digits, image_size: 16, resize_mode: pad}
 reference:
   extractors:
     classifier: {channels: [8, 16], features: 16}
@@ -58,7 +58,7 @@ def make(root: Path, experiments: int) -> None:
         shutil.copy(ROOT / name, root)
     (root / paths.INDEX).write_text(INDEX)
     for k in range(experiments):
-        plan(Project(root), Wish(f"e{k}", RECIPES[k % len(RECIPES)], data="tiny", profile="smoke")).write()
+        plan(Project(root), ExperimentRequest(f"e{k}", RECIPES[k % len(RECIPES)], data="tiny", profile="smoke")).write()
     (root / "nothing.py").write_text(NOTHING)
     stages = yaml.safe_load((root / paths.WIRING).read_text())
     for name, stage in stages["stages"].items():
@@ -74,7 +74,7 @@ def _written(body: Mapping[str, Any]) -> Iterator[str]:
     """The files that stand for what a stage writes."""
     for entry in [*body.get("outs", []), *body.get("metrics", []), *body.get("plots", [])]:
         path = entry if isinstance(entry, str) else next(iter(entry))
-        yield path if path != str(paths.SEEN) else str(paths.seen("tiny"))
+        yield path if path != str(paths.SOURCE_STATES) else str(paths.source_state("tiny"))
 
 
 def environment(root: Path) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """The same VAE trained here and by pythae, beside each other: python benchmarks/pythae_elbo.py --mnist mnist.npz.
 
-Both begin with the same weights and see as many batches of the same binarised images, in orders and with noise of
+Both begin with the same weights and see as many batches of the same binarized images, in orders and with noise of
 their own. The evidence lower bound of held-out images is computed of the last weights by the same code, with one code
 for each image. pythae is installed beside the rest by `pip install --no-deps pythae`. Run it on a machine that does
 nothing else.
@@ -20,15 +20,16 @@ import numpy as np
 import torch
 from training import machine
 
-from genpipe.data._batches import Batches
-from genpipe.interfaces import Batch, ImageSpec
+from genpipe.config.schemas import Optim, Train
+from genpipe.dataset.batches import BatchLoader
+from genpipe.interfaces.phases import Batch
+from genpipe.interfaces.spec import DataSpec
 from genpipe.models.vae import VAE
-from genpipe.nn.pixels import to_model
+from genpipe.nn.pixel_range import to_model
 from genpipe.training.devices import fabric
-from genpipe.training.knobs import Optim, Train
 from genpipe.training.loop import fit, seed
 
-SPEC = ImageSpec(1, 28, 28, levels=2)
+SPEC = DataSpec(1, 28, 28, levels=2)
 LATENT_DIM, LR, AT_ONCE = 50, 1e-3, 1000
 Trained = Callable[[VAE, np.ndarray, argparse.Namespace, int], float]
 
@@ -36,13 +37,13 @@ Trained = Callable[[VAE, np.ndarray, argparse.Namespace, int], float]
 def fresh(number: int) -> VAE:
     """A fully connected VAE of two levels, begun from a seed."""
     seed(number)
-    return VAE(VAE.Config(body="mlp", widths=[200, 200], latent_dim=LATENT_DIM, likelihood="bernoulli"), SPEC)
+    return VAE(VAE.Config(architecture="mlp", widths=[200, 200], latent_dim=LATENT_DIM, likelihood="bernoulli"), SPEC)
 
 
 def here(model: VAE, images: np.ndarray, given: argparse.Namespace, number: int) -> float:
     """Images/s of `fit`, which trains the model in place."""
     device = fabric("32-true")
-    batches = Batches(images, None, size=given.batch, seed=number, device=device.device)
+    batches = BatchLoader(images, None, size=given.batch, seed=number, device=device.device)
     train = Train(steps=given.epochs * len(images) // given.batch, batch_size=given.batch, precision="32-true")
     begun = perf_counter()
     fit(model, batches, train, {"autoencoder": Optim(lr=LR)}, device=device)
@@ -64,8 +65,8 @@ def bound(model: VAE, images: np.ndarray) -> float:
     return -mean(model.eval().loss(Batch(x))[0].item() for x in parts)
 
 
-def binarised(file: Path, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """So many training images, and the held-out ones, of two levels: each drawn once from its grey value."""
+def binarized(file: Path, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """So many training images, and the held-out ones, of two levels: each drawn once from its gray value."""
     arrays, rng = np.load(file), np.random.default_rng(0)
     every = (arrays["x_train"][:count, None], arrays["x_test"][:, None])
     training, held_out = ((rng.random(x.shape) < x / 255).astype(np.uint8) * np.uint8(255) for x in every)
@@ -98,7 +99,7 @@ def main() -> None:
     if not find_spec("pythae"):
         sys.exit("pythae is not installed here: pip install --no-deps pythae")
     print(machine())
-    training, held_out = binarised(given.mnist, given.images)
+    training, held_out = binarized(given.mnist, given.images)
     found: dict[str, tuple[list[float], list[float]]] = {"genpipe": ([], []), "pythae": ([], [])}
     ways: dict[str, Trained] = {"genpipe": here, "pythae": of_pythae}
     for number in range(given.seeds):

@@ -14,8 +14,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from genpipe import paths
-from genpipe.composing import Wish, plan, recipes
-from genpipe.config import Project
+from genpipe.config.project import Project
+from genpipe.project import recipes
+from genpipe.project.new_experiment import ExperimentRequest, plan
 
 ROOT = Path(__file__).parents[1]
 
@@ -34,7 +35,7 @@ def project(root: Path) -> None:
 def train_sec(root: Path, recipe: str, profile: str, changes: list[str]) -> float:
     """Seconds of the stage `train` of one recipe, with the profile's knobs and some others."""
     name = recipe.replace("/", "-")
-    plan(Project(root), Wish(name, recipe, profile=profile, sets=changes)).write()
+    plan(Project(root), ExperimentRequest(name, recipe, profile=profile, sets=changes)).write()
     subprocess.run(["dvc", "repro", "-q", f"train@{name}"], cwd=root, check=True)
     return float(json.loads((root / paths.timing("train", name)).read_text())["wall_sec"])
 

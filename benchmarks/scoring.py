@@ -12,23 +12,24 @@ from collections.abc import Iterator
 from dataclasses import replace
 from time import perf_counter
 
-from genpipe import config, paths, registry
-from genpipe.evaluation import View, scored
-from genpipe.interfaces import Evidence
-from genpipe.reference import load_references
-from genpipe.sampling import load_samples
-from genpipe.teaching import teacher
+from genpipe import paths, registry
+from genpipe.config.project import load_project
+from genpipe.evaluation.extractor_training import extractor_trainer
+from genpipe.evaluation.references import load_references
+from genpipe.evaluation.scoring import View, scored
+from genpipe.interfaces.extractors import FeatureSet
+from genpipe.sampling.drawing import load_samples
 
 
 def views(name: str) -> list[View]:
     """The samples of an experiment as each extractor of its data set sees them, looked at anew."""
-    project = config.load()
+    project = load_project()
     data, samples = project.experiment(name).data.name, load_samples(project.root / paths.samples(name))
     made = []
     for one in load_references(project, data):
-        real = replace(one.real, teach=teacher(project, data))
+        real = replace(one.real, train_extractor=extractor_trainer(project, data))
         seen = one.extractor.extract(samples.images)
-        drawn = Evidence(seen.images, seen.features, seen.probabilities, samples.labels)
+        drawn = FeatureSet(seen.images, seen.features, seen.probabilities, samples.labels)
         made.append(View(one.name, one.described, real, drawn, real.held_out))
     return made
 
@@ -40,7 +41,7 @@ def rows(name: str) -> Iterator[tuple[str, float, str]]:
     yield "extractors", perf_counter() - begun, " ".join(one.extractor for one in seen)
     for metric in registry.names("metrics"):
         kind = registry.load("metrics", metric)
-        if "pairs" not in kind.looks_at:
+        if "pairs" not in kind.input:
             begun = perf_counter()
             found, _ = scored({metric: kind.Config()}, seen, 0)
             yield metric, perf_counter() - begun, " ".join(key for key in found if not key.endswith("_std"))

@@ -21,14 +21,14 @@ from time import perf_counter
 from typing import NamedTuple
 
 from genpipe import paths
-from genpipe.composing import Wish, plan
-from genpipe.config import Project
+from genpipe.config.project import Project
+from genpipe.project.new_experiment import ExperimentRequest, plan
 
 ROOT = Path(__file__).parents[1]
 INDEX = """\
 seed: 0
 datasets:
-  tiny: {source: digits, size: 16, fit: pad}
+  tiny: {source: digits, image_size: 16, resize_mode: pad}
 reference:
   extractors:
     classifier: {channels: [8, 16], features: 16}
@@ -42,7 +42,7 @@ STAGES = (
     | {stage: ["first"] for stage in ("train", "sample", "evaluate")}
     | {"report": []}
 )
-COMMANDS = (["--help"], ["list", "systems"], ["list", "metrics"], ["show", "first"], ["compare"], ["check"])
+COMMANDS = (["--help"], ["list", "models"], ["list", "metrics"], ["show", "first"], ["compare"], ["check"])
 
 
 class Spent(NamedTuple):
@@ -63,7 +63,9 @@ def project() -> Iterator[Path]:
         (root / paths.INDEX).write_text(INDEX)
         for words in (["git", "init", "-q"], ["dvc", "init", "-q"]):
             subprocess.run(words, cwd=root, check=True)
-        plan(Project(root), Wish("first", "vae", data="tiny", profile="smoke", sets=["train.steps=4"])).write()
+        plan(
+            Project(root), ExperimentRequest("first", "vae", data="tiny", profile="smoke", sets=["train.steps=4"])
+        ).write()
         yield root
 
 

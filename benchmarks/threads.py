@@ -17,18 +17,19 @@ WAYS = {
 
 def measure(name: str) -> float:
     """Steps a second of an experiment whose data is prepared."""
-    from genpipe import config, paths, registry
-    from genpipe.data._batches import Batches
-    from genpipe.data._storage import Prepared
+    from genpipe import paths, registry
+    from genpipe.config.project import load_project
+    from genpipe.dataset.batches import BatchLoader
+    from genpipe.dataset.storage import Prepared
     from genpipe.training.devices import fabric
     from genpipe.training.loop import fit, seed
 
-    experiment = config.load().experiment(name)
+    experiment = load_project().experiment(name)
     prepared, knobs = Prepared.open(paths.data(experiment.data.name)), experiment.knobs
     seed(knobs.seed)
     model = registry.load("models", experiment.model_name)(experiment.model, prepared.spec)
     device = fabric(knobs.train.precision)
-    batches = Batches.of(prepared, size=knobs.train.batch_size, seed=knobs.seed, device=device.device)
+    batches = BatchLoader.of(prepared, size=knobs.train.batch_size, seed=knobs.seed, device=device.device)
     train = knobs.train.model_copy(update={"steps": STEPS})
     return fit(model, batches, train, knobs.optim, device=device).images_per_sec / knobs.train.batch_size
 

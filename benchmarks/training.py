@@ -25,21 +25,21 @@ import _rivals
 import lightning_fabric
 import numpy as np
 import torch
-from _rivals import CHECKPOINT_EVERY_STEPS, HALFLIFE_IMAGES, WARM_UP, Found, Task, now, speeds, synchronised_now
+from _rivals import CHECKPOINT_EVERY_STEPS, HALFLIFE_IMAGES, WARM_UP, Found, Task, now, speeds, synchronized_now
 
 from genpipe import registry
-from genpipe.data import _batches
-from genpipe.interfaces import ImageSpec
-from genpipe.training import loop, turns
-from genpipe.training.averaging import Average
+from genpipe.config.schemas import Optim, Train
+from genpipe.dataset import batches as loading
+from genpipe.interfaces.spec import DataSpec
+from genpipe.training import loop, phase_step
 from genpipe.training.checkpoints import Checkpoints
+from genpipe.training.curve_logger import CurveLogger
 from genpipe.training.devices import fabric
-from genpipe.training.knobs import Optim, Train
-from genpipe.training.notes import Notes
+from genpipe.training.ema import EMA
 
 SYSTEMS: dict[str, tuple[int, dict[str, Any]]] = {
     "dcgan": (64, {"generator_channels": 64, "discriminator_channels": 64}),
-    "vae": (32, {"body": "conv", "widths": [32, 64, 128], "latent_dim": 64}),
+    "vae": (32, {"architecture": "conv", "widths": [32, 64, 128], "latent_dim": 64}),
 }
 """The side of the images, and the knobs."""
 CHANNELS, LOG_EVERY_STEPS = 3, 50
@@ -57,12 +57,12 @@ def fitted(task: Task, begin: Callable[[], None] = lambda: None, **train: Any) -
     knobs = Train(
         steps=WARM_UP + task.steps,
         batch_size=task.batch_size,
-        average_halflife_images=HALFLIFE_IMAGES,
+        ema_halflife_images=HALFLIFE_IMAGES,
         log_every_steps=LOG_EVERY_STEPS,
         checkpoint_every_steps=CHECKPOINT_EVERY_STEPS,
         **train,
     )
-    batches = _batches.Batches(task.images, None, size=task.batch_size, seed=0, device=device.device)
+    batches = loading.BatchLoader(task.images, None, size=task.batch_size, seed=0, device=device.device)
     began, give = {}, batches.batch
 
     def counted(number: int, **ahead: int) -> Any:
@@ -81,7 +81,7 @@ def fitted(task: Task, begin: Callable[[], None] = lambda: None, **train: Any) -
 
 def from_disk(task: Task) -> Found:
     """The same with images that are read through the memory map."""
-    with TemporaryDirectory() as folder, patch.object(_batches, "_fits", lambda *_: False):
+    with TemporaryDirectory() as folder, patch.object(loading, "_fits", lambda *_: False):
         np.save(f"{folder}/images.npy", task.images)
         task.images = np.load(f"{folder}/images.npy", mmap_mode="r")
         return fitted(task, compile="off")
@@ -91,12 +91,12 @@ def shares(task: Task) -> Found:
     """The share of the time of `fit` in each of its parts, each waited for before the next begins."""
     parts: defaultdict[str, float] = defaultdict(float)
     watched = [
-        ("data", _batches.Batches, "batch"),
-        ("forward and backward", turns.Turn, "gradient"),
+        ("data", loading.BatchLoader, "batch"),
+        ("forward and backward", phase_step.PhaseStep, "gradient"),
         ("backward", lightning_fabric.Fabric, "backward"),
         ("optimizer", lightning_fabric.wrappers._FabricOptimizer, "step"),
-        ("averaging", Average, "update"),
-        ("logging", Notes, "row"),
+        ("averaging", EMA, "update"),
+        ("logging", CurveLogger, "row"),
         ("checkpoints", Checkpoints, "write"),
     ]
     with ExitStack() as stack:
@@ -114,9 +114,9 @@ def _timed(parts: dict[str, float], name: str, owner: type, method: str, device:
     called = getattr(owner, method)
 
     def measured(*arguments: Any, **named: Any) -> Any:
-        begun = synchronised_now(device)
+        begun = synchronized_now(device)
         result = called(*arguments, **named)
-        parts[name] += synchronised_now(device) - begun
+        parts[name] += synchronized_now(device) - begun
         return result
 
     with patch.object(owner, method, measured):
@@ -137,13 +137,13 @@ WAYS: dict[str, Callable[[Task], Found]] = {
 }
 
 
-def here(way: str, system: str, given: argparse.Namespace) -> Found:
+def here(way: str, model_class: str, given: argparse.Namespace) -> Found:
     """Measures one way in this process."""
-    size, knobs = given.size or SYSTEMS[system][0], SYSTEMS[system][1]
+    size, knobs = given.size or SYSTEMS[model_class][0], SYSTEMS[model_class][1]
     images = np.random.default_rng(0).integers(0, 256, (given.images, CHANNELS, size, size), dtype=np.uint8)
     loop.seed(0)
-    kind = registry.load("models", system)
-    model = kind(kind.Config(**knobs), ImageSpec(CHANNELS, size, size))
+    kind = registry.load("models", model_class)
+    model = kind(kind.Config(**knobs), DataSpec(CHANNELS, size, size))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     found = WAYS[way](Task(model, images, given.batch, given.steps, device))
     return {**found, "peak_bytes": _peak_bytes(device)}
@@ -156,19 +156,19 @@ def _peak_bytes(device: torch.device) -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def apart(way: str, system: str, arguments: list[str]) -> Found:
+def apart(way: str, model_class: str, arguments: list[str]) -> Found:
     """Measures one way in a process of its own."""
-    command = [sys.executable, __file__, *arguments, "--here", way, system]
+    command = [sys.executable, __file__, *arguments, "--here", way, model_class]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
-def report(system: str, rounds: Mapping[str, list[Found]]) -> None:
-    """Prints the tables of one system."""
+def report(model_class: str, rounds: Mapping[str, list[Found]]) -> None:
+    """Prints the tables of one model."""
     middle = {way: median(found["speed"] for found in of) for way, of in rounds.items() if way != SHARES}
     bare, loader = middle[BARE], max(speed for way, speed in middle.items() if way.startswith("DataLoader"))
     columns = "images/s | × bare loop | by processor time | × best DataLoader | data | peak memory, MB"
-    print(f"\n### {system}\n\n| | {columns} |")
+    print(f"\n### {model_class}\n\n| | {columns} |")
     print("|:--|--:|--:|--:|--:|--:|--:|")
     for way, speed in middle.items():
         waited = [found["data"] for found in rounds[way] if "data" in found]
@@ -204,7 +204,7 @@ def machine() -> str:
 def parsed() -> argparse.Namespace:
     """What is asked for on the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=list(SYSTEMS))
+    parser.add_argument("--models", nargs="+", choices=SYSTEMS, default=list(SYSTEMS))
     parser.add_argument("--steps", type=int, default=200, help="that are measured, after a warm-up")
     parser.add_argument("--batch", type=int, default=128, help="images in a batch")
     parser.add_argument("--size", type=int, help="side of the images in pixels")
@@ -223,13 +223,13 @@ def main() -> None:
     print(machine())
     if not find_spec("pythae"):
         print("pythae is not installed here, so its trainer is left out.")
-    for system in given.systems:
-        ways = [way for way in WAYS if way != PYTHAE or (system == "vae" and find_spec("pythae"))]
+    for model_class in given.systems:
+        ways = [way for way in WAYS if way != PYTHAE or (model_class == "vae" and find_spec("pythae"))]
         rounds: defaultdict[str, list[Found]] = defaultdict(list)
         for _ in range(given.rounds):
             for way in ways:
-                rounds[way].append(apart(way, system, sys.argv[1:]))
-        report(system, rounds)
+                rounds[way].append(apart(way, model_class, sys.argv[1:]))
+        report(model_class, rounds)
 
 
 if __name__ == "__main__":

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from genpipe.api.images import Images, images
     from genpipe.api.models import Model
-    from genpipe.api.opening import open as open  # noqa: A004 - genpipe.open is how it is called
+    from genpipe.api.opening import open  # noqa: A004 - genpipe.open is how it is called
     from genpipe.api.scores import score
     from genpipe.api.tables import leaderboard
     from genpipe.api.training import build, fit
+
 
 __version__ = "0.1.0"
 __all__ = ["Images", "Model", "build", "fit", "images", "leaderboard", "score"]

@@ -2,10 +2,10 @@
 
 GenpipeError                 one message, no traceback, exit status 1
 ├── ConfigError              something in YAML is wrong: file, line, key, what is allowed
-├── UnknownName              a system, data set, metric or recipe that does not exist
+├── UnknownName              a model, data set, metric or recipe that does not exist
 │   └── AmbiguousName        one that two packages have
 ├── PartError                a file of an open folder that cannot be imported, or does not define one class
-├── Unsuitable               a system that cannot be built for these images
+├── Unsuitable               a model that cannot be built for these images
 ├── DataError                a data set that cannot be read, or is not what it claims to be
 ├── WeightsMissing           published weights that could not be fetched, or are not what they claim to be
 ├── CheckpointError          a checkpoint or model file that is damaged or does not fit
@@ -78,7 +78,7 @@ class PartError(GenpipeError):
 
 
 class Unsuitable(GenpipeError):
-    """A system that cannot be built for these images."""
+    """A model that cannot be built for these images."""
 
 
 class DataError(GenpipeError):
@@ -99,7 +99,7 @@ class NonFiniteImages(GenpipeError):
     def __init__(self, model: str, images: str, broken: int, of: int) -> None:
         super().__init__(
             f"{broken / of:.1%} of the {images} of {model} are NaN or infinite ({broken} of {of} looked at), which no "
-            "pixel can show. Train it again with a lower optim.*.lr, or with optim.*.clip_norm."
+            "pixel can show. Train it again with a lower optim.*.lr, or with optim.*.grad_clip_norm."
         )
 
 
@@ -118,7 +118,7 @@ class NonFiniteLoss(TrainingError):
         kept = f"The last good checkpoint is {checkpoint}" if checkpoint else "No checkpoint was written before"
         super().__init__(
             f"step {step}: {what} of phase '{phase}' is {value}. {kept}. Lower optim.{phase}.lr, or set "
-            f"optim.{phase}.clip_norm, and run again; train.on_nan can do more than stop."
+            f"optim.{phase}.grad_clip_norm, and run again; train.on_nan can do more than stop."
         )
 
 

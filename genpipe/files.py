@@ -44,7 +44,7 @@ _LONG = re.compile(r"\b(\d+)L\b")
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def atomic_file(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`; it takes its place, flushed to disk, if the block ends well.
 
     Raises IsADirectoryError if a folder is there.
@@ -74,7 +74,7 @@ def settle(temporary: Path, path: Path) -> None:
 
 
 @contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
+def atomic_directory(path: Path) -> Iterator[Path]:
     """A temporary folder beside `path`; it takes the place of `path` if the block ends well."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid4().hex[:8]}.tmp")
@@ -112,7 +112,7 @@ def locked(path: Path, wait_sec: float, purpose: str) -> Iterator[None]:
 
 def write_text(path: Path, text: str) -> None:
     """Replaces the file by the text."""
-    with whole_file(path) as temporary:
+    with atomic_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
@@ -167,7 +167,7 @@ def verify_proportion(unpacked_bytes: int, path: Path) -> None:
 
 def write_arrays(path: Path, **arrays: np.ndarray) -> None:
     """Replaces the archive by the arrays; the same arrays give the same bytes."""
-    with whole_file(path) as temporary, temporary.open("wb") as file:
+    with atomic_file(path) as temporary, temporary.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]
 
 

@@ -20,8 +20,8 @@ from genpipe.mentions import Parts
 from genpipe.packages import GENPIPE, Packages
 
 FRAME = {
-    "genpipe.config": "hands on what YAML says, which DVC compares; what is not said there is in schemas that count",
-    "genpipe.document": "reads YAML as DVC does, with lines",
+    "genpipe.config.project": "hands on what YAML says, which DVC compares; what is not said there is in schemas that count",
+    "genpipe.config.document": "reads YAML as DVC does, with lines",
     "genpipe.errors": "are words",
     "genpipe.files": "reads and writes bytes as they are",
     "genpipe.fingerprints": "says what counts, and is none of it",
@@ -32,10 +32,10 @@ FRAME = {
     "genpipe.registry": "finds a file by its name",
     "genpipe.running": "runs, stops and times stages",
     "genpipe.schema": "refuses what no schema knows",
-    "genpipe.suitability": "refuses what does not fit together",
+    "genpipe.config.compatibility": "refuses what does not fit together",
     "genpipe.tracking": "copies results to MLflow",
-    "genpipe.validation": "refuses what no schema allows",
-    "genpipe.wiring": "reads dvc.yaml",
+    "genpipe.config.validation": "refuses what no schema allows",
+    "genpipe.config.wiring": "reads dvc.yaml",
 }
 """Modules that decide no figure, and why: what they hold is followed no further, and counts for no stage."""
 STAGES: Mapping[str, tuple[str, ...]] = {

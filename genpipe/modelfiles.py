@@ -12,12 +12,14 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from genpipe import registry
-from genpipe.document import Document
+from genpipe.config.data_spec import spec_from_json
+from genpipe.config.document import Document
+from genpipe.config.validation import described, validated
 from genpipe.errors import CheckpointError, ConfigError, UnknownName, Unsuitable
-from genpipe.files import opened, whole_file, whole_folder, write_json
-from genpipe.interfaces import Generative, ImageSpec
+from genpipe.files import atomic_directory, atomic_file, opened, write_json
+from genpipe.interfaces.generative import Generative
+from genpipe.interfaces.spec import DataSpec
 from genpipe.schema import Strict
-from genpipe.validation import described, validated
 
 _OWN = partial(registry.load, "models")
 
@@ -25,12 +27,12 @@ _OWN = partial(registry.load, "models")
 def save_weights(module: nn.Module, path: Path) -> None:
     """Writes the weights and buffers of a module."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
-    with whole_file(path) as temporary:
+    with atomic_file(path) as temporary:
         save_file(tensors, temporary)
 
 
-def built(kind: Any, config: Strict, spec: ImageSpec, weights: Path, remedy: str | None = None) -> Any:
-    """A system or classifier with the weights in a file; it takes no memory before these are known to fit.
+def built(kind: Any, config: Strict, spec: DataSpec, weights: Path, remedy: str | None = None) -> Any:
+    """A model or classifier with the weights in a file; it takes no memory before these are known to fit.
 
     Raises CheckpointError if the file is missing, damaged or of another net, Unsuitable if the part does.
     """
@@ -59,11 +61,11 @@ def in_words(tensor: Tensor | None) -> str:
     return "nothing" if tensor is None else f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"
 
 
-def save_model(model: Generative, system: str, config: Strict, spec: ImageSpec, folder: Path | str) -> None:
+def save_model(model: Generative, name: str, config: Strict, spec: DataSpec, folder: Path | str) -> None:
     """Writes a finished model into a folder, which it replaces."""
-    with whole_folder(Path(folder)) as temporary:
+    with atomic_directory(Path(folder)) as temporary:
         save_weights(model, temporary / "model.safetensors")
-        said = {"system": system, "config": config.model_dump(mode="json"), "images": asdict(spec)}
+        said = {"model": name, "config": config.model_dump(mode="json"), "data_spec": asdict(spec)}
         write_json(temporary / "model.json", said)
 
 
@@ -74,19 +76,19 @@ def accelerator() -> torch.device:
 
 def load_model(
     folder: Path | str, *, kind_of: Callable[[str], Any] = _OWN, remedy: str | None = None
-) -> tuple[Generative, ImageSpec]:
+) -> tuple[Generative, DataSpec]:
     """A finished model in evaluation mode, on a GPU where there is one, and the images it was made for.
 
-    `kind_of` gives the class of a system, `remedy` says what to do about a model that no pipeline makes anew. Raises
+    `kind_of` gives the class of a model, `remedy` says what to do about a model that no pipeline makes anew. Raises
     CheckpointError if there is none, or if it is damaged.
     """
     folder = Path(folder)
     try:
         said, document = described(_Described, folder / "model.json")
-        spec = ImageSpec.from_json(document)
-        system = _system(said.system, kind_of, document)
-        config = validated(system.Config, said.config, ("config",), document)
-        model: Generative = built(system, config, spec, folder / "model.safetensors", remedy)
+        spec = spec_from_json(document)
+        model_class = _model_class(said.model, kind_of, document)
+        config = validated(model_class.Config, said.config, ("config",), document)
+        model: Generative = built(model_class, config, spec, folder / "model.safetensors", remedy)
     except FileNotFoundError:
         raise CheckpointError(f"{folder} holds no model. {remedy or 'Run `dvc repro` to train it.'}") from None
     except (ConfigError, Unsuitable) as error:
@@ -98,16 +100,16 @@ def load_model(
 class _Described(Strict):
     """What model.json says."""
 
-    system: str
+    model: str
     config: dict[str, Any]
-    images: dict[str, Any]
+    data_spec: dict[str, Any]
 
 
-def _system(name: str, kind_of: Callable[[str], Any], document: Document) -> type[Generative]:
+def _model_class(name: str, kind_of: Callable[[str], Any], document: Document) -> type[Generative]:
     try:
         found: type[Generative] = kind_of(name)
     except UnknownName as error:
-        raise ConfigError([document.problem(("system",), str(error))]) from None
+        raise ConfigError([document.problem(("model",), str(error))]) from None
     return found
 
 

@@ -40,7 +40,7 @@ def of_project(data: Iterable[str], experiments: Iterable[str]) -> list[Place]:
     return [
         *own,
         Place(paths.CHECKED, '"valid"'),
-        Place(paths.SEEN, names=r"[^/]+\.json"),
+        Place(paths.SOURCE_STATES, names=r"[^/]+\.json"),
         Place(paths.REPORTS / "index.html", "<title>Generative models"),
         Place(paths.REPORTS / "README.md", "`dvc repro` writes this page"),
         Place(paths.REPORTS / "leaderboard.csv", r"\A(?:data,|\s*\Z)"),
@@ -67,7 +67,7 @@ def of_experiment(name: str) -> list[Place]:
         Place(paths.model(name), r"model\.json", r"model\.(?:json|safetensors)"),
         Place(paths.snapshots(name), r"steps\.npy", r"[^/]+\.npy"),
         Place(paths.samples(name), r"images\.npy", r"[^/]+\.npy"),
-        Place(paths.evidence(name), names=r"[^/]+/[^/]+/(?:(?:features|probabilities)\.npy|about\.json)"),
+        Place(paths.features(name), names=r"[^/]+/[^/]+/(?:(?:features|probabilities)\.npy|about\.json)"),
         *(_timing(stage, name) for stage in ("train", "sample", "evaluate")),
         Place(paths.scores(name), r'"how"'),
         Place(paths.metrics(name), r'"parameters"'),

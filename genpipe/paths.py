@@ -1,4 +1,4 @@
-"""Where every artefact lives, relative to the project's root. Imports nothing of genpipe but errors."""
+"""Where every artifact lives, relative to the project's root. Imports nothing of genpipe but errors."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,7 @@ INDEX = Path("params.yaml")
 WIRING = Path("dvc.yaml")
 PIPELINES = Path("pipelines")
 CHECKED = Path("runs/checked.json")
-SEEN = Path("runs/sources")
+SOURCE_STATES = Path("runs/sources")
 TIMINGS = Path("runs/timings")
 CODE = Path("runs/code")
 REPORTS = Path("reports")
@@ -28,9 +28,9 @@ def data(name: str) -> Path:
     return Path("data") / name
 
 
-def seen(name: str) -> Path:
+def source_state(name: str) -> Path:
     """What `check` saw of a data set's source: its classes, and whether the pictures are still the same."""
-    return SEEN / f"{name}.json"
+    return SOURCE_STATES / f"{name}.json"
 
 
 def reference(data_name: str) -> Path:
@@ -63,9 +63,9 @@ def samples(experiment: str) -> Path:
     return Path("runs") / experiment / "samples"
 
 
-def evidence(experiment: str) -> Path:
+def features(experiment: str) -> Path:
     """What extractors see in the samples of an experiment, a folder for each."""
-    return Path("runs") / experiment / "evidence"
+    return Path("runs") / experiment / "features"
 
 
 def scores(experiment: str) -> Path:

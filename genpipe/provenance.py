@@ -3,9 +3,10 @@
 import subprocess
 from pathlib import Path
 
-from genpipe import document, fingerprints, paths
-from genpipe.config import Experiment, Project
-from genpipe.data._storage import Prepared
+from genpipe import fingerprints, paths
+from genpipe.config import document
+from genpipe.config.project import Experiment, Project
+from genpipe.dataset.storage import Prepared
 
 _CODE = ("genpipe", "stages", "pipelines", "*.yaml")
 _GIT_SEC = 30.0
@@ -16,7 +17,7 @@ def result_key(project: Project, experiment: Experiment) -> str:
     """A short hash of all that decides a training's result: its knobs, its data and the code that it runs."""
     prepared = Prepared.open(project.root / paths.data(experiment.data.name))
     code = fingerprints.digest(fingerprints.of_stage(project.root, "train", experiment.name))
-    return experiment.key("system", "seed", "model", "optim", "train", also=[prepared.sha256, code])
+    return experiment.key("model", "seed", "model", "optim", "train", also=[prepared.sha256, code])
 
 
 def run_key(project: Project, experiment: Experiment) -> str:
@@ -37,7 +38,7 @@ def origin(project: Project, experiment: Experiment) -> dict[str, str]:
     data_md5 = _dvc_hash(project.root, f"prepare@{experiment.data.name}", paths.data(experiment.data.name))
     return {
         "mlflow.source.name": "dvc repro",
-        "genpipe.system": experiment.model_name,
+        "genpipe.model": experiment.model_name,
         "genpipe.data": experiment.data.name,
         **({"mlflow.source.git.commit": commit, "git.dirty": str(bool(changed)).lower()} if commit else {}),
         **({"dvc.data_md5": data_md5} if data_md5 else {}),

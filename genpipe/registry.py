@@ -1,6 +1,6 @@
 """Open folders: the name in YAML is the name of a file.
 
-`genpipe/models/vae.py` is the system `vae`; nothing else mentions it. A person's own files lie in the package that
+`genpipe/models/vae.py` is the model `vae`; nothing else mentions it. A person's own files lie in the package that
 `params.yaml` names, and are looked up first. Names are listed without importing anything, so that listing needs no
 torch. A leading underscore hides a file.
 """
@@ -19,10 +19,11 @@ from genpipe.errors import AmbiguousName, ConfigError, PartError, UnknownName, U
 from genpipe.packages import LIBRARY, RECIPES, Packages, refusal
 
 if TYPE_CHECKING:
-    from genpipe.document import Document
+    from genpipe.config.document import Document
+
 
 KINDS = {
-    "models": "system",
+    "models": "model",
     "data": "data source",
     "extractors": "feature extractor",
     "metrics": "metric",
@@ -143,7 +144,7 @@ def _broken(name: str, error: Exception) -> str:
 
 
 def outline(part: Any, config: Any, spec: Any) -> Any:
-    """A system or classifier built from its Config and an ImageSpec without memory for its weights.
+    """A model or classifier built from its Config and a DataSpec without memory for its weights.
 
     Raises Unsuitable if the part does, and where a tensor would have more bytes than can be counted.
     """

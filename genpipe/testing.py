@@ -16,29 +16,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genpipe import config, registry
-from genpipe.data._batches import Batches
+from genpipe import registry
+from genpipe.config.project import load_project
+from genpipe.config.schemas import Optim, Train
+from genpipe.dataset.batches import BatchLoader
 from genpipe.errors import Unsuitable, UsageError
-from genpipe.interfaces import (
-    Decodes,
-    Encodes,
-    Generates,
-    GeneratesClasses,
-    Generative,
-    HasFeatures,
-    HasImportanceWeights,
-    HasLikelihood,
-    ImageSpec,
-    Reconstructs,
-)
-from genpipe.sampling import Portable, draw
+from genpipe.interfaces.classes import GeneratesClasses
+from genpipe.interfaces.features import HasFeatures
+from genpipe.interfaces.generative import Decodes, Encodes, Generates, Generative, Reconstructs
+from genpipe.interfaces.likelihood import HasImportanceWeights, HasLikelihood
+from genpipe.interfaces.spec import DataSpec
+from genpipe.sampling.drawing import PicklableModel, generate_samples
 from genpipe.training.devices import fabric
-from genpipe.training.knobs import Optim, Train
 from genpipe.training.loop import fit, seed
 
-Check = Callable[[str, ImageSpec], None]
+Check = Callable[[str, DataSpec], None]
 """Given the name of a model and images; raises Broken or NotApplicable."""
-SPECS = (ImageSpec(1, 8, 8, ("a", "b")), ImageSpec(3, 16, 16, ("a", "b")))
+SPECS = (DataSpec(1, 8, 8, ("a", "b")), DataSpec(3, 16, 16, ("a", "b")))
 """The images for which a model is tried."""
 _SMALL = {"widths": [8, 8], "latent_dim": 3, "generator_channels": 4, "discriminator_channels": 4}
 """What a Config is made small with, where it has a knob of that name."""
@@ -52,19 +46,19 @@ class Broken(AssertionError):
     """Something that every model keeps, and this one does not."""
 
 
-def check_model(name: str, specs: tuple[ImageSpec, ...] = SPECS) -> None:
+def check_model(name: str, specs: tuple[DataSpec, ...] = SPECS) -> None:
     """Does all checks of a model of the project around this folder, or of genpipe.
 
     Raises what the first check that fails does: Broken, or an error of the model's own.
     """
     with suppress(UsageError):  # where no project is, the models are genpipe's
-        config.load()
+        load_project()
     for check, spec in checks_of(name, specs):
         with suppress(NotApplicable):
             check(name, spec)
 
 
-def checks_of(name: str, specs: tuple[ImageSpec, ...] = SPECS) -> list[tuple[Check, ImageSpec]]:
+def checks_of(name: str, specs: tuple[DataSpec, ...] = SPECS) -> list[tuple[Check, DataSpec]]:
     """Each check with each of the images that a model can be built for. Raises UsageError if it suits none."""
     able = [spec for spec in specs if _suits(name, spec)]
     if not able:
@@ -72,12 +66,12 @@ def checks_of(name: str, specs: tuple[ImageSpec, ...] = SPECS) -> list[tuple[Che
     return [(check, spec) for check in CHECKS for spec in able]
 
 
-def in_words(check: Check, spec: ImageSpec) -> str:
+def in_words(check: Check, spec: DataSpec) -> str:
     """What is checked, of which images: "samples have the shape, the range and the seed, 3×16×16"."""
     return f"{check.__name__.replace('_', ' ')}, {'×'.join(map(str, spec.shape))}"
 
 
-def build(name: str, spec: ImageSpec) -> Generative:
+def build(name: str, spec: DataSpec) -> Generative:
     """A small model: every width and depth is cut down where its Config has one."""
     kind = registry.load("models", name)
     known = {key: value for key, value in _SMALL.items() if key in kind.Config.model_fields}
@@ -86,7 +80,7 @@ def build(name: str, spec: ImageSpec) -> Generative:
     return made
 
 
-def _suits(name: str, spec: ImageSpec) -> bool:
+def _suits(name: str, spec: DataSpec) -> bool:
     try:
         build(name, spec)
     except Unsuitable:
@@ -94,20 +88,20 @@ def _suits(name: str, spec: ImageSpec) -> bool:
     return True
 
 
-def _images(spec: ImageSpec, n: int = 24) -> tuple[np.ndarray, np.ndarray]:
+def _images(spec: DataSpec, n: int = 24) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(0)
     return rng.integers(0, 256, (n, *spec.shape), dtype=np.uint8), np.arange(n) % 2
 
 
-def _batches(model: Generative, spec: ImageSpec, device: torch.device) -> Batches:
+def _batches(model: Generative, spec: DataSpec, device: torch.device) -> BatchLoader:
     """Images in batches of 8, with rows of whole numbers for each of the extras that the model asks for."""
     n = len(_images(spec)[0])
-    extras = {extra: np.stack([np.arange(n) // 4, np.arange(n) // 4 % 3], axis=1) for extra in model.extras}
-    groups = extras[model.groups] if model.groups else None
-    return Batches(*_images(spec), size=8, seed=0, device=device, extras=extras, groups=groups)
+    extras = {extra: np.stack([np.arange(n) // 4, np.arange(n) // 4 % 3], axis=1) for extra in model.fields}
+    groups = extras[model.group_by] if model.group_by else None
+    return BatchLoader(*_images(spec), size=8, seed=0, device=device, fields=extras, group_by=groups)
 
 
-def _trained(name: str, spec: ImageSpec) -> Generative:
+def _trained(name: str, spec: DataSpec) -> Generative:
     model, device = build(name, spec), fabric("32-true")
     seed(0)
     batches = _batches(model, spec, device.device)
@@ -116,7 +110,7 @@ def _trained(name: str, spec: ImageSpec) -> Generative:
     return model
 
 
-def _able(name: str, spec: ImageSpec, capability: type) -> Any:
+def _able(name: str, spec: DataSpec, capability: type) -> Any:
     """The model in evaluation mode after two steps, if it has a capability. Raises NotApplicable."""
     if not issubclass(registry.load("models", name), capability):
         raise NotApplicable(f"{name} is no {capability.__name__}")
@@ -124,7 +118,7 @@ def _able(name: str, spec: ImageSpec, capability: type) -> Any:
 
 
 @cache
-def _finished(_: type, name: str, spec: ImageSpec) -> Generative:
+def _finished(_: type, name: str, spec: DataSpec) -> Generative:
     """One model for all checks that only look at it; of another class with the same name it is another."""
     return _trained(name, spec).eval()
 
@@ -134,11 +128,11 @@ def _expect(kept: object, told: str) -> None:
         raise Broken(told)
 
 
-def _noise(n: int, spec: ImageSpec) -> Tensor:
+def _noise(n: int, spec: DataSpec) -> Tensor:
     return torch.rand(n, *spec.shape) * 2 - 1
 
 
-def a_phase_moves_its_own_weights_and_no_others(name: str, spec: ImageSpec) -> None:
+def a_phase_moves_its_own_weights_and_no_others(name: str, spec: DataSpec) -> None:
     """Each phase, alone, moves weights of its module."""
     model, device = build(name, spec), fabric("32-true")
     for phase in model.phases():
@@ -154,7 +148,7 @@ def a_phase_moves_its_own_weights_and_no_others(name: str, spec: ImageSpec) -> N
         _expect(moved <= owned, f"phase {phase.name} moves {sorted(moved - owned)}, which is not its own")
 
 
-def losses_are_finite_scalars_with_gradients_where_they_belong(name: str, spec: ImageSpec) -> None:
+def losses_are_finite_scalars_with_gradients_where_they_belong(name: str, spec: DataSpec) -> None:
     """Each loss of a first batch, which moves no weight by itself."""
     model = build(name, spec)
     batch = _batches(model, spec, torch.device("cpu")).batch(0)
@@ -173,7 +167,7 @@ def losses_are_finite_scalars_with_gradients_where_they_belong(name: str, spec: 
         _expect(plain, f"what phase {phase.name} logs is no detached scalar")
 
 
-def the_same_seed_trains_the_same_weights(name: str, spec: ImageSpec) -> None:
+def the_same_seed_trains_the_same_weights(name: str, spec: DataSpec) -> None:
     """Two trainings, before which global generators stand elsewhere."""
     weights = []
     for noise in (1, 2):
@@ -183,7 +177,7 @@ def the_same_seed_trains_the_same_weights(name: str, spec: ImageSpec) -> None:
     _expect(not differing, f"{differing} differ after two trainings with the same seed")
 
 
-def samples_have_the_shape_the_range_and_the_seed(name: str, spec: ImageSpec) -> None:
+def samples_have_the_shape_the_range_and_the_seed(name: str, spec: DataSpec) -> None:
     """Samples drawn twice from a seed, and from another."""
     model = _able(name, spec, Generates)
     with torch.inference_mode():
@@ -196,7 +190,7 @@ def samples_have_the_shape_the_range_and_the_seed(name: str, spec: ImageSpec) ->
     _expect(not torch.equal(first, other), "another seed draws the same samples")
 
 
-def sampling_leaves_the_other_random_generators_alone(name: str, spec: ImageSpec) -> None:
+def sampling_leaves_the_other_random_generators_alone(name: str, spec: DataSpec) -> None:
     """What the global generator gives next, with a sample drawn in between."""
     model = _able(name, spec, Generates)
     torch.manual_seed(1)
@@ -207,15 +201,18 @@ def sampling_leaves_the_other_random_generators_alone(name: str, spec: ImageSpec
     _expect(alone, f"{name} draws from the global generator, not from the one it is given")
 
 
-def another_process_can_draw_what_this_one_does(name: str, spec: ImageSpec) -> None:
+def another_process_can_draw_what_this_one_does(name: str, spec: DataSpec) -> None:
     """Samples of the model, packed and unpacked."""
     model, packed = _able(name, spec, Generates), io.BytesIO()
-    torch.save(Portable(model), packed)
+    torch.save(PicklableModel(model), packed)
     sent = torch.load(io.BytesIO(packed.getvalue()), weights_only=False).model
-    _expect((draw(sent, 3, seed=0) == draw(model, 3, seed=0)).all(), f"{name} draws something else when it is sent")
+    _expect(
+        (generate_samples(sent, 3, seed=0) == generate_samples(model, 3, seed=0)).all(),
+        f"{name} draws something else when it is sent",
+    )
 
 
-def classes_are_drawn_as_asked_and_need_labels(name: str, spec: ImageSpec) -> None:
+def classes_are_drawn_as_asked_and_need_labels(name: str, spec: DataSpec) -> None:
     """Samples of two classes, and a data set without any."""
     model = _able(name, spec, GeneratesClasses)
     y = torch.tensor([0, 1, 1, 0])
@@ -233,7 +230,7 @@ def classes_are_drawn_as_asked_and_need_labels(name: str, spec: ImageSpec) -> No
         raise Broken(f"{name} is built for images without labels; it should raise Unsuitable")
 
 
-def layers_see_each_image_alike(name: str, spec: ImageSpec) -> None:
+def layers_see_each_image_alike(name: str, spec: DataSpec) -> None:
     """Features of four images, twice."""
     model, x = _able(name, spec, HasFeatures), _noise(4, spec)
     with torch.inference_mode():
@@ -244,7 +241,7 @@ def layers_see_each_image_alike(name: str, spec: ImageSpec) -> None:
     _expect(any(not torch.equal(one[0], one[1]) for one in found), "all images have the same features")
 
 
-def codes_and_images_fit_each_other(name: str, spec: ImageSpec) -> None:
+def codes_and_images_fit_each_other(name: str, spec: DataSpec) -> None:
     """Shapes of what is decoded, encoded and reconstructed."""
     model, x = _able(name, spec, Generative), _noise(4, spec)
     with torch.inference_mode():
@@ -257,7 +254,7 @@ def codes_and_images_fit_each_other(name: str, spec: ImageSpec) -> None:
             _expect(model.reconstruct(x).shape == x.shape, "reconstructions have not the shape of images")
 
 
-def likelihoods_are_one_an_image_and_of_the_draws_alone(name: str, spec: ImageSpec) -> None:
+def likelihoods_are_one_an_image_and_of_the_draws_alone(name: str, spec: DataSpec) -> None:
     """Likelihoods of four images, twice."""
     model, x = _able(name, spec, HasLikelihood), _noise(4, spec)
     torch.manual_seed(1)

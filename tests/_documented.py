@@ -7,7 +7,7 @@ import sys
 import traceback
 from importlib import import_module
 
-from genpipe import cli
+from genpipe.cli import main
 from genpipe.running.stages import single, stage
 from genpipe.stages.check import check
 
@@ -23,7 +23,7 @@ def outcome(words: list[str]) -> list[object]:
                 status = stage(words[1], import_module(f"genpipe.stages.{words[1]}").run, words[2:])
             else:
                 sys.argv = words
-                status = cli.run()
+                status = main.run()
         except Exception:  # a traceback is a fault of the documentation or of the program, and is told
             status = -1
             traceback.print_exc()

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 PARAMS = """\
 seed: 0
 datasets:
-  tiny: {source: digits, size: 8, fit: crop, test_images: 360}
+  tiny: {source: digits, image_size: 8, resize_mode: crop, test_images: 360}
 reference:
   extractors:
     classifier: {channels: [8, 16], features: 16, dropout: 0.0, shift_pixels: 0}
@@ -37,7 +37,7 @@ VAE = """\
 # a small VAE
 seed: 0
 model:
-  body: mlp
+  architecture: mlp
   widths: [32]
   latent_dim: 4
 optim:
@@ -65,7 +65,7 @@ reference:
   train: {steps: 10}
 
 datasets:
-    mnist5k: {source: mnist5k,  size: 32, fit: pad}   # laid out by hand
+    mnist5k: {source: mnist5k,  image_size: 32, resize_mode: pad}   # laid out by hand
 
 experiments: # name: {model, data}
     vae: {model: vae, data: mnist5k} # the first
@@ -115,7 +115,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def small_project(tmp_path: Path) -> Path:
     """A project's root with the experiment `vae`, wired as this repository is."""
-    from genpipe.composing import recipes
+    from genpipe.project import recipes
 
     _wire(tmp_path)
     (tmp_path / "params.yaml").write_text(INDEX)

@@ -78,11 +78,11 @@ def test_imports_run_downward_only(path: Path) -> None:
         assert allowed, f"{path} imports {other}, which is above it"
 
 
-def test_a_system_is_named_nowhere_but_in_its_file_recipe_and_pipelines() -> None:
+def test_a_model_is_named_nowhere_but_in_its_file_recipe_and_pipelines() -> None:
     for path in SOURCES:
         strings = {n.value for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Constant)}
         named = strings & set(registry.names("models"))
-        assert not named, f"{path} names the system {named}"
+        assert not named, f"{path} names the model {named}"
 
 
 def test_only_tracking_imports_mlflow() -> None:

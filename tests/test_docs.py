@@ -18,24 +18,24 @@ import typer
 from dvc.cli.parser import get_main_parser
 from PIL import Image
 
-from genpipe import config, document
+from genpipe.config import document, schemas
+from genpipe.config.project import load_project
 from genpipe.schema import Strict
-from genpipe.training import knobs
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 SCHEMAS: dict[str, type[Strict]] = {
-    "`params.yaml`": config.Index,
-    "`datasets.NAME`": config.Dataset,
-    "`reference`": config.Reference,
-    "`experiments.NAME`": config.Entry,
-    "`pipelines/NAME.yaml`": config.Knobs,
-    "`optim.PHASE`": knobs.Optim,
-    "`train`": knobs.Train,
-    "`sample`": config.Sample,
-    "`evaluate`": config.Evaluate,
+    "`params.yaml`": schemas.Index,
+    "`datasets.NAME`": schemas.Dataset,
+    "`reference`": schemas.Reference,
+    "`experiments.NAME`": schemas.Entry,
+    "`pipelines/NAME.yaml`": schemas.Knobs,
+    "`optim.PHASE`": schemas.Optim,
+    "`train`": schemas.Train,
+    "`sample`": schemas.Sample,
+    "`evaluate`": schemas.Evaluate,
 }
 """The schema under each heading of docs/experiments.md; what is in open folders documents itself."""
 
@@ -103,7 +103,7 @@ def test_commands_and_their_options_exist(line: str) -> None:
 def test_every_knob_is_explained_with_its_default(heading: str) -> None:
     sections = re.split(r"^#+ ", (ROOT / "docs/experiments.md").read_text(), flags=re.MULTILINE)
     body = next((s for s in sections if s.startswith(f"{heading}\n")), None)
-    assert body is not None, f"docs/experiments.md has no section {heading}"
+    assert architecture is not None, f"docs/experiments.md has no section {heading}"
     told = dict(re.findall(r"^\| `(\w+)` \|[^|]*\| ([^|]*?) \|", body, re.MULTILINE))
     fields = SCHEMAS[heading].model_fields.items()
     assert told == {name: "required" if field.is_required() else f"`{_shown(field.default)}`" for name, field in fields}
@@ -158,11 +158,11 @@ def test_commands_of_dvc_and_their_options_exist(line: str) -> None:
     get_main_parser().parse_args(shlex.split(line)[1:])
 
 
-MNIST = "{source: mnist5k, size: 32, fit: pad, test_images: 60, limit: 300}"
+MNIST = "{source: mnist5k, image_size: 32, resize_mode: pad, test_images: 60, max_images: 300}"
 OWN = ["genpipe", "new-experiment", "own", "--recipe", "imle", "--data", "stripes", "--profile", "smoke"]
 FIRST = [
     *(["genpipe", "new-experiment", name, "--recipe", name, "--profile", "smoke"] for name in ("vae", "ae", "dcgan")),
-    [*OWN, "--set", "evaluate.metrics.brightness={}", "--set", "analyses.interpolation={}"],
+    [*OWN, "--set", "evaluate.metrics.brightness={}", "--set", "analyses.code_line={}"],
     ["stage", "check"],
     *(["stage", name, data] for data in ("mnist5k", "stripes") for name in ("prepare", "reference")),
     *(["stage", name, key] for key in ("vae", "dcgan", "own") for name in ("train", "sample")),
@@ -236,7 +236,7 @@ def test_figures_of_the_default_experiments_are_those_of_the_report(page: str) -
     text = (ROOT / page).read_text()
     with (ROOT / "reports/leaderboard.csv").open() as file:
         rows = {row["experiment"]: row for row in csv.DictReader(file)}
-    assert rows.keys() == {"real-held-out", *config.load(ROOT).index.experiments}
+    assert rows.keys() == {"real-held-out", *load_project(ROOT).index.experiments}
     for name, row in rows.items():
         shown = re.escape(name.replace("real-held-out", "*held-out real images*"))
         found = re.search(rf"^\| {shown}[^|]*\| ([\d.,]+) \| ([\d.,]+) \|", text, re.MULTILINE)

@@ -4,16 +4,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from genpipe import document, files
-from genpipe.composing._journal import read
-from genpipe.data._decoding import Broken, decoded
+from genpipe import files
+from genpipe.config import document
+from genpipe.dataset.decoding import Broken, decoded
 from genpipe.errors import ConfigError, DataError, Locked
+from genpipe.project.journal import read
 
 
 def test_a_file_that_fails_half_way_leaves_the_old_one(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     files.write_text(path, "old")
-    with pytest.raises(RuntimeError), files.whole_file(path) as temporary:
+    with pytest.raises(RuntimeError), files.atomic_file(path) as temporary:
         temporary.write_text("half")
         raise RuntimeError
     assert path.read_text() == "old"
@@ -22,9 +23,9 @@ def test_a_file_that_fails_half_way_leaves_the_old_one(tmp_path: Path) -> None:
 
 def test_a_folder_that_fails_half_way_leaves_the_old_one(tmp_path: Path) -> None:
     folder = tmp_path / "f"
-    with files.whole_folder(folder) as temporary:
+    with files.atomic_directory(folder) as temporary:
         (temporary / "a").write_text("old")
-    with pytest.raises(RuntimeError), files.whole_folder(folder) as temporary:
+    with pytest.raises(RuntimeError), files.atomic_directory(folder) as temporary:
         (temporary / "a").write_text("half")
         raise RuntimeError
     assert (folder / "a").read_text() == "old"

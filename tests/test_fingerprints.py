@@ -13,15 +13,15 @@ from genpipe import fingerprints, packages, paths
 ROOT = Path(__file__).parents[1]
 PARAMS = """\
 datasets:
-  digits: {source: digits, size: 16}
-  colours: {source: shapes, size: 16, extractors: [pixels]}
+  digits: {source: digits, image_size: 16}
+  colors: {source: shapes, image_size: 16, extractors: [pixels]}
 reference: {extractors: {classifier: {}}}
 experiments:
   plain: {model: vae, data: digits}
-  normalised: {model: sngan, data: digits}
-  other: {model: gan, data: colours}
+  normalized: {model: sngan, data: digits}
+  other: {model: gan, data: colors}
 """
-PIPELINES = {"plain": ("fid", "reconstruction"), "normalised": ("kid", "sample_grid"), "other": ("kid", "sample_grid")}
+PIPELINES = {"plain": ("fid", "reconstruction"), "normalized": ("kid", "sample_grid"), "other": ("kid", "sample_grid")}
 
 
 @pytest.fixture
@@ -65,22 +65,22 @@ def of(name: str) -> set[str]:
 
 
 def test_every_stage_has_one(own: Path) -> None:
-    singles, data = {"check", "report"}, {"digits", "colours"}
+    singles, data = {"check", "report"}, {"digits", "colors"}
     of_data = {f"{stage}/{name}" for stage in ("prepare", "reference") for name in data}
-    assert written(own).keys() == singles | of_data | of("plain") | of("normalised") | of("other")
+    assert written(own).keys() == singles | of_data | of("plain") | of("normalized") | of("other")
 
 
 @pytest.mark.parametrize(
     ("file", "stale"),
     [
-        ("genpipe/nn/spectral.py", {"check"} | of("normalised")),
+        ("genpipe/nn/spectral.py", {"check"} | of("normalized")),
         ("genpipe/models/vae.py", {"check"} | of("plain")),
         ("genpipe/metrics/fid.py", {"check", "evaluate/plain"}),
-        ("genpipe/metrics/kid.py", {"check", "evaluate/normalised", "evaluate/other"}),
+        ("genpipe/metrics/kid.py", {"check", "evaluate/normalized", "evaluate/other"}),
         ("genpipe/metrics/psnr.py", set()),
         ("genpipe/analyses/reconstruction.py", {"check", "evaluate/plain"}),
-        ("genpipe/data/shapes.py", {"check", "prepare/colours"}),
-        ("genpipe/extractors/pixels.py", {"check", "reference/colours", "evaluate/other"}),
+        ("genpipe/data/shapes.py", {"check", "prepare/colors"}),
+        ("genpipe/extractors/pixels.py", {"check", "reference/colors", "evaluate/other"}),
         ("genpipe/extractors/clip.py", set()),
         ("genpipe/reporting/page.css.j2", {"report"}),
         ("genpipe/recipes/vae.yaml", set()),

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 PARAMS = """\
 seed: 0
 datasets:
-  tiny: {source: digits, size: 16, fit: crop, test_images: 360}
+  tiny: {source: digits, image_size: 16, resize_mode: crop, test_images: 360}
 reference:
   extractors:
     classifier: {channels: [8, 16], features: 16}
@@ -26,8 +26,8 @@ reference:
 experiments: {}
 """
 FLAT = [
-    *("model.body=mlp", "model.widths=[16]", "sample.images=60", "sample.batch_size=60"),
-    *("evaluate.metrics.inception_score.splits=2", "train.average_halflife_images=null"),
+    *("model.architecture=mlp", "model.widths=[16]", "sample.images=60", "sample.batch_size=60"),
+    *("evaluate.metrics.inception_score.splits=2", "train.ema_halflife_images=null"),
 ]
 
 pytestmark = [pytest.mark.graph, pytest.mark.timeout(600)]
@@ -124,11 +124,11 @@ def test_a_person_s_pictures_are_told_from_what_stages_have_made(graph: Graph) -
     mine, before = graph.root / "data" / "mine" / "a.png", (graph.root / "params.yaml").read_text()
     mine.parent.mkdir()
     mine.write_bytes(b"a picture")
-    graph.edit("params.yaml", "datasets:\n", "datasets:\n  mine: {source: shapes, size: 16}\n")
+    graph.edit("params.yaml", "datasets:\n", "datasets:\n  mine: {source: shapes, image_size: 16}\n")
     assert "error: data/mine/a.png would be deleted: a stage writes" in graph.run("dvc", "repro", status=255)
     assert mine.read_bytes() == b"a picture"
     shutil.rmtree(mine.parent)
-    graph.edit("params.yaml", "  mine: {source: shapes, size: 16}\n", "")
+    graph.edit("params.yaml", "  mine: {source: shapes, image_size: 16}\n", "")
     (mine := graph.root / "data" / "tiny" / "a.png").write_bytes(b"a picture")
     assert "error: data/tiny/a.png would be deleted: a stage writes" in graph.run("dvc", "repro", status=255)
     assert mine.read_bytes() == b"a picture"
@@ -143,7 +143,7 @@ def test_a_sampling_knob_never_retrains(graph: Graph) -> None:
     assert graph.scores("one")["how"]["fid_classifier"]["fake_images"] == 80
 
 
-def test_the_code_of_one_system_leaves_the_others_alone(graph: Graph) -> None:
+def test_the_code_of_one_model_leaves_the_others_alone(graph: Graph) -> None:
     graph.edit("genpipe/models/gan.py", "nn.LeakyReLU(0.2)", "nn.LeakyReLU(0.3)")
     shown = graph.run(sys.executable, "-m", "genpipe.cli", "show", "two")
     assert re.search(r"#   train@two +genpipe\.models\.gan has changed", shown)

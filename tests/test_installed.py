@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 SOURCES = ("genpipe", "stages")
 FILES = ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE", "dvc.yaml", ".gitignore", ".dvcignore")
 BUILD = "import sys; from setuptools import build_meta; print(getattr(build_meta, sys.argv[1])(sys.argv[2]))"
-SMALL = ("model.body=mlp", "model.widths=[16]", "train.average_halflife_images=null")
+SMALL = ("model.architecture=mlp", "model.widths=[16]", "train.ema_halflife_images=null")
 QUICK = ("sample.images=60", "sample.batch_size=60", "evaluate.metrics.inception_score.splits=2")
 LOADED = """
 import sys, mlflow

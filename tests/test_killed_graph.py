@@ -23,7 +23,7 @@ KILLS = 20
 PARAMS = """\
 seed: 0
 datasets:
-  tiny: {source: digits, size: 16, fit: crop, test_images: 360}
+  tiny: {source: digits, image_size: 16, resize_mode: crop, test_images: 360}
 reference:
   extractors:
     classifier: {channels: [8, 16], features: 16}
@@ -36,10 +36,10 @@ experiments:
 """
 PIPELINE = """\
 seed: 0
-model: {body: mlp, widths: [512, 512], latent_dim: 16}
+model: {architecture: mlp, widths: [512, 512], latent_dim: 16}
 optim:
   autoencoder: {lr: 0.001}
-train: {steps: 400, batch_size: 32, average_halflife_images: 2000, log_every_steps: 7, checkpoint_every_steps: 5}
+train: {steps: 400, batch_size: 32, ema_halflife_images: 2000, log_every_steps: 7, checkpoint_every_steps: 5}
 sample: {images: 60, batch_size: 30}
 evaluate:
   metrics: {fid: {}}

@@ -13,25 +13,26 @@ import pytest
 import torch
 
 from genpipe import registry
-from genpipe.data._storage import Prepared, images_file, write_meta
+from genpipe.dataset.storage import Prepared, images_file, write_meta
 from genpipe.errors import CheckpointError, DataError, GenpipeError, UsageError
-from genpipe.evidence import about as about_evidence
+from genpipe.evaluation.features import about as about_evidence
+from genpipe.evaluation.references import load_extractor, store_reference
 from genpipe.files import write_json
-from genpipe.interfaces import Generative, ImageSpec
+from genpipe.interfaces.generative import Generative
+from genpipe.interfaces.spec import DataSpec
 from genpipe.modelfiles import load_model, save_model
-from genpipe.reference import load_extractor, store_reference
-from genpipe.sampling import Samples, draw, load_samples, rebuild, save_samples
+from genpipe.sampling.drawing import Samples, generate_samples, load_samples, reconstruct_images, save_samples
 from tests.fuzzing import cases
 
-SPEC = ImageSpec(1, 8, 8, ("a", "b"))
-KNOBS = {"body": "mlp", "widths": [8], "latent_dim": 3}
+SPEC = DataSpec(1, 8, 8, ("a", "b"))
+KNOBS = {"architecture": "mlp", "widths": [8], "latent_dim": 3}
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    system = registry.load("models", "vae")
-    config = system.Config(**KNOBS)
-    save_model(system(config, SPEC), "vae", config, SPEC, tmp_path / "model")
+    model_class = registry.load("models", "vae")
+    config = model_class.Config(**KNOBS)
+    save_model(model_class(config, SPEC), "vae", config, SPEC, tmp_path / "model")
     return tmp_path / "model"
 
 
@@ -70,9 +71,11 @@ def test_what_is_damaged_is_named_with_the_remedy(folder: Path, damage: str) -> 
 
 def test_samples_depend_on_the_seed_and_each_batch_draws_its_own(folder: Path) -> None:
     model, _ = load_model(folder)
-    assert (draw(model, 7, seed=1) == draw(model, 7, seed=1)).all()
-    assert (draw(model, 7, seed=1) != draw(model, 7, seed=2)).any()
-    assert (draw(model, 7, seed=1, batch_size=3)[:6] == draw(model, 6, seed=1, batch_size=3)).all()
+    assert (generate_samples(model, 7, seed=1) == generate_samples(model, 7, seed=1)).all()
+    assert (generate_samples(model, 7, seed=1) != generate_samples(model, 7, seed=2)).any()
+    assert (
+        generate_samples(model, 7, seed=1, batch_size=3)[:6] == generate_samples(model, 6, seed=1, batch_size=3)
+    ).all()
 
 
 def test_who_cannot_draw_says_so() -> None:
@@ -84,15 +87,15 @@ def test_who_cannot_draw_says_so() -> None:
             return []
 
     with pytest.raises(UsageError, match="Mute draws no samples"):
-        draw(Mute(), 1, seed=0)
+        generate_samples(Mute(), 1, seed=0)
 
 
 def test_samples_come_back_and_damage_is_named(folder: Path, tmp_path: Path) -> None:
     model, _ = load_model(folder)
-    images, folder = draw(model, 5, seed=0), tmp_path / "samples"
-    rebuilt = rebuild(model, images)
+    images, folder = generate_samples(model, 5, seed=0), tmp_path / "samples"
+    rebuilt = reconstruct_images(model, images)
     assert rebuilt is not None
-    save_samples(Samples(images, rebuilt=rebuilt), folder)
+    save_samples(Samples(images, reconstructions=rebuilt), folder)
     first = (folder / "images.npy").read_bytes()
     save_samples(Samples(images), folder)
     assert [file.name for file in folder.iterdir()] == ["images.npy"]
@@ -117,9 +120,9 @@ def changed(file: Path, key: str, value: object) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
-        ("system", ..., "model.json: system: the key is missing"),
-        ("system", 7, "model.json: system: .* string, but 7 is given"),
-        ("system", "../models/vae", "model.json: system: no system is called '../models/vae'"),
+        ("model", ..., "model.json: model: the key is missing"),
+        ("model", 7, "model.json: model: .* string, but 7 is given"),
+        ("model", "../models/vae", "model.json: model: no model is called '../models/vae'"),
         ("config", None, "model.json: config: .* dictionary, but null is given"),
         ("config.latent_dim", 10**12, r"of 'encoder\.\S+' it has float32 .*, where float32 \[2000000000000, 8\]"),
         ("config.latent_dim", 10**30, "model.json: no memory holds it"),
@@ -154,8 +157,8 @@ def test_a_path_may_be_text(folder: Path, tmp_path: Path) -> None:
     again, samples = str(tmp_path / "again"), str(tmp_path / "samples")
     model, spec = load_model(str(folder))
     save_model(model, "vae", registry.load("models", "vae").Config(**KNOBS), spec, again)
-    save_samples(Samples(draw(model, 2, seed=0)), samples)
-    assert (load_samples(samples).images == draw(load_model(again)[0], 2, seed=0)).all()
+    save_samples(Samples(generate_samples(model, 2, seed=0)), samples)
+    assert (load_samples(samples).images == generate_samples(load_model(again)[0], 2, seed=0)).all()
 
 
 @pytest.fixture
@@ -163,7 +166,7 @@ def prepared(tmp_path: Path) -> Path:
     (tmp_path / "data").mkdir()
     for split in ("train", "test"):
         np.save(images_file(tmp_path / "data", split), np.arange(6 * 64).astype(np.uint8).reshape(6, 1, 8, 8))
-    write_meta(tmp_path / "data", SPEC, flip=True, broken=["a"])
+    write_meta(tmp_path / "data", SPEC, horizontal_flip=True, broken=["a"])
     return tmp_path / "data"
 
 
@@ -263,7 +266,7 @@ def survived(file: Path, mutated: Callable[[], bytes], use: Callable[[], object]
 def test_no_file_makes_more_than_one_error(folder: Path, extractor: Path, prepared: Path, name: str) -> None:
     rng, images = random.Random(0), np.zeros((2, 1, 8, 8), np.uint8)
     uses: dict[Path, Callable[[], object]] = {
-        folder: lambda: draw(load_model(folder)[0], 2, seed=0),
+        folder: lambda: generate_samples(load_model(folder)[0], 2, seed=0),
         extractor: lambda: load_extractor(extractor)[0].extract(images),
         prepared: lambda: Prepared.open(prepared).images("test"),
     }

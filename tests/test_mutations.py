@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from genpipe.composing import recipes
-from genpipe.config import Experiment, Project
+from genpipe.config.project import Experiment, Project
 from genpipe.errors import GenpipeError
+from genpipe.project import recipes
 from tests.fuzzing import cases
 
 INDEX = """\

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from genpipe.composing import Wish, _graph, plan, recipes
-from genpipe.config import Project
+from genpipe.config.project import Project
+from genpipe.project import graph, recipes
+from genpipe.project.new_experiment import ExperimentRequest, plan
 from genpipe.running.stages import single, stage
 from genpipe.stages.check import check
 from genpipe.stages.report import report
@@ -21,13 +22,13 @@ ROOT = Path(__file__).parents[1]
 INDEX = """\
 seed: 0
 datasets:
-  tiny: {source: digits, size: SIZE, fit: pad}
-  binary: {source: digits, size: SIZE, fit: pad, binarise: sampled}
-  points: {source: mixture, size: 1, images: 2000, test_images: 200, extractors: [pixels]}
-  drawn: {source: shapes, size: SIZE, images: 400, test_images: 200}
-  sweeps: {source: shapes, size: SIZE, images: 400, test_images: 200, sweep_images: 10}
-  views: {source: solids, size: SIZE, images: 120, test_images: 30}
-  few: {source: digits, size: SIZE, fit: pad, labelled: 50}
+  tiny: {source: digits, image_size: SIZE, resize_mode: pad}
+  binary: {source: digits, image_size: SIZE, resize_mode: pad, binarize: sampled}
+  points: {source: mixture, image_size: 1, images: 2000, test_images: 200, extractors: [pixels]}
+  drawn: {source: shapes, image_size: SIZE, images: 400, test_images: 200}
+  sweeps: {source: shapes, image_size: SIZE, images: 400, test_images: 200, sweep_images: 10}
+  views: {source: solids, image_size: SIZE, images: 120, test_images: 30}
+  few: {source: digits, image_size: SIZE, resize_mode: pad, num_labels: 50}
 reference:
   extractors:
     classifier: {channels: [8, 16], features: 16}
@@ -37,7 +38,7 @@ reference:
 experiments: {}
 """
 SIZE = 16
-"""The least at which every system can be built and scored."""
+"""The least at which every model can be built and scored."""
 SMALL = {
     "mnist5k": "tiny",
     "binary_mnist5k": "binary",
@@ -72,10 +73,10 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.chdir(root)
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         with pytest.MonkeyPatch.context() as unasked:  # DVC is asked once for all, by the check
-            unasked.setattr(_graph, "verify", lambda *_: None)
+            unasked.setattr(graph, "verify", lambda *_: None)
             for name in recipes.names():
                 data = SMALL[recipes.recipe(name).data]
-                plan(Project(root), Wish(experiment_of(name), name, data=data, profile="smoke")).write()
+                plan(Project(root), ExperimentRequest(experiment_of(name), name, data=data, profile="smoke")).write()
         assert single("check", check) == 0
         for data in SMALL.values():
             run("prepare", data)

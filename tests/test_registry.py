@@ -5,7 +5,7 @@ import pytest
 
 from genpipe import registry
 from genpipe.errors import UnknownName, Unsuitable
-from genpipe.interfaces import ImageSpec
+from genpipe.interfaces.spec import DataSpec
 
 
 @pytest.mark.parametrize("kind", registry.KINDS)
@@ -18,7 +18,7 @@ def test_every_file_of_an_open_folder_is_a_name_with_a_class_and_a_summary(kind:
 
 
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:
-    with pytest.raises(UnknownName, match=r"no system is called 'vea'\. Did you mean 'vae'\? Available: .*dcgan"):
+    with pytest.raises(UnknownName, match=r"no model is called 'vea'\. Did you mean 'vae'\? Available: .*dcgan"):
         registry.load("models", "vea")
 
 
@@ -38,13 +38,13 @@ def test_listing_needs_no_torch() -> None:
 def test_a_part_that_no_memory_holds_is_unsuitable() -> None:
     copies = registry.load("models", "copies")
     with pytest.raises(Unsuitable, match="no memory holds it, with these knobs and images of 1×30370005×30370005"):
-        registry.outline(copies, copies.Config(), ImageSpec(1, 30370005, 30370005))
+        registry.outline(copies, copies.Config(), DataSpec(1, 30370005, 30370005))
 
 
 def test_an_outline_needs_no_compiler() -> None:
     code = (
-        "import sys; from genpipe import registry; from genpipe.interfaces import ImageSpec;"
-        "kind = registry.load('models', 'dcgan'); registry.outline(kind, kind.Config(), ImageSpec(1, 32, 32));"
+        "import sys; from genpipe import registry; from genpipe.interfaces.spec import DataSpec;"
+        "kind = registry.load('models', 'dcgan'); registry.outline(kind, kind.Config(), DataSpec(1, 32, 32));"
         "print('torch._dynamo' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

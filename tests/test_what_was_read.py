@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from genpipe import packages, paths, wiring
+from genpipe import packages, paths
+from genpipe.config import wiring
 from genpipe.errors import InputsChanged, TrainingError
 from genpipe.running.inputs import Inputs
 from genpipe.running.stages import Facts, stage
@@ -19,7 +20,7 @@ from genpipe.training.checkpoints import Checkpoints
 EARLY, LATE, NEVER = "genpipe/training/loop.py", "genpipe/nn/late.py", "genpipe/nn/never.py"
 DATA = "data/tiny/train_images.npy"
 MODEL = "runs/first/model/model.json"
-EVIDENCE = "runs/first/evidence/pixels/about.json"
+EVIDENCE = "runs/first/features/pixels/about.json"
 
 
 @pytest.fixture
@@ -186,7 +187,7 @@ def test_no_checkpoint_is_written_once_data_were_edited(whole: Path) -> None:
 def test_processes_that_read_different_code_do_not_train_together(monkeypatch: pytest.MonkeyPatch) -> None:
     device = devices.fabric("32-true")
     devices.verify_alike(device, "first-0123")
-    monkeypatch.setattr(devices, "gathered", lambda device, key: [key, "first-4567"])
+    monkeypatch.setattr(devices, "all_gather", lambda device, key: [key, "first-4567"])
     with pytest.raises(TrainingError, match="different knobs, data or code"):
         devices.verify_alike(device, "first-0123")
 
@@ -196,7 +197,7 @@ def test_what_persists_is_removed_if_it_may_be_made_of_both(whole: Path, capsys,
     assert ran(meanwhile, "evaluate") == 1
     assert Path(EVIDENCE).exists() == kept
     told = capsys.readouterr().err
-    assert ("What it made is not kept, but for runs/first/evidence." in told) == kept
+    assert ("What it made is not kept, but for runs/first/features." in told) == kept
     assert ("it may have read some of that before and after" in told) != kept
 
 

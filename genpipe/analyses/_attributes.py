@@ -6,19 +6,22 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from genpipe.analyses import _factors
-from genpipe.analyses._codes import encoded, of_prior
 from genpipe.analyses._factors import Reader, known, reader, restored
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Encodes, Evidence, Findings, Known, Subject
-from genpipe.nn.passing import decoded
-from genpipe.nn.pictures import grid
+from genpipe.interfaces.analyses import AnalysisContext, AnalysisResult
+from genpipe.interfaces.dataset_info import DatasetInfo
+from genpipe.interfaces.extractors import FeatureSet
+from genpipe.interfaces.generative import Encodes
+from genpipe.nn.batched_inference import decoded
+from genpipe.nn.image_grid import grid
+from genpipe.nn.latent_space import encoded, of_prior
 
 
 @dataclass(frozen=True)
 class Attribute:
     """What an image shows in one respect, and how it is read off."""
 
-    subject: Subject
+    context: AnalysisContext
     name: str
     """A factor, or "class"."""
     true: np.ndarray
@@ -38,7 +41,7 @@ class Attribute:
         """It as seen in images: a column a category, or a number, or cosine and sine."""
         if self.reading is not None:
             return self.reading.read(images)[self.name]
-        probabilities = self.subject.see(images).probabilities
+        probabilities = self.context.extract(images).probabilities
         assert probabilities is not None, "an extractor gives probabilities of all images or of none"
         return probabilities[:, self.categories]
 
@@ -47,47 +50,47 @@ class Attribute:
         return restored(self.read(images), self.true)
 
 
-def missing(known: Known, factor: str | None) -> str | None:
+def missing(info: DatasetInfo, factor: str | None) -> str | None:
     """What to say of data that do not know a factor, or the class if none is named; None if they do."""
     if factor is not None:
-        return _factors.missing(known.factors, [factor])
+        return _factors.missing(info.factors, [factor])
     few = (
-        f"the images have {len(known.spec.trained) or 'no'} classes, and two are needed; name a `factor`, or remove it."
+        f"the images have {len(info.spec.trained) or 'no'} classes, and two are needed; name a `factor`, or remove it."
     )
-    return few if len(known.spec.trained) < 2 else None
+    return few if len(info.spec.trained) < 2 else None
 
 
-def attribute(subject: Subject, factor: str | None) -> Attribute:
+def attribute(context: AnalysisContext, factor: str | None) -> Attribute:
     """A factor, or the class if none is named. Raises Unsuitable if it is not known, or cannot be seen."""
-    training = subject.real.training
+    training = context.real.training
     if factor is not None:
-        return Attribute(subject, factor, known(training, [factor])[factor], reader(subject))
+        return Attribute(context, factor, known(training, [factor])[factor], reader(context))
     if training.labels is None or training.probabilities is None:
         raise Unsuitable("classes are not known, or the first extractor does not see them; name a `factor`.")
-    return Attribute(subject, "class", np.asarray(training.labels), None)
+    return Attribute(context, "class", np.asarray(training.labels), None)
 
 
 def examples(of: Attribute, images: int) -> tuple[Float[np.ndarray, "n d"], np.ndarray, str]:
     """Codes, the attribute's value of each, and where they are from.
 
-    They are codes of training images, of which the value is known; of a system that does not encode, codes of the
+    They are codes of training images, of which the value is known; of a model that does not encode, codes of the
     prior, whose images show it.
     """
-    subject = of.subject
-    if isinstance(subject.model, Encodes):
-        rows = np.sort(np.random.default_rng(subject.seed).permutation(len(of.true))[:images])
-        some: Evidence = subject.real.training.part(rows)
-        return encoded(subject.model, some.images).astype(np.float64), of.true[rows], "training images"
-    z = of_prior(subject.model, images, subject.seed).astype(np.float64)
-    return z, of.value(decoded(subject.model, z)), f"samples, the {of.name} as read off them"
+    context = of.context
+    if isinstance(context.model, Encodes):
+        rows = np.sort(np.random.default_rng(context.seed).permutation(len(of.true))[:images])
+        some: FeatureSet = context.real.training.part(rows)
+        return encoded(context.model, some.images).astype(np.float64), of.true[rows], "training images"
+    z = of_prior(context.model, images, context.seed).astype(np.float64)
+    return z, of.value(decoded(context.model, z)), f"samples, the {of.name} as read off them"
 
 
-def too_alike(of: Attribute, analysis: str, z: Float[np.ndarray, "n d"], told: str) -> Findings:
+def too_alike(of: Attribute, analysis: str, z: Float[np.ndarray, "n d"], told: str) -> AnalysisResult:
     """What there is to show where too few examples have a value: their images, if they were drawn.
 
     Raises Unsuitable where images have the codes, for there are others to be taken.
     """
-    if isinstance(of.subject.model, Encodes):
+    if isinstance(of.context.model, Encodes):
         raise Unsuitable(f"{analysis}: {told}. Take more `examples`.")
-    some = decoded(of.subject.model, z)
-    return Findings({analysis: (grid(some, len(some)), f"Samples too alike for {analysis}: {told}.")})
+    some = decoded(of.context.model, z)
+    return AnalysisResult({analysis: (grid(some, len(some)), f"Samples too alike for {analysis}: {told}.")})

@@ -58,10 +58,10 @@ def sap(z: Float[np.ndarray, "n d"], factors: Factors, seed: int) -> dict[str, f
 
 
 def _linear(x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "d"]:
-    """The share of the variance of y, all columns together, that each standardised column of x explains alone."""
-    centred = y - y.mean(0)
-    slopes = x.T @ centred / len(x)
-    return np.asarray(np.square(slopes).sum(1) / max(centred.var(0).sum(), 1e-12))
+    """The share of the variance of y, all columns together, that each standardized column of x explains alone."""
+    centered = y - y.mean(0)
+    slopes = x.T @ centered / len(x)
+    return np.asarray(np.square(slopes).sum(1) / max(centered.var(0).sum(), 1e-12))
 
 
 def importances(

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from genpipe.analyses import _plots
+from genpipe import plotting
 from genpipe.errors import Unsuitable
 
 
@@ -20,7 +20,7 @@ def plane(
     return fit.transform(real), fit.transform(fake), float(fit.explained_variance_ratio_.sum())
 
 
-def neighbourly(x: Float[np.ndarray, "n d"], start: np.ndarray, perplexity: float, seed: int) -> np.ndarray:
+def neighborly(x: Float[np.ndarray, "n d"], start: np.ndarray, perplexity: float, seed: int) -> np.ndarray:
     """t-SNE (van der Maaten & Hinton 2008) from points of a plane on [n 2]. Raises Unsuitable for too few rows."""
     from sklearn.manifold import TSNE
 
@@ -30,7 +30,7 @@ def neighbourly(x: Float[np.ndarray, "n d"], start: np.ndarray, perplexity: floa
     return TSNE(2, perplexity=perplexity, init=small, random_state=seed).fit_transform(x)
 
 
-def umap_of(x: Float[np.ndarray, "n d"], neighbours: int, seed: int) -> Float[np.ndarray, "n 2"]:
+def umap_of(x: Float[np.ndarray, "n d"], neighbors: int, seed: int) -> Float[np.ndarray, "n 2"]:
     """UMAP (McInnes et al. 2018, arXiv:1802.03426) of rows. Raises Unsuitable where its package is not installed."""
     try:
         from umap import UMAP
@@ -38,21 +38,21 @@ def umap_of(x: Float[np.ndarray, "n d"], neighbours: int, seed: int) -> Float[np
         raise Unsuitable(
             "embedding: `umap` needs a package more: pip install 'genpipe[umap]', or take `method: tsne`."
         ) from None
-    return np.asarray(UMAP(n_neighbors=neighbours, random_state=seed).fit_transform(x), np.float64)
+    return np.asarray(UMAP(n_neighbors=neighbors, random_state=seed).fit_transform(x), np.float64)
 
 
-def scattered(groups: Mapping[str, Float[np.ndarray, "_ 2"]], colours: Mapping[str, str]) -> UInt8[np.ndarray, "h w 3"]:
-    """A drawing of groups of points, each in its colour, with a legend above."""
-    return _plots.drawn(480, 400 + 18 * (len(groups) // 6), lambda figure: _draw(figure, groups, colours))
+def scattered(groups: Mapping[str, Float[np.ndarray, "_ 2"]], colors: Mapping[str, str]) -> UInt8[np.ndarray, "h w 3"]:
+    """A drawing of groups of points, each in its color, with a legend above."""
+    return plotting.drawn(480, 400 + 18 * (len(groups) // 6), lambda figure: _draw(figure, groups, colors))
 
 
-def _draw(figure: Any, groups: Mapping[str, np.ndarray], colours: Mapping[str, str]) -> None:
-    axes = _plots.panel(figure)
+def _draw(figure: Any, groups: Mapping[str, np.ndarray], colors: Mapping[str, str]) -> None:
+    axes = plotting.panel(figure)
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
     for label, points in groups.items():
         look = {"markersize": 3.2, "alpha": 0.45, "markeredgewidth": 0}
-        axes.plot(*points.T, "o", color=colours[label], label=label, **look)
+        axes.plot(*points.T, "o", color=colors[label], label=label, **look)
     axes.set_xticks([])
     axes.set_yticks([])
     axes.set_aspect("equal", "datalim")

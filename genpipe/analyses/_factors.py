@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from genpipe.errors import Unsuitable, nearest
-from genpipe.interfaces import Evidence, Subject
+from genpipe.interfaces.analyses import AnalysisContext
+from genpipe.interfaces.extractors import FeatureSet
 
 _SIDE = 16
 """Images are made this small before they are read, by the mean of blocks."""
@@ -18,7 +19,7 @@ _RIDGE = 1e-2
 Factors = Mapping[str, np.ndarray]
 
 
-def known(evidence: Evidence, names: Sequence[str] | None = None) -> Factors:
+def known(evidence: FeatureSet, names: Sequence[str] | None = None) -> Factors:
     """The factors of images: all, or those with these names. Raises Unsuitable if the source does not know them."""
     if message := missing(tuple(evidence.factors), names):
         raise Unsuitable(message)
@@ -86,22 +87,22 @@ class Reader:
         return {name: k @ weights + self.means[name] for name, weights in self.weights.items()}
 
 
-def reader(subject: Subject) -> Reader:
+def reader(context: AnalysisContext) -> Reader:
     """What reads the factors of a subject's data, taught by its training images. Raises Unsuitable if none is known."""
-    known(subject.real.training)
-    return _taught(subject.real.training, subject.real.held_out, subject.seed)
+    known(context.real.training)
+    return _taught(context.real.training, context.real.held_out, context.seed)
 
 
 @lru_cache(maxsize=1)  # several analyses of an experiment read off the same data
-def _taught(training: Evidence, held_out: Evidence, seed: int) -> Reader:
+def _taught(training: FeatureSet, held_out: FeatureSet, seed: int) -> Reader:
     from scipy.linalg import solve
 
     some = training.part(np.sort(np.random.default_rng(seed).permutation(len(training.images))[:_TAUGHT_IMAGES]))
     x, y = small(some.images), {name: columns(values) for name, values in some.factors.items()}
     width = float(x.var(0).sum())
     means = {name: values.mean(0) for name, values in y.items()}
-    centred = np.concatenate([values - means[name] for name, values in y.items()], axis=1)
-    solved = solve(_kernel(x, x, width) + _RIDGE * np.eye(len(x)), centred, assume_a="pos")
+    centered = np.concatenate([values - means[name] for name, values in y.items()], axis=1)
+    solved = solve(_kernel(x, x, width) + _RIDGE * np.eye(len(x)), centered, assume_a="pos")
     ends = np.cumsum([values.shape[1] for values in y.values()])[:-1]
     weights = dict(zip(y, np.split(solved, ends, axis=1), strict=True))
     made = Reader(x, weights, means, {name: float(values.var(0).sum()) for name, values in y.items()}, width, {})

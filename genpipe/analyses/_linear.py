@@ -10,14 +10,14 @@ from torch import Tensor
 
 Rows = Float[np.ndarray, "n d"]
 _VALIDATED = 5
-"""One in so many labelled rows decides how much errors count."""
+"""One in so many labeled rows decides how much errors count."""
 _ITERATIONS = 100
 _LEAST_DEVIATION = 1e-6
 
 
 @dataclass(frozen=True)
 class L2SVM:
-    """One against the rest: the largest of w·x + b says the class, x standardised by what it learned from."""
+    """One against the rest: the largest of w·x + b says the class, x standardized by what it learned from."""
 
     mean: Float[Tensor, " d"]
     deviation: Float[Tensor, " d"]
@@ -31,7 +31,7 @@ class L2SVM:
 
 
 def l2_svm(rows: Rows, labels: Int[np.ndarray, "n"], error_weight: float, device: torch.device) -> L2SVM:
-    """Minimises ½‖w‖² + C Σ max(0, 1 − y w·x)² of each class against the rest, C the weight of errors.
+    """Minimizes ½‖w‖² + C Σ max(0, 1 − y w·x)² of each class against the rest, C the weight of errors.
 
     Fan et al. 2008 (JMLR 9:1871), eqs. 1 and 3, the bias among the weights, as in LIBLINEAR; solved by L-BFGS.
     """

@@ -8,8 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, unfold
 
-from genpipe.nn.passing import Pixels, passed
-from genpipe.nn.pixels import to_model
+from genpipe.nn.batched_inference import Pixels, passed
+from genpipe.nn.pixel_range import to_model
 
 _CONTRAST = 10 / 127.5**2
 """Added to the variance of a patch, so that flat ones stay flat; 10 with values from 0 to 255, as in section 3.1."""
@@ -60,8 +60,8 @@ def dictionary(images: Pixels, side: int, count: int, seed: int, device: torch.d
 
 def contrasted(patches: Float[Tensor, "*n p"]) -> Float[Tensor, "*n p"]:
     """Patches of mean 0 and, where there is contrast, of deviation 1."""
-    centred = patches - patches.mean(-1, keepdim=True)
-    return centred / (patches.var(-1, keepdim=True) + _CONTRAST).sqrt()
+    centered = patches - patches.mean(-1, keepdim=True)
+    return centered / (patches.var(-1, keepdim=True) + _CONTRAST).sqrt()
 
 
 def _drawn(images: Pixels, side: int, seed: int) -> Float[Tensor, "m p"]:

@@ -7,7 +7,7 @@ from jaxtyping import Float, UInt8
 from scipy.stats import norm
 
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Evidence
+from genpipe.interfaces.extractors import FeatureSet
 
 Points = Float[np.ndarray, "n d"]
 Cells = Float[np.ndarray, "cells"]
@@ -25,7 +25,7 @@ class Lattice:
         return np.linspace(-1, 1, self.cells_a_side + 1)
 
     @property
-    def centres(self) -> Points:
+    def centers(self) -> Points:
         middles = (self.edges[1:] + self.edges[:-1]) / 2
         return np.stack(np.meshgrid(*[middles] * self.dimensions, indexing="ij"), -1).reshape(-1, self.dimensions)
 
@@ -63,7 +63,7 @@ def points_of(images: UInt8[np.ndarray, "n c h w"]) -> Points:
     return images[:, :, 0, 0] / 127.5 - 1
 
 
-def components(real: Evidence) -> Normals:
+def components(real: FeatureSet) -> Normals:
     """The mixture whose components are the classes, by maximum likelihood. Raises Unsuitable without labels."""
     points = points_of(real.images)
     if real.labels is None:

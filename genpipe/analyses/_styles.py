@@ -3,8 +3,9 @@
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from genpipe.interfaces import Generative, HasStyles
-from genpipe.nn.passing import passed, shown
+from genpipe.interfaces.generative import Generative
+from genpipe.interfaces.styles import HasStyles
+from genpipe.nn.batched_inference import passed, shown
 
 
 def styles(model: Generative, z: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n w"]:

@@ -10,8 +10,10 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Encodes, Generative, Images, Known
-from genpipe.nn.pixels import to_model
+from genpipe.interfaces.dataset_info import DatasetInfo
+from genpipe.interfaces.generative import Encodes, Generative
+from genpipe.interfaces.tensors import Images
+from genpipe.nn.pixel_range import to_model
 
 Classifier = TypeVar("Classifier", bound=nn.Module)
 """Images to logits."""
@@ -20,7 +22,7 @@ BATCH_IMAGES = 32
 
 
 class CodeClassifier(nn.Module):
-    """A linear layer on the codes of an encoder, which are standardised by batch norm as they may have any scale."""
+    """A linear layer on the codes of an encoder, which are standardized by batch norm as they may have any scale."""
 
     def __init__(self, model: Generative, code_size: int, class_count: int) -> None:
         super().__init__()
@@ -32,10 +34,10 @@ class CodeClassifier(nn.Module):
         return self.head(self.model.encode(x))
 
 
-def missing(known: Known) -> str | None:
+def missing(info: DatasetInfo) -> str | None:
     """What to say of data without classes; None if there are some."""
-    few = f"a classifier needs two classes, and these images have {len(known.spec.trained) or 'none'}; remove it."
-    return few if len(known.spec.trained) < 2 else None
+    few = f"a classifier needs two classes, and these images have {len(info.spec.trained) or 'none'}; remove it."
+    return few if len(info.spec.trained) < 2 else None
 
 
 def drawn_anew(model: Generative) -> Generative:

@@ -7,9 +7,11 @@ import torch
 from jaxtyping import Float
 from pydantic import Field
 
-from genpipe.analyses import _plots
+from genpipe import plotting
 from genpipe.analyses._held_out import batches, some
-from genpipe.interfaces import Analysis, Counts, Findings, Infers, Subject
+from genpipe.interfaces.analyses import Analysis, AnalysisContext, AnalysisResult
+from genpipe.interfaces.dataset_info import Counts
+from genpipe.interfaces.posterior import HasPosterior
 from genpipe.schema import Strict
 
 
@@ -22,36 +24,36 @@ class ActiveUnits(Analysis):
         threshold: Annotated[float, Field(gt=0)] = 0.01
         """That of the paper, section 5.2."""
 
-    requires = (Infers,)
+    requires = (HasPosterior,)
 
     @property
     def least_images(self) -> Counts:
         return Counts(held_out=2)
 
-    def run(self, subject: Subject) -> Findings:
-        model = subject.model
-        assert isinstance(model, Infers)
-        which = some(subject, self.config.images)
+    def run(self, context: AnalysisContext) -> AnalysisResult:
+        model = context.model
+        assert isinstance(model, HasPosterior)
+        which = some(context, self.config.images)
         with torch.inference_mode():
-            mu = torch.cat([model.posterior(x)[0] for x in batches(subject, which)]).double().cpu().numpy()
+            mu = torch.cat([model.posterior(x)[0] for x in batches(context, which)]).double().cpu().numpy()
         variance, threshold = np.sort(mu.var(0, ddof=1))[::-1], self.config.threshold
         active = int((variance > threshold).sum())
-        picture = _plots.drawn(480, 300, lambda figure: _draw(figure, variance, threshold))
+        picture = plotting.drawn(480, 300, lambda figure: _draw(figure, variance, threshold))
         caption = (
             f"The variance of the mean of each number of the code over {len(mu):,} held-out images, largest first: "
             f"{active} of {len(variance)} exceed {threshold:g} and so say something of the image."
         )
-        return Findings({"active_units": (picture, caption)}, {"active_units": float(active)})
+        return AnalysisResult({"active_units": (picture, caption)}, {"active_units": float(active)})
 
 
 def _draw(figure: Any, variance: Float[np.ndarray, "d"], threshold: float) -> None:
-    axes = _plots.panel(figure, x="number of the code, by its variance", y="variance of its mean")
+    axes = plotting.panel(figure, x="number of the code, by its variance", y="variance of its mean")
     place = np.arange(1, len(variance) + 1)
-    for which, colour, label in (
-        (variance > threshold, _plots.ACCENT, "active"),
-        (variance <= threshold, _plots.SOFT, "not"),
+    for which, color, label in (
+        (variance > threshold, plotting.ACCENT, "active"),
+        (variance <= threshold, plotting.SOFT, "not"),
     ):
-        axes.plot(place[which], variance[which], "o", color=colour, markersize=5, label=label)
-    axes.axhline(threshold, color=_plots.WARM, linestyle=(0, (4, 3)), label=f"threshold {threshold:g}")
+        axes.plot(place[which], variance[which], "o", color=color, markersize=5, label=label)
+    axes.axhline(threshold, color=plotting.WARM, linestyle=(0, (4, 3)), label=f"threshold {threshold:g}")
     axes.set_yscale("log")
     axes.legend()

@@ -7,18 +7,21 @@ import torch
 from jaxtyping import Float, Int
 from pydantic import Field
 
-from genpipe.analyses import _plots
-from genpipe.analyses._codes import drawn_codes
+from genpipe import plotting
 from genpipe.analyses._held_out import batches, some
-from genpipe.interfaces import Analysis, Codes, Counts, Decodes, Encodes, Findings, Subject
+from genpipe.interfaces.analyses import Analysis, AnalysisContext, AnalysisResult
+from genpipe.interfaces.dataset_info import Counts
+from genpipe.interfaces.generative import Decodes, Encodes
+from genpipe.interfaces.tensors import Codes
+from genpipe.nn.latent_space import drawn_codes
 from genpipe.schema import Strict
 
 _SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _BINS = 20
 _PRIOR_DRAWS = 20_000
 """Decide where the bins of the marginals are."""
-_CLASS_COLOURS = ("C0", "C1", "C2", "C3", "C4", "C5", "C6", _plots.INK, "C8", "C9")
-"""Of at most so many classes; grey is the prior."""
+_CLASS_COLORS = ("C0", "C1", "C2", "C3", "C4", "C5", "C6", plotting.INK, "C8", "C9")
+"""Of at most so many classes; gray is the prior."""
 
 
 class AggregatedPosterior(Analysis):
@@ -37,25 +40,25 @@ class AggregatedPosterior(Analysis):
     def least_images(self) -> Counts:
         return Counts(held_out=2)
 
-    def run(self, subject: Subject) -> Findings:
-        which, model = some(subject, self.config.images), subject.model
+    def run(self, context: AnalysisContext) -> AnalysisResult:
+        which, model = some(context, self.config.images), context.model
         assert isinstance(model, Decodes)
-        rng = torch.Generator(model.device).manual_seed(subject.seed)
+        rng = torch.Generator(model.device).manual_seed(context.seed)
         with torch.inference_mode():
-            codes = _numbers(torch.cat([drawn_codes(model, x, rng) for x in batches(subject, which)]))
+            codes = _numbers(torch.cat([drawn_codes(model, x, rng) for x in batches(context, which)]))
             prior, other = (_numbers(model.prior(len(codes), rng)) for _ in range(2))
             kl = marginal_kl(codes, _numbers(model.prior(_PRIOR_DRAWS, rng)))
         distance, floor = mmd2(codes, prior), mmd2(other, prior)
-        labels = subject.real.held_out.labels
+        labels = context.real.held_out.labels
         classes = None if labels is None else labels[which]
-        picture = _plots.drawn(960, 400, lambda figure: _draw(figure, codes, prior, kl, classes))
+        picture = plotting.drawn(960, 400, lambda figure: _draw(figure, codes, prior, kl, classes))
         caption = (
             f"Codes of {len(codes):,} held-out images and as many of the prior, in the two numbers of the code that "
             f"are farthest from it. The squared MMD of the two is {distance:.3g}, that of prior and prior {floor:.1g}; "
             f"number by number the codes are {kl.sum():.3g} nats from the prior in all."
         )
         numbers = {"prior_mmd2": distance, "prior_mmd2_floor": floor, "prior_marginal_kl_nats": float(kl.sum())}
-        return Findings({"aggregated_posterior": (picture, caption)}, numbers)
+        return AnalysisResult({"aggregated_posterior": (picture, caption)}, numbers)
 
 
 def mmd2(x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "n d"]) -> float:
@@ -97,19 +100,19 @@ def _draw(
 ) -> None:
     order = np.argsort(-kl, kind="stable")
     i, j = sorted((order[0], order[min(1, len(order) - 1)]))
-    axes = _plots.panel(figure, 1, 2, 1, x=f"number {i + 1} of the code", y=f"number {j + 1} of the code")
+    axes = plotting.panel(figure, 1, 2, 1, x=f"number {i + 1} of the code", y=f"number {j + 1} of the code")
     axes.plot(
-        prior[:, i], prior[:, j], "o", color=_plots.SOFT, markersize=3, alpha=0.5, markeredgewidth=0, label="prior"
+        prior[:, i], prior[:, j], "o", color=plotting.SOFT, markersize=3, alpha=0.5, markeredgewidth=0, label="prior"
     )
-    if classes is None or classes.max() >= len(_CLASS_COLOURS):
-        classes, shown = np.zeros(len(codes), np.int64), {0: (_plots.ACCENT, "images")}
+    if classes is None or classes.max() >= len(_CLASS_COLORS):
+        classes, shown = np.zeros(len(codes), np.int64), {0: (plotting.ACCENT, "images")}
     else:
-        shown = {k: (_CLASS_COLOURS[k], f"class {k}") for k in np.unique(classes)}
-    for k, (colour, label) in shown.items():
+        shown = {k: (_CLASS_COLORS[k], f"class {k}") for k in np.unique(classes)}
+    for k, (color, label) in shown.items():
         mine = codes[classes == k]
-        axes.plot(mine[:, i], mine[:, j], "o", color=colour, markersize=3, alpha=0.6, markeredgewidth=0, label=label)
+        axes.plot(mine[:, i], mine[:, j], "o", color=color, markersize=3, alpha=0.6, markeredgewidth=0, label=label)
     axes.set_aspect("equal", "datalim")
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), markerscale=2)
-    bars = _plots.panel(figure, 1, 2, 2, x="number of the code, farthest first", y="KL from the prior, nats")
-    bars.bar(np.arange(1, len(kl) + 1), kl[order], color=_plots.ACCENT)
+    bars = plotting.panel(figure, 1, 2, 2, x="number of the code, farthest first", y="KL from the prior, nats")
+    bars.bar(np.arange(1, len(kl) + 1), kl[order], color=plotting.ACCENT)
     bars.locator_params(axis="x", integer=True)

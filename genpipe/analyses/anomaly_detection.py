@@ -9,37 +9,32 @@ from jaxtyping import Bool, Float, UInt8
 from pydantic import Field
 from torch import Tensor
 
-from genpipe.analyses import _plots
+from genpipe import plotting
 from genpipe.analyses._errors import squared_errors
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import (
-    Analysis,
-    Evidence,
-    Findings,
-    HasImportanceWeights,
-    HasLikelihood,
-    Images,
-    Known,
-    Reconstructs,
-    Subject,
-)
-from genpipe.nn.passing import passed, rebuilt
-from genpipe.nn.pictures import grid
+from genpipe.interfaces.analyses import Analysis, AnalysisContext, AnalysisResult
+from genpipe.interfaces.dataset_info import DatasetInfo
+from genpipe.interfaces.extractors import FeatureSet
+from genpipe.interfaces.generative import Reconstructs
+from genpipe.interfaces.likelihood import HasImportanceWeights, HasLikelihood
+from genpipe.interfaces.tensors import Images
+from genpipe.nn.batched_inference import passed, rebuilt
+from genpipe.nn.image_grid import grid
 from genpipe.schema import Strict
 
 _AXES = {"": "squared error", "_likelihood": "negative bound in nats"}
 """What each score is, by the end of its figure's name."""
 _NOTHING_LEFT_OUT = (
     "anomaly_detection needs held-out images of a class that no training image has, and of others. "
-    "Give the data set `leave_out: [class]`, or take the analysis out."
+    "Give the data set `exclude_classes: [class]`, or take the analysis out."
 )
 
 
 class AnomalyDetection(Analysis):
     """Scores of how unusual an image is: its squared error of reconstruction (Hawkins et al. 2002), and −log p(x).
 
-    The latter, of a system with a likelihood, is the negative evidence lower bound where codes are drawn for an image.
-    Outliers are the held-out images of the classes that no training image has: give the data set `leave_out`.
+    The latter, of a model with a likelihood, is the negative evidence lower bound where codes are drawn for an image.
+    Outliers are the held-out images of the classes that no training image has: give the data set `exclude_classes`.
     """
 
     class Config(Strict):
@@ -50,19 +45,19 @@ class AnomalyDetection(Analysis):
     requires = (Reconstructs,)
     sees_outliers = True
 
-    def missing(self, known: Known) -> str | None:
-        return None if known.spec.untrained else _NOTHING_LEFT_OUT
+    def unmet_requirement(self, info: DatasetInfo) -> str | None:
+        return None if info.spec.untrained else _NOTHING_LEFT_OUT
 
-    def run(self, subject: Subject) -> Findings:
-        held_out = subject.real.held_out
-        outlier, images = outliers(held_out, subject.real.training), np.asarray(held_out.images)
-        approximations = rebuilt(subject.model, images)
+    def run(self, context: AnalysisContext) -> AnalysisResult:
+        held_out = context.real.held_out
+        outlier, images = outliers(held_out, context.real.training), np.asarray(held_out.images)
+        approximations = rebuilt(context.model, images)
         scores = {"": squared_errors(images, approximations)}
-        if isinstance(subject.model, HasLikelihood):
-            scores["_likelihood"] = self._nats(subject, images)
+        if isinstance(context.model, HasLikelihood):
+            scores["_likelihood"] = self._nats(context, images)
         areas = {by: auroc(values, outlier) for by, values in scores.items()}
         counted = f"{outlier.sum():,} held-out images of classes that were left out of the training"
-        drawing = _plots.drawn(480 * len(scores), 320, lambda figure: _draw(figure, scores, outlier))
+        drawing = plotting.drawn(480 * len(scores), 320, lambda figure: _draw(figure, scores, outlier))
         measured = " and ".join(f"{_AXES[by]}: AUROC {area:.3f}" for by, area in areas.items())
         told = f"Scores of {counted}, and of {(~outlier).sum():,} others. By {measured}."
         most = np.argsort(-scores[""], kind="stable")[: self.config.images]
@@ -70,22 +65,22 @@ class AnomalyDetection(Analysis):
         worst = f"The {len(most)} held-out images with the largest errors, their reconstructions below; "
         worst += f"{outlier[most].sum()} of them are of classes that were left out."
         pictures = {"anomaly_detection": (drawing, told), "anomalies": (pairs, worst)}
-        return Findings(pictures, {f"anomaly_auroc{by}": area for by, area in areas.items()})
+        return AnalysisResult(pictures, {f"anomaly_auroc{by}": area for by, area in areas.items()})
 
-    def _nats(self, subject: Subject, images: UInt8[np.ndarray, "n c h w"]) -> Float[np.ndarray, "n"]:
-        model = subject.model
-        rng = torch.Generator(model.device).manual_seed(subject.seed)
-        return passed(images, lambda x: negative_bound(model, x, self.config.draws, rng), model.device)
+    def _nats(self, context: AnalysisContext, images: UInt8[np.ndarray, "n c h w"]) -> Float[np.ndarray, "n"]:
+        model = context.model
+        rng = torch.Generator(model.device).manual_seed(context.seed)
+        return passed(images, lambda x: negative_elbo(model, x, self.config.draws, rng), model.device)
 
 
-def negative_bound(model: Any, x: Images, draws: int, rng: torch.Generator) -> Float[Tensor, " b"]:
+def negative_elbo(model: Any, x: Images, draws: int, rng: torch.Generator) -> Float[Tensor, " b"]:
     """The negative evidence lower bound in nats, the mean over so many codes; −log p(x), where there are no codes."""
     if isinstance(model, HasImportanceWeights):
         return -model.log_weights(x, draws, rng).double().mean(0)
     return -model.log_likelihood(x, draws, rng).double()
 
 
-def outliers(held_out: Evidence, training: Evidence) -> Bool[np.ndarray, "n"]:
+def outliers(held_out: FeatureSet, training: FeatureSet) -> Bool[np.ndarray, "n"]:
     """Which held-out images are of classes that no training image has. Raises Unsuitable if none, or all, are."""
     known = held_out.labels is not None and training.labels is not None
     found = ~np.isin(held_out.labels, training.labels) if known else np.zeros(len(held_out.images), bool)  # type: ignore
@@ -105,12 +100,14 @@ def auroc(scores: Float[np.ndarray, "n"], positive: Bool[np.ndarray, "n"]) -> fl
 
 
 def _draw(figure: Any, scores: Mapping[str, Float[np.ndarray, "n"]], outlier: Bool[np.ndarray, "n"]) -> None:
-    groups = ((~outlier, _plots.SOFT, "classes trained on"), (outlier, _plots.WARM, "classes left out"))
+    groups = ((~outlier, plotting.SOFT, "classes trained on"), (outlier, plotting.WARM, "classes left out"))
     for column, (by, values) in enumerate(scores.items(), 1):
-        axes = _plots.panel(figure, 1, len(scores), column, x=_AXES[by], y="" if column > 1 else "share of the images")
+        axes = plotting.panel(
+            figure, 1, len(scores), column, x=_AXES[by], y="" if column > 1 else "share of the images"
+        )
         edges = np.linspace(min(0, values.min()), np.quantile(values, 0.995), 41)
-        for some, colour, label in groups:
+        for some, color, label in groups:
             weights = np.full(some.sum(), 1 / some.sum())
             shown = np.minimum(values[some], edges[-1])
-            axes.hist(shown, edges, weights=weights, color=colour, alpha=0.6, label=label)
+            axes.hist(shown, edges, weights=weights, color=color, alpha=0.6, label=label)
     axes.legend()

@@ -8,9 +8,11 @@ from jaxtyping import Float
 from pydantic import Field
 
 from genpipe.analyses._attributes import attribute, examples, missing, too_alike
-from genpipe.interfaces import Analysis, Decodes, Encodes, Findings, Known, Subject
-from genpipe.nn.passing import decoded
-from genpipe.nn.pictures import grid
+from genpipe.interfaces.analyses import Analysis, AnalysisContext, AnalysisResult
+from genpipe.interfaces.dataset_info import DatasetInfo
+from genpipe.interfaces.generative import Decodes, Encodes
+from genpipe.nn.batched_inference import decoded
+from genpipe.nn.image_grid import grid
 from genpipe.schema import Strict
 
 
@@ -34,23 +36,23 @@ class Arithmetic(Analysis):
 
     requires = (Decodes,)
 
-    def missing(self, known: Known) -> str | None:
-        counts, averaged = known.training_by_class, self.config.averaged
+    def unmet_requirement(self, info: DatasetInfo) -> str | None:
+        counts, averaged = info.training_by_class, self.config.averaged
         if self.config.factor is None and counts is not None and sum(count > averaged for count in counts) < 2:
             return f"it needs two classes of more than {averaged} training images each; lower `averaged`, or remove it."
-        return missing(known, self.config.factor)
+        return missing(info, self.config.factor)
 
-    def run(self, subject: Subject) -> Findings:
-        of = attribute(subject, self.config.factor)
+    def run(self, context: AnalysisContext) -> AnalysisResult:
+        of = attribute(context, self.config.factor)
         z, values, whose = examples(of, self.config.examples)
         members = {value: np.flatnonzero(values == value) for value in of.categories}
         enough = {value: rows for value, rows in members.items() if len(rows) > self.config.averaged}
         if len(enough) < 2:
             told = f"{len(enough)} of {len(members)} values of {of.name} have over {self.config.averaged} examples"
             return too_alike(of, "arithmetic", z[: self.config.shown], f"{told}, and two are needed")
-        wanted, terms = self._terms(z, enough, np.random.default_rng(subject.seed))
+        wanted, terms = self._terms(z, enough, np.random.default_rng(context.seed))
         a, b, c = terms
-        images = [decoded(subject.model, codes) for codes in (a, b, c, a - b + c)]
+        images = [decoded(context.model, codes) for codes in (a, b, c, a - b + c)]
         accuracy = float((of.value(images[3]) == wanted).mean())
         numbers = {"arithmetic_accuracy": accuracy}
         n = min(self.config.shown, len(wanted))
@@ -60,11 +62,11 @@ class Arithmetic(Analysis):
             f"{self.config.averaged}; the second and the third show the same {of.name}. Of the results {accuracy:.0%} "
             "show that of the first."
         )
-        if isinstance(subject.model, Encodes):  # of others it is known only by what is seen
-            as_they_are = float((of.value(decoded(subject.model, z)) == values).mean())
+        if isinstance(context.model, Encodes):  # of others it is known only by what is seen
+            as_they_are = float((of.value(decoded(context.model, z)) == values).mean())
             numbers["arithmetic_accuracy_decoded"] = as_they_are
             told += f" Codes as they are, decoded, show their own in {as_they_are:.0%}."
-        return Findings({"arithmetic": (picture, told)}, numbers)
+        return AnalysisResult({"arithmetic": (picture, told)}, numbers)
 
     def _terms(
         self, z: Float[np.ndarray, "n d"], members: Mapping[Any, np.ndarray], rng: np.random.Generator

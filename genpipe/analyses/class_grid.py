@@ -6,8 +6,9 @@ import numpy as np
 from jaxtyping import Int
 from pydantic import Field
 
-from genpipe.interfaces import Analysis, Findings, GeneratesClasses, Subject
-from genpipe.nn.pictures import grid
+from genpipe.interfaces.analyses import Analysis, AnalysisContext, AnalysisResult
+from genpipe.interfaces.classes import GeneratesClasses
+from genpipe.nn.image_grid import grid
 from genpipe.schema import Strict
 
 
@@ -22,12 +23,12 @@ class ClassGrid(Analysis):
 
     requires = (GeneratesClasses,)
 
-    def run(self, subject: Subject) -> Findings:
-        assert subject.samples.labels is not None, "samples of classes come with the classes that were asked for"
-        chosen = by_class(np.asarray(subject.samples.labels), self.config.rows, self.config.classes)
-        picture = grid(subject.samples.images[chosen.ravel()], chosen.shape[1])
+    def run(self, context: AnalysisContext) -> AnalysisResult:
+        assert context.samples.labels is not None, "samples of classes come with the classes that were asked for"
+        chosen = by_class(np.asarray(context.samples.labels), self.config.rows, self.config.classes)
+        picture = grid(context.samples.images[chosen.ravel()], chosen.shape[1])
         caption = "Samples, the class asked for the same in each column; the first of each class, none chosen."
-        return Findings({"class_grid": (picture, caption)})
+        return AnalysisResult({"class_grid": (picture, caption)})
 
 
 def by_class(labels: Int[np.ndarray, "n"], rows: int, classes: int) -> Int[np.ndarray, "r k"]:

@@ -8,10 +8,11 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 from pydantic import Field
 
-from genpipe.analyses import _plots
+from genpipe import plotting
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Analysis, Counts, Findings, Subject
-from genpipe.nn.neighbours import flat, nearest
+from genpipe.interfaces.analyses import Analysis, AnalysisContext, AnalysisResult
+from genpipe.interfaces.dataset_info import Counts
+from genpipe.nn.neighbors import flat, nearest
 from genpipe.schema import Strict
 
 _CLUSTERED_IMAGES = 10_000
@@ -38,19 +39,19 @@ class ClassHistogram(Analysis):
     def least_images(self) -> Counts:
         return Counts(training=self.config.bins)
 
-    def run(self, subject: Subject) -> Findings:
+    def run(self, context: AnalysisContext) -> AnalysisResult:
         found = []
-        training, samples = subject.real.training, subject.samples
+        training, samples = context.real.training, context.samples
         if training.probabilities is not None and samples.probabilities is not None:
             possible = int(training.probabilities.any(0).sum())
             found.append(_of_classes(shown(training.probabilities), shown(samples.probabilities), possible))
         if self.config.bins:
-            found.append(_of_bins(*in_bins(subject, self.config.bins)))
+            found.append(_of_bins(*in_bins(context, self.config.bins)))
         if not found:
             raise Unsuitable("class_histogram: the extractor gives no classes; use another, or set its `bins` above 0.")
         picture = _drawn([part.draw for part in found])
         numbers = {name: value for part in found for name, value in part.numbers.items()}
-        return Findings({"class_histogram": (picture, " ".join(part.told for part in found))}, numbers)
+        return AnalysisResult({"class_histogram": (picture, " ".join(part.told for part in found))}, numbers)
 
 
 @dataclass(frozen=True)
@@ -99,35 +100,35 @@ def different(real: Int[np.ndarray, "k"], fake: Int[np.ndarray, "k"]) -> np.ndar
     return np.abs(fake / m - real / n) > _CERTAIN * error
 
 
-def in_bins(subject: Subject, bins: int) -> tuple[Int[np.ndarray, "k"], ...]:
+def in_bins(context: AnalysisContext, bins: int) -> tuple[Int[np.ndarray, "k"], ...]:
     """How many training images, samples and held-out images are in each bin. Raises Unsuitable for too many bins."""
     from sklearn.cluster import KMeans
 
-    rng = np.random.default_rng(subject.seed)
-    training = subject.real.training.images
+    rng = np.random.default_rng(context.seed)
+    training = context.real.training.images
     if bins > len(training):
         raise Unsuitable(f"class_histogram: {len(training)} training images make no {bins} bins; set fewer `bins`.")
     some = flat(training[np.sort(rng.permutation(len(training))[:_CLUSTERED_IMAGES])])
-    centres = KMeans(bins, n_init=1, max_iter=100, random_state=subject.seed).fit(some).cluster_centers_
+    centers = KMeans(bins, n_init=1, max_iter=100, random_state=context.seed).fit(some).cluster_centers_
 
     def count(x: Float[np.ndarray, "n d"]) -> Int[np.ndarray, "k"]:
-        return np.bincount(nearest(x, centres)[1][:, 0], minlength=bins)
+        return np.bincount(nearest(x, centers)[1][:, 0], minlength=bins)
 
-    return count(some), count(flat(subject.samples.images)), count(flat(subject.real.held_out.images))
+    return count(some), count(flat(context.samples.images)), count(flat(context.real.held_out.images))
 
 
 def _drawn(drawings: list[Callable[[Any], None]]) -> UInt8[np.ndarray, "h w 3"]:
     def draw(figure: Any) -> None:
         for i, fill in enumerate(drawings):
-            fill(_plots.panel(figure, 1, len(drawings), i + 1, y="share of images" if i == 0 else ""))
+            fill(plotting.panel(figure, 1, len(drawings), i + 1, y="share of images" if i == 0 else ""))
 
-    return _plots.drawn(480 * len(drawings), 300, draw)
+    return plotting.drawn(480 * len(drawings), 300, draw)
 
 
 def _bars(axes: Any, real: Float[np.ndarray, "k"], fake: Float[np.ndarray, "k"]) -> None:
     place = np.arange(len(real))
-    axes.bar(place - 0.2, real, 0.4, color=_plots.SOFT, label="training images")
-    axes.bar(place + 0.2, fake, 0.4, color=_plots.ACCENT, label="samples")
+    axes.bar(place - 0.2, real, 0.4, color=plotting.SOFT, label="training images")
+    axes.bar(place + 0.2, fake, 0.4, color=plotting.ACCENT, label="samples")
     axes.set_xlabel("predicted class")
     axes.set_xticks(place[:: -(-len(place) // _TICKS)])
     axes.set_ylim(top=1.25 * max(real.max(), fake.max()))
@@ -140,9 +141,11 @@ def _bins(axes: Any, real: Int[np.ndarray, "k"], fake: Int[np.ndarray, "k"]) -> 
     edges = np.arange(len(real) + 1)
     shares = [counts[order] / counts.sum() for counts in (real, fake)]
     for at in np.flatnonzero(different(real, fake)[order]):
-        axes.axvspan(at, at + 1, color=_plots.WARM, alpha=0.16, linewidth=0)
-    for share, colour, label in zip(shares, (_plots.SOFT, _plots.ACCENT), ("training images", "samples"), strict=True):
-        axes.stairs(share, edges, color=colour, label=label, linewidth=1.3)
+        axes.axvspan(at, at + 1, color=plotting.WARM, alpha=0.16, linewidth=0)
+    for share, color, label in zip(
+        shares, (plotting.SOFT, plotting.ACCENT), ("training images", "samples"), strict=True
+    ):
+        axes.stairs(share, edges, color=color, label=label, linewidth=1.3)
     axes.set_xlabel("bin of similar images")
     axes.set_xlim(0, len(real))
     axes.set_ylim(0, 1.25 * max(share.max() for share in shares))

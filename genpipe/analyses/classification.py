@@ -1,4 +1,4 @@
-"""Classification: how many held-out images a system names right, beside the same classifier taught by labels alone."""
+"""Classification: how many held-out images a model names right, beside the same classifier taught by labels alone."""
 
 from typing import Annotated
 
@@ -11,17 +11,21 @@ from torch import Tensor, nn
 from genpipe.analyses._matrices import drawn
 from genpipe.analyses._transferring import drawn_anew, missing, taught
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Analysis, Classifies, Evidence, Findings, Images, Known, Subject
-from genpipe.nn.passing import passed
+from genpipe.interfaces.analyses import Analysis, AnalysisContext, AnalysisResult
+from genpipe.interfaces.classes import Classifies
+from genpipe.interfaces.dataset_info import DatasetInfo
+from genpipe.interfaces.extractors import FeatureSet
+from genpipe.interfaces.tensors import Images
+from genpipe.nn.batched_inference import passed
 from genpipe.schema import Strict
 
 Count = Annotated[int, Field(ge=1)]
 
 
 class Classification(Analysis):
-    """Accuracy on held-out images, and that of a classifier of the same layers that sees labelled images and no others.
+    """Accuracy on held-out images, and that of a classifier of the same layers that sees labeled images and no others.
 
-    The latter is taught by the very images of which the system knows the label, from other weights for each seed.
+    The latter is taught by the very images of which the model knows the label, from other weights for each seed.
     """
 
     class Config(Strict):
@@ -31,22 +35,22 @@ class Classification(Analysis):
 
     requires = (Classifies,)
 
-    def missing(self, known: Known) -> str | None:
-        return missing(known)
+    def unmet_requirement(self, info: DatasetInfo) -> str | None:
+        return missing(info)
 
-    def run(self, subject: Subject) -> Findings:
-        training, held_out = subject.real.training, subject.real.held_out
+    def run(self, context: AnalysisContext) -> AnalysisResult:
+        training, held_out = context.real.training, context.real.held_out
         if training.labels is None or held_out.labels is None:
-            raise Unsuitable("classification needs labels; take labelled data, or take it out.")
-        model, truth = subject.model, np.asarray(held_out.labels)
+            raise Unsuitable("classification needs labels; take labeled data, or take it out.")
+        model, truth = context.model, np.asarray(held_out.labels)
         assert isinstance(model, Classifies)
-        guesses = passed(held_out.images, lambda x: model.classify(x).argmax(1), subject.model.device)
-        labelled = known_images(training)
+        guesses = passed(held_out.images, lambda x: model.classify(x).argmax(1), context.model.device)
+        labeled = known_images(training)
         accuracy = share_right(guesses, truth)
-        alone = [self._alone(subject, labelled, k) for k in range(self.config.seeds)]
+        alone = [self._alone(context, labeled, k) for k in range(self.config.seeds)]
         told = (
             "Of the held-out images of each class (row), the share that is taken for each; "
-            f"{accuracy:.1%} are named right. The same classifier taught by the {len(labelled):,} known labels alone "
+            f"{accuracy:.1%} are named right. The same classifier taught by the {len(labeled):,} known labels alone "
             f"names {np.mean(alone):.1%} right ({self.config.seeds} seeds)."
         )
         shares = confusion(guesses, truth)
@@ -56,21 +60,21 @@ class Classification(Analysis):
             "labels_alone_accuracy_std": float(np.std(alone)),
         }
         picture = drawn(shares, [str(label) for label in range(len(shares))], "taken for")
-        return Findings({"classification": (picture, told)}, numbers)
+        return AnalysisResult({"classification": (picture, told)}, numbers)
 
-    def _alone(self, subject: Subject, labelled: Int[np.ndarray, "k"], number: int) -> float:
+    def _alone(self, context: AnalysisContext, labeled: Int[np.ndarray, "k"], number: int) -> float:
         """The share of held-out images that a classifier begun from other weights and taught by labels names right."""
-        seed, training, held_out = subject.seed + number, subject.real.training, subject.real.held_out
-        images, labels = np.asarray(training.images[labelled]), np.asarray(training.labels)[labelled]
+        seed, training, held_out = context.seed + number, context.real.training, context.real.held_out
+        images, labels = np.asarray(training.images[labeled]), np.asarray(training.labels)[labeled]
         with torch.random.fork_rng():
             torch.manual_seed(int(np.random.SeedSequence((seed, 1)).generate_state(1)[0]))  # unlike the training's
-            classifier = taught(_Logits(drawn_anew(subject.model)), images, labels, self.config.steps, seed)
-        guesses = passed(held_out.images, lambda x: classifier(x).argmax(1), subject.model.device)
+            classifier = taught(_Logits(drawn_anew(context.model)), images, labels, self.config.steps, seed)
+        guesses = passed(held_out.images, lambda x: classifier(x).argmax(1), context.model.device)
         return share_right(guesses, np.asarray(held_out.labels))
 
 
 class _Logits(nn.Module):
-    """A system as its classifier alone."""
+    """A model as its classifier alone."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -81,7 +85,7 @@ class _Logits(nn.Module):
         return self.model.class_logits(x)
 
 
-def known_images(training: Evidence) -> Int[np.ndarray, "k"]:
+def known_images(training: FeatureSet) -> Int[np.ndarray, "k"]:
     """The numbers of the images of which the label is known: all, if nothing else is said."""
     known = training.label_known
     return np.arange(len(training.images)) if known is None else np.flatnonzero(known)

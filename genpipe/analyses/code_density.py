@@ -8,12 +8,14 @@ import torch
 from jaxtyping import Float
 from pydantic import Field
 
-from genpipe.analyses._codes import Codes, drawn_codes, of_prior
 from genpipe.analyses._scoring import named
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Analysis, Counts, Decodes, Encodes, Findings, Subject
-from genpipe.nn.passing import decoded, passed
-from genpipe.nn.pictures import grid
+from genpipe.interfaces.analyses import Analysis, AnalysisContext, AnalysisResult
+from genpipe.interfaces.dataset_info import Counts
+from genpipe.interfaces.generative import Decodes, Encodes
+from genpipe.nn.batched_inference import decoded, passed
+from genpipe.nn.image_grid import grid
+from genpipe.nn.latent_space import Codes, drawn_codes, of_prior
 from genpipe.schema import Strict
 
 _COLUMNS = 10
@@ -45,12 +47,12 @@ class CodeDensity(Analysis):
     def least_images(self) -> Counts:
         return Counts(training=self.config.components)
 
-    def run(self, subject: Subject) -> Findings:
+    def run(self, context: AnalysisContext) -> AnalysisResult:
         rows = min(self.config.rows, self.config.samples // _COLUMNS)
         scores, shown = {}, []
-        for kind, z in self._drawn(subject).items():
-            images = decoded(subject.model, z)
-            name, scores[kind] = named(subject.scorer(subject.see(images), self.metrics), "fid_")
+        for kind, z in self._drawn(context).items():
+            images = decoded(context.model, z)
+            name, scores[kind] = named(context.scorer(context.extract(images), self.metrics), "fid_")
             shown.append(images[: rows * _COLUMNS])
         told = (
             f"Images of codes of the prior, of one Gaussian and of a mixture of {self.config.components}, the last two "
@@ -58,25 +60,25 @@ class CodeDensity(Analysis):
             f"images each: {', '.join(f'{score:.4g}' for score in scores.values())}."
         )
         picture = grid(np.concatenate(shown), _COLUMNS)
-        return Findings({"code_density": (picture, told)}, {f"{name}_of_{kind}": scores[kind] for kind in scores})
+        return AnalysisResult({"code_density": (picture, told)}, {f"{name}_of_{kind}": scores[kind] for kind in scores})
 
-    def _drawn(self, subject: Subject) -> Mapping[str, Codes]:
+    def _drawn(self, context: AnalysisContext) -> Mapping[str, Codes]:
         """As many codes of each density. Raises Unsuitable if there are fewer images than components."""
-        codes, n, seed = self._codes(subject), self.config.samples, subject.seed
+        codes, n, seed = self._codes(context), self.config.samples, context.seed
         if len(codes) < self.config.components:
             raise Unsuitable(
                 f"code_density: {len(codes)} images make no {self.config.components} components; ask for fewer."
             )
         fits = {"gaussian": 1, "mixture": self.config.components}
-        return {"prior": of_prior(subject.model, n, seed)} | {
+        return {"prior": of_prior(context.model, n, seed)} | {
             kind: drawn_like(codes, components, n, seed) for kind, components in fits.items()
         }
 
-    def _codes(self, subject: Subject) -> Codes:
-        images = subject.real.training.images
-        some = np.sort(np.random.default_rng(subject.seed).permutation(len(images))[: self.config.images])
-        rng = torch.Generator(subject.model.device).manual_seed(subject.seed)
-        return passed(images[some], lambda x: drawn_codes(subject.model, x, rng), subject.model.device)
+    def _codes(self, context: AnalysisContext) -> Codes:
+        images = context.real.training.images
+        some = np.sort(np.random.default_rng(context.seed).permutation(len(images))[: self.config.images])
+        rng = torch.Generator(context.model.device).manual_seed(context.seed)
+        return passed(images[some], lambda x: drawn_codes(context.model, x, rng), context.model.device)
 
 
 def drawn_like(codes: Float[np.ndarray, "m d"], components: int, n: int, seed: int) -> Float[np.ndarray, "n d"]:

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from genpipe.analyses import _plots
+from genpipe import plotting
 from genpipe.analyses._ranks import rank_correlation
 from genpipe.analyses._scoring import named
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Analysis, Findings, Subject
+from genpipe.interfaces.analyses import Analysis, AnalysisContext, AnalysisResult
 from genpipe.schema import Strict
 
 COLUMN = "discriminator/critic_estimate"
@@ -26,9 +26,9 @@ class CriticEstimate(Analysis):
 
     metrics = ("fid",)
 
-    def run(self, subject: Subject) -> Findings:
-        noted = {row["step"]: row[COLUMN] for row in subject.curves if COLUMN in row}
-        rows = [row for row in subject.scores_by_step if row["step"] in noted]
+    def run(self, context: AnalysisContext) -> AnalysisResult:
+        noted = {row["step"]: row[COLUMN] for row in context.curves if COLUMN in row}
+        rows = [row for row in context.scores_by_step if row["step"] in noted]
         if len(rows) < 2:
             raise Unsuitable(
                 "critic_estimate needs a critic (`loss: wasserstein`) and samples of two steps or more that are in "
@@ -38,18 +38,18 @@ class CriticEstimate(Analysis):
         steps, fid = (np.array([row[key] for row in rows]) for key in ("step", name))
         estimate = np.array([noted[step] for step in steps])
         correlation = rank_correlation(estimate, fid)
-        picture = _plots.drawn(640, 300, lambda figure: _draw(figure, name, steps, estimate, fid))
+        picture = plotting.drawn(640, 300, lambda figure: _draw(figure, name, steps, estimate, fid))
         told = (
             f"The critic's estimate of the distance between real and generated images, and {name} of samples of the "
             f"same steps; their rank correlation is {correlation:.2f}."
         )
-        return Findings({"critic_estimate": (picture, told)}, {"critic_fid_rank_correlation": correlation})
+        return AnalysisResult({"critic_estimate": (picture, told)}, {"critic_fid_rank_correlation": correlation})
 
 
 def _draw(figure: Any, name: str, steps: Any, estimate: Float[np.ndarray, "k"], fid: Float[np.ndarray, "k"]) -> None:
-    for place, (title, values, colour) in enumerate(
-        (("critic's estimate", estimate, _plots.WARM), (name, fid, _plots.ACCENT)), 1
+    for place, (title, values, color) in enumerate(
+        (("critic's estimate", estimate, plotting.WARM), (name, fid, plotting.ACCENT)), 1
     ):
-        axes = _plots.panel(figure, 1, 2, place, title=title, x="step")
-        axes.plot(steps, values, "o-", color=colour, markersize=4)
+        axes = plotting.panel(figure, 1, 2, place, title=title, x="step")
+        axes.plot(steps, values, "o-", color=color, markersize=4)
         axes.set_ylim(0, 1.1 * max(values))

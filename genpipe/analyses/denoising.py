@@ -9,11 +9,12 @@ from jaxtyping import UInt8
 from pydantic import Field
 
 from genpipe.analyses._errors import squared_errors
-from genpipe.interfaces import Analysis, Findings, Reconstructs, Subject
+from genpipe.interfaces.analyses import Analysis, AnalysisContext, AnalysisResult
+from genpipe.interfaces.generative import Reconstructs
+from genpipe.nn.batched_inference import passed, rebuilt
 from genpipe.nn.corruption import Corruption, corrupted
-from genpipe.nn.passing import passed, rebuilt
-from genpipe.nn.pictures import grid
-from genpipe.nn.pixels import to_pixels
+from genpipe.nn.image_grid import grid
+from genpipe.nn.pixel_range import to_pixels
 
 Pixels = UInt8[np.ndarray, "n c h w"]
 
@@ -30,18 +31,18 @@ class Denoising(Analysis):
 
     requires = (Reconstructs,)
 
-    def run(self, subject: Subject) -> Findings:
-        clean = np.asarray(subject.real.held_out.images)
-        rng = torch.Generator(subject.model.device).manual_seed(subject.seed)
-        noisy = passed(clean, lambda x: to_pixels(corrupted(x, self.config, rng)), subject.model.device)
-        cleaned = rebuilt(subject.model, noisy)
+    def run(self, context: AnalysisContext) -> AnalysisResult:
+        clean = np.asarray(context.real.held_out.images)
+        rng = torch.Generator(context.model.device).manual_seed(context.seed)
+        noisy = passed(clean, lambda x: to_pixels(corrupted(x, self.config, rng)), context.model.device)
+        cleaned = rebuilt(context.model, noisy)
         n = min(self.config.images, len(clean))
-        rows = np.concatenate([rows[:n] for rows in (clean, noisy, cleaned, rebuilt(subject.model, clean[:n]))])
+        rows = np.concatenate([rows[:n] for rows in (clean, noisy, cleaned, rebuilt(context.model, clean[:n]))])
         told = (
             f"From above: held-out images; with {self.config.corruption.replace('_', ' ')} noise of "
             f"{self.config.amount:g}; what the model makes of these; and what it makes of the clean ones."
         )
-        return Findings({"denoising": (grid(rows, n), told)}, _figures(clean, noisy, cleaned))
+        return AnalysisResult({"denoising": (grid(rows, n), told)}, _figures(clean, noisy, cleaned))
 
 
 def psnr(a: Pixels, b: Pixels) -> float:

@@ -9,11 +9,11 @@ import torch
 from jaxtyping import Float
 from pydantic import Field
 
-from genpipe.analyses import _plots
+from genpipe import plotting
 from genpipe.analyses._points import Cells, Lattice, Points, components, points_of
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Analysis, Findings, Subject
-from genpipe.nn.adversarial import Unconditional
+from genpipe.interfaces.analyses import Analysis, AnalysisContext, AnalysisResult
+from genpipe.nn.adversarial import UnconditionalGAN
 from genpipe.nn.objectives import OBJECTIVES
 from genpipe.schema import Strict
 
@@ -25,7 +25,7 @@ _SEEN = 5e-3
 class DiscriminatorOptimum(Analysis):
     """Propositions 1 and theorem 1 of Goodfellow et al. 2014 (arXiv:1406.2661), on points of a known kind of density.
 
-    The data's density is that of a mixture of normal distributions, one a class, fitted to the labelled points; G's is
+    The data's density is that of a mixture of normal distributions, one a class, fitted to the labeled points; G's is
     counted. Gap: the mean of |D − D*| over both. Values are in nats; that of D* is −log 4 + 2 JSD.
     """
 
@@ -35,32 +35,32 @@ class DiscriminatorOptimum(Analysis):
         cells: Annotated[int, Field(ge=10, le=1000)] = 100
         """Along each side of the square (or line) from -1 to 1."""
 
-    requires = (Unconditional,)
+    requires = (UnconditionalGAN,)
 
-    def run(self, subject: Subject) -> Findings:
-        model = subject.model
-        assert isinstance(model, Unconditional)
-        if not OBJECTIVES[model.game.loss].probability:
+    def run(self, context: AnalysisContext) -> AnalysisResult:
+        model = context.model
+        assert isinstance(model, UnconditionalGAN)
+        if not OBJECTIVES[model.config.loss].probability:
             raise Unsuitable(
-                f"discriminator_optimum: under the loss {model.game.loss} D gives no probability; use minimax or "
+                f"discriminator_optimum: under the loss {model.config.loss} D gives no probability; use minimax or "
                 "non-saturating, or take the analysis out."
             )
-        lattice = Lattice(points_of(subject.real.training.images[:1]).shape[1], self.config.cells)
-        p = lattice.mass(components(subject.real.training))
-        game = Game(p, lattice.counted(drawn(model, self.config.samples, subject.seed)), said(model, lattice.centres))
+        lattice = Lattice(points_of(context.real.training.images[:1]).shape[1], self.config.cells)
+        p = lattice.mass(components(context.real.training))
+        game = Game(p, lattice.counted(drawn(model, self.config.samples, context.seed)), said(model, lattice.centers))
         numbers = {
             "discriminator_gap": game.gap,
             "value_nats": game.value(game.d),
             "optimal_value_nats": game.value(game.optimum),
             "jsd_nats": game.jsd,
         }
-        picture = _plots.drawn(720, 300 if lattice.dimensions == 1 else 640, lambda f: _draw(f, lattice, game))
+        picture = plotting.drawn(720, 300 if lattice.dimensions == 1 else 640, lambda f: _draw(f, lattice, game))
         told = (
             f"The densities, and D beside D* = p/(p + p_G), which differ by {game.gap:.3f} on average. The value of "
             f"the game is {numbers['value_nats']:.3f} nats, under D* {numbers['optimal_value_nats']:.3f}; it would be "
             f"−log 4 = {-log(4):.3f} if G had the density of the data."
         )
-        return Findings({"discriminator_optimum": (picture, told)}, numbers)
+        return AnalysisResult({"discriminator_optimum": (picture, told)}, numbers)
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def _expected_log(mass: Cells, of: Cells) -> float:
     return float((mass[there] * np.log(np.maximum(of[there], np.finfo(np.float64).tiny))).sum())
 
 
-def drawn(model: Unconditional, n: int, seed: int) -> Points:
+def drawn(model: UnconditionalGAN, n: int, seed: int) -> Points:
     """Points of G before they are put into levels."""
     rng = torch.Generator(model.device).manual_seed(seed)
     counts = [min(_AT_ONCE, n - first) for first in range(0, n, _AT_ONCE)]
@@ -105,45 +105,45 @@ def drawn(model: Unconditional, n: int, seed: int) -> Points:
         return np.concatenate([model.sample(count, rng).flatten(1).double().cpu().numpy() for count in counts])
 
 
-def said(model: Unconditional, points: Points) -> Float[np.ndarray, "n"]:
+def said(model: UnconditionalGAN, points: Points) -> Float[np.ndarray, "n"]:
     """D(x) at points, from 0 to 1."""
     x = torch.from_numpy(points).float().to(model.device)[:, :, None, None]
     with torch.inference_mode():
         return model.discriminator(x).double().sigmoid()[:, 0].cpu().numpy()
 
 
-def _draw(figure: Any, lattice: Lattice, game: Game) -> None:
+def _draw(figure: Any, lattice: Lattice, config: Game) -> None:
     if lattice.dimensions == 1:
-        _lines(figure, lattice, game)
+        _lines(figure, lattice, config)
     else:
-        _maps(figure, lattice, game)
+        _maps(figure, lattice, config)
 
 
-def _lines(figure: Any, lattice: Lattice, game: Game) -> None:
-    x, cell = lattice.centres[:, 0], 2 / lattice.cells_a_side
-    densities = _plots.panel(figure, 1, 2, 1, title="density", x="x")
-    densities.plot(x, game.p / cell, color=_plots.SOFT, label="data")
-    densities.plot(x, game.p_g / cell, color=_plots.ACCENT, label="G")
-    judged = _plots.panel(figure, 1, 2, 2, title="D(x)", x="x")
-    judged.plot(x, np.where(_seen(game), game.optimum, np.nan), color=_plots.SOFT, label="D*")
-    judged.plot(x, game.d, color=_plots.WARM, label="D")
+def _lines(figure: Any, lattice: Lattice, config: Game) -> None:
+    x, cell = lattice.centers[:, 0], 2 / lattice.cells_a_side
+    densities = plotting.panel(figure, 1, 2, 1, title="density", x="x")
+    densities.plot(x, config.p / cell, color=plotting.SOFT, label="data")
+    densities.plot(x, config.p_g / cell, color=plotting.ACCENT, label="G")
+    judged = plotting.panel(figure, 1, 2, 2, title="D(x)", x="x")
+    judged.plot(x, np.where(_seen(config), config.optimum, np.nan), color=plotting.SOFT, label="D*")
+    judged.plot(x, config.d, color=plotting.WARM, label="D")
     judged.set_ylim(-0.03, 1.03)
     for axes in (densities, judged):
         axes.set_xlim(-1, 1)
         axes.legend()
 
 
-def _maps(figure: Any, lattice: Lattice, game: Game) -> None:
-    most = max(game.p.max(), game.p_g.max())
-    kinds = [("data", game.p, most), ("G", game.p_g, most), ("D*", game.optimum, 1), ("D", game.d, 1)]
+def _maps(figure: Any, lattice: Lattice, config: Game) -> None:
+    most = max(config.p.max(), config.p_g.max())
+    kinds = [("data", config.p, most), ("G", config.p_g, most), ("D*", config.optimum, 1), ("D", config.d, 1)]
     for place, (title, values, top) in enumerate(kinds, 1):
-        axes = _plots.panel(figure, 2, 2, place, title=title)
-        square = (values if place < 3 else np.where(_seen(game), values, np.nan)).reshape(*[lattice.cells_a_side] * 2)
-        colours = "Greys" if place < 3 else "RdBu"
-        axes.imshow(square.T, colours, vmin=0, vmax=top, origin="lower", extent=(-1, 1, -1, 1), interpolation="nearest")
+        axes = plotting.panel(figure, 2, 2, place, title=title)
+        square = (values if place < 3 else np.where(_seen(config), values, np.nan)).reshape(*[lattice.cells_a_side] * 2)
+        colors = "Greys" if place < 3 else "RdBu"
+        axes.imshow(square.T, colors, vmin=0, vmax=top, origin="lower", extent=(-1, 1, -1, 1), interpolation="nearest")
         axes.grid(False)
 
 
-def _seen(game: Game) -> Any:
-    both = game.p + game.p_g
+def _seen(config: Game) -> Any:
+    both = config.p + config.p_g
     return both > _SEEN * both.max()

@@ -5,11 +5,13 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from genpipe.analyses._codes import encoded
 from genpipe.analyses._disentangling import dci, importances, mig, sap
 from genpipe.analyses._factors import known, missing
 from genpipe.analyses._matrices import drawn
-from genpipe.interfaces import Analysis, Counts, Encodes, Findings, Known, Subject
+from genpipe.interfaces.analyses import Analysis, AnalysisContext, AnalysisResult
+from genpipe.interfaces.dataset_info import Counts, DatasetInfo
+from genpipe.interfaces.generative import Encodes
+from genpipe.nn.latent_space import encoded
 from genpipe.schema import Strict
 
 
@@ -35,19 +37,19 @@ class Disentanglement(Analysis):
     def least_images(self) -> Counts:
         return Counts(training=20)
 
-    def missing(self, known: Known) -> str | None:
-        return missing(known.factors, self.config.factors)
+    def unmet_requirement(self, info: DatasetInfo) -> str | None:
+        return missing(info.factors, self.config.factors)
 
-    def run(self, subject: Subject) -> Findings:
-        rng = np.random.default_rng(subject.seed)
-        training = subject.real.training
+    def run(self, context: AnalysisContext) -> AnalysisResult:
+        rng = np.random.default_rng(context.seed)
+        training = context.real.training
         some = training.part(np.sort(rng.permutation(len(training.images))[: self.config.images]))
         found = known(some, self.config.factors)
         mixed = rng.permutation(len(some.images))  # forests are taught by the first half
-        z = encoded(subject.model, some.images).astype(np.float64)[mixed]
+        z = encoded(context.model, some.images).astype(np.float64)[mixed]
         factors = {name: values[mixed] for name, values in found.items() if len(np.unique(values)) > 1}
-        gaps, alone = mig(z, factors, self.config.bins), sap(z, factors, subject.seed)
-        weights, informed = importances(z, factors, self.config.trees, subject.seed)
+        gaps, alone = mig(z, factors, self.config.bins), sap(z, factors, context.seed)
+        weights, informed = importances(z, factors, self.config.trees, context.seed)
         pure, complete = dci(weights)
         numbers = {
             "mig": float(np.mean(list(gaps.values()))),
@@ -61,4 +63,6 @@ class Disentanglement(Analysis):
             f"MIG {numbers['mig']:.3f}, SAP {numbers['sap']:.3f}; DCI: disentanglement {pure:.3f}, completeness "
             f"{complete:.3f}, informativeness (R²) {numbers['dci_informativeness']:.3f}."
         )
-        return Findings({"disentanglement": (drawn(weights.T, list(factors), "number of the code"), told)}, numbers)
+        return AnalysisResult(
+            {"disentanglement": (drawn(weights.T, list(factors), "number of the code"), told)}, numbers
+        )

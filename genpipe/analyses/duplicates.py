@@ -7,9 +7,10 @@ from jaxtyping import Float, Int, UInt8
 from pydantic import Field
 
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Analysis, Counts, Findings, Subject
-from genpipe.nn.neighbours import flat, nearest
-from genpipe.nn.pictures import grid
+from genpipe.interfaces.analyses import Analysis, AnalysisContext, AnalysisResult
+from genpipe.interfaces.dataset_info import Counts
+from genpipe.nn.image_grid import grid
+from genpipe.nn.neighbors import flat, nearest
 from genpipe.schema import Strict
 
 _USUAL = 0.01
@@ -33,14 +34,14 @@ class Duplicates(Analysis):
     def least_images(self) -> Counts:
         return Counts(training=2, samples=2)
 
-    def run(self, subject: Subject) -> Findings:
-        n = min(self.config.images, len(subject.samples.images), len(subject.real.training.images))
+    def run(self, context: AnalysisContext) -> AnalysisResult:
+        n = min(self.config.images, len(context.samples.images), len(context.real.training.images))
         if n < 2:
             raise Unsuitable("duplicates: one image repeats nothing; raise `sample.images`, or take the analysis out.")
-        rng = np.random.default_rng(subject.seed)
+        rng = np.random.default_rng(context.seed)
         samples, training = (
             images[np.sort(rng.permutation(len(images))[:n])]
-            for images in (subject.samples.images, subject.real.training.images)
+            for images in (context.samples.images, context.real.training.images)
         )
         distances, partners = apart(samples)
         limit = np.quantile(apart(training)[0], _USUAL)
@@ -50,7 +51,9 @@ class Duplicates(Analysis):
             f"The nearest pairs among {n:,} samples, one above the other. {share:.1%} of them are as near to another "
             f"as {_USUAL:.0%} of training images are."
         )
-        return Findings({"duplicates": (grid(samples[pairs.T.ravel()], len(pairs)), told)}, {"duplicate_share": share})
+        return AnalysisResult(
+            {"duplicates": (grid(samples[pairs.T.ravel()], len(pairs)), told)}, {"duplicate_share": share}
+        )
 
 
 def apart(images: UInt8[np.ndarray, "n c h w"]) -> tuple[Float[np.ndarray, "n"], Int[np.ndarray, "n"]]:

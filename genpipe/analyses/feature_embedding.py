@@ -5,9 +5,10 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from genpipe.analyses import _plots
-from genpipe.analyses._embedding import neighbourly, plane, scattered
-from genpipe.interfaces import Analysis, Counts, Findings, Subject
+from genpipe import plotting
+from genpipe.analyses._embedding import neighborly, plane, scattered
+from genpipe.interfaces.analyses import Analysis, AnalysisContext, AnalysisResult
+from genpipe.interfaces.dataset_info import Counts
 from genpipe.schema import Strict
 
 
@@ -15,7 +16,7 @@ class FeatureEmbedding(Analysis):
     """The features of training images and samples in two dimensions.
 
     The plane of `principal_components` is that of the training images alone, so that experiments on the same data share
-    it; `tsne` (van der Maaten & Hinton 2008) keeps neighbours together, and its distances across the picture mean
+    it; `tsne` (van der Maaten & Hinton 2008) keeps neighbors together, and its distances across the picture mean
     nothing.
     """
 
@@ -24,31 +25,31 @@ class FeatureEmbedding(Analysis):
         images: Annotated[int, Field(ge=2)] = 2000
         """At most so many of the training images, and of the samples."""
         perplexity: Annotated[float, Field(gt=0)] = 30.0
-        """Of tsne: about how many neighbours count."""
+        """Of tsne: about how many neighbors count."""
 
     @property
     def least_images(self) -> Counts:
         return Counts(training=2)
 
-    def run(self, subject: Subject) -> Findings:
-        rng = np.random.default_rng(subject.seed)
+    def run(self, context: AnalysisContext) -> AnalysisResult:
+        rng = np.random.default_rng(context.seed)
         real, fake = (
             e.features[np.sort(rng.permutation(len(e.features))[: self.config.images])].astype(np.float64)
-            for e in (subject.real.training, subject.samples)
+            for e in (context.real.training, context.samples)
         )
-        x, y, share = plane(real, fake, subject.seed)
+        x, y, share = plane(real, fake, context.seed)
         told, numbers = (
             f"in the plane of the training images' two main components, with {share:.0%} of their variance",
             {},
         )
         if self.config.method == "tsne":
             start = np.concatenate([x, y])
-            points = neighbourly(np.concatenate([real, fake]), start, self.config.perplexity, subject.seed)
+            points = neighborly(np.concatenate([real, fake]), start, self.config.perplexity, context.seed)
             x, y = points[: len(x)], points[len(x) :]
-            told = f"by t-SNE (perplexity {self.config.perplexity:g}), in which only neighbourhood counts"
+            told = f"by t-SNE (perplexity {self.config.perplexity:g}), in which only neighborhood counts"
         else:
             numbers["embedding_variance_share"] = share
         groups = {"training images": x, "samples": y}
-        picture = scattered(groups, {"training images": _plots.SOFT, "samples": _plots.ACCENT})
+        picture = scattered(groups, {"training images": plotting.SOFT, "samples": plotting.ACCENT})
         caption = f"Features of {len(x):,} training images and {len(y):,} samples {told}."
-        return Findings({"feature_embedding": (picture, caption)}, numbers)
+        return AnalysisResult({"feature_embedding": (picture, caption)}, numbers)

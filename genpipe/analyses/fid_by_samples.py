@@ -6,9 +6,10 @@ import numpy as np
 from jaxtyping import Float, Int
 from pydantic import Field
 
-from genpipe.analyses import _plots
+from genpipe import plotting
 from genpipe.analyses._scoring import named
-from genpipe.interfaces import Analysis, Counts, Findings, Subject
+from genpipe.interfaces.analyses import Analysis, AnalysisContext, AnalysisResult
+from genpipe.interfaces.dataset_info import Counts
 from genpipe.schema import Strict
 
 
@@ -33,24 +34,24 @@ class FIDBySamples(Analysis):
     def least_images(self) -> Counts:
         return Counts(training=2, samples=3)
 
-    def run(self, subject: Subject) -> Findings:
-        n = len(subject.samples.images)
-        order = np.random.default_rng(subject.seed).permutation(n)
+    def run(self, context: AnalysisContext) -> AnalysisResult:
+        n = len(context.samples.images)
+        order = np.random.default_rng(context.seed).permutation(n)
         smallest = max(2, round(n * self.config.smallest_share))
         sizes = np.unique(np.linspace(smallest, n, self.config.sizes).round().astype(int))
         values = []
         for size in sizes.tolist():
             groups = cut(order, size) if self.config.subsets == "disjoint" else [order[:size]]
-            scores = [named(subject.scorer(subject.samples.part(g), self.metrics), "fid_") for g in groups]
+            scores = [named(context.scorer(context.samples.part(g), self.metrics), "fid_") for g in groups]
             values.append([value for _, value in scores])
         name = scores[0][0]
         limit, slope = extrapolated(sizes, np.array([np.mean(v) for v in values]))
-        picture = _plots.drawn(480, 320, lambda figure: _draw(figure, name, sizes, values, limit, slope))
+        picture = plotting.drawn(480, 320, lambda figure: _draw(figure, name, sizes, values, limit, slope))
         caption = (
             f"{name} of {self.config.subsets} subsets of the samples by their size; the line a + b/N through the means "
             f"leads to {limit:.4g} at infinitely many samples (dashed), {values[-1][0]:.4g} are measured with all."
         )
-        return Findings({"fid_by_samples": (picture, caption)}, {f"{name}_infinite_samples": limit})
+        return AnalysisResult({"fid_by_samples": (picture, caption)}, {f"{name}_infinite_samples": limit})
 
 
 def cut(order: Int[np.ndarray, "n"], size: int) -> list[Int[np.ndarray, "k"]]:
@@ -69,13 +70,13 @@ def extrapolated(sizes: Int[np.ndarray, "s"], values: Float[np.ndarray, "s"]) ->
 
 
 def _draw(figure: Any, name: str, sizes: Any, values: list[list[float]], limit: float, slope: float) -> None:
-    axes = _plots.panel(figure, title=name, x="samples")
+    axes = plotting.panel(figure, title=name, x="samples")
     n = np.linspace(sizes[0], sizes[-1], 200)
     every = [(size, value) for size, group in zip(sizes, values, strict=True) for value in group]
-    axes.plot(*zip(*every, strict=True), "o", color=_plots.ACCENT, markersize=4, alpha=0.45, markeredgewidth=0)
-    axes.plot(sizes, [np.mean(group) for group in values], "o", color=_plots.ACCENT, markersize=5, label="mean")
-    axes.plot(n, limit + slope / n, color=_plots.ACCENT, label="a + b/N")
-    axes.axhline(limit, color=_plots.WARM, linestyle=(0, (4, 3)), label=f"infinitely many: {limit:.4g}")
+    axes.plot(*zip(*every, strict=True), "o", color=plotting.ACCENT, markersize=4, alpha=0.45, markeredgewidth=0)
+    axes.plot(sizes, [np.mean(group) for group in values], "o", color=plotting.ACCENT, markersize=5, label="mean")
+    axes.plot(n, limit + slope / n, color=plotting.ACCENT, label="a + b/N")
+    axes.axhline(limit, color=plotting.WARM, linestyle=(0, (4, 3)), label=f"infinitely many: {limit:.4g}")
     axes.set_xlim(left=0)
     axes.margins(y=0.1)
     axes.locator_params(axis="x", nbins=6)

@@ -8,16 +8,19 @@ import torch
 from jaxtyping import Float
 from pydantic import Field
 
-from genpipe.analyses import _plots
+from genpipe import plotting
 from genpipe.analyses._held_out import batches, some
-from genpipe.interfaces import Analysis, Counts, Findings, HasImportanceWeights, HasLikelihood, Images, Subject
-from genpipe.nn.levels import as_stored, bits_per_dimension, dequantised
+from genpipe.interfaces.analyses import Analysis, AnalysisContext, AnalysisResult
+from genpipe.interfaces.dataset_info import Counts
+from genpipe.interfaces.likelihood import HasImportanceWeights, HasLikelihood
+from genpipe.interfaces.tensors import Images
+from genpipe.nn.levels import as_stored, bits_per_dimension, dequantized
 from genpipe.schema import Strict
 
 _BOUNDS = (1, 5, 50)
 """The numbers of codes whose bounds are figures; the first is the evidence lower bound."""
 _MEANT = {
-    "density": "of images in 256 levels, from densities of images dequantised by uniform noise",
+    "density": "of images in 256 levels, from densities of images dequantized by uniform noise",
     "256 levels": "of images in 256 levels",
     "2 levels": "of images in two levels",
 }
@@ -42,20 +45,20 @@ class Likelihood(Analysis):
     def least_images(self) -> Counts:
         return Counts(held_out=2)
 
-    def run(self, subject: Subject) -> Findings:
-        model = subject.model
+    def run(self, context: AnalysisContext) -> AnalysisResult:
+        model = context.model
         assert isinstance(model, HasLikelihood)
-        which = some(subject, self.config.images)
-        rng = torch.Generator(model.device).manual_seed(subject.seed)
+        which = some(context, self.config.images)
+        rng = torch.Generator(model.device).manual_seed(context.seed)
         with torch.inference_mode():
-            parts = [stored_bounds(model, x, self.config.draws, rng) for x in batches(subject, which)]
+            parts = [stored_bounds(model, x, self.config.draws, rng) for x in batches(context, which)]
         bounds = {k: -torch.cat([part[k] for part in parts]).cpu().numpy() for k in parts[0]}
-        nll, values = bounds[max(bounds)], int(np.prod(subject.real.held_out.images.shape[1:]))
+        nll, values = bounds[max(bounds)], int(np.prod(context.real.held_out.images.shape[1:]))
         bits = bits_per_dimension(float(nll.mean()), values)
         numbers = {"nll_nats": float(nll.mean()), "bits_per_dimension": bits}
         numbers |= {f"negative_bound_{k}_nats": float(each.mean()) for k, each in bounds.items() if k in _BOUNDS}
-        picture = _plots.drawn(480 * min(len(bounds), 2), 300, lambda figure: _draw(figure, bounds))
-        return Findings({"likelihood": (picture, _told(model, bounds, bits))}, numbers)
+        picture = plotting.drawn(480 * min(len(bounds), 2), 300, lambda figure: _draw(figure, bounds))
+        return AnalysisResult({"likelihood": (picture, _told(model, bounds, bits))}, numbers)
 
 
 def stored_bounds(
@@ -66,7 +69,7 @@ def stored_bounds(
     Bounds of few codes are averaged over as many groups as there are.
     """
     values, of = x[0].numel(), model.likelihood_of
-    given = dequantised(x, rng) if of == "density" else x
+    given = dequantized(x, rng) if of == "density" else x
     if not isinstance(model, HasImportanceWeights):
         return {0: as_stored(model.log_likelihood(given, draws, rng).double(), of, values)}
     log_w = model.log_weights(given, draws, rng).double()
@@ -93,13 +96,13 @@ def _told(model: HasLikelihood, bounds: dict[int, np.ndarray], bits: float) -> s
 
 def _draw(figure: Any, bounds: dict[int, np.ndarray]) -> None:
     panels, nll = min(len(bounds), 2), bounds[max(bounds)]
-    axes = _plots.panel(figure, 1, panels, 1, x="−log P of an image, nats", y="held-out images")
-    axes.hist(nll, bins=40, color=_plots.SOFT)
-    axes.axvline(nll.mean(), color=_plots.ACCENT, label=f"mean {nll.mean():,.1f}")
+    axes = plotting.panel(figure, 1, panels, 1, x="−log P of an image, nats", y="held-out images")
+    axes.hist(nll, bins=40, color=plotting.SOFT)
+    axes.axvline(nll.mean(), color=plotting.ACCENT, label=f"mean {nll.mean():,.1f}")
     axes.legend()
     if panels == 2:
-        axes = _plots.panel(figure, 1, panels, 2, x="codes in the bound", y="bound on −log P, nats")
-        axes.plot(list(bounds), [each.mean() for each in bounds.values()], "o-", color=_plots.ACCENT, markersize=5)
+        axes = plotting.panel(figure, 1, panels, 2, x="codes in the bound", y="bound on −log P, nats")
+        axes.plot(list(bounds), [each.mean() for each in bounds.values()], "o-", color=plotting.ACCENT, markersize=5)
         axes.set_xscale("log")
         axes.set_xticks(list(bounds), [f"{k:,}" for k in bounds], minor=False)
         axes.minorticks_off()

@@ -6,12 +6,14 @@ import numpy as np
 from jaxtyping import UInt8
 from pydantic import Field
 
-from genpipe.analyses._codes import encoded
 from genpipe.analyses._errors import squared_errors
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Analysis, Encodes, Findings, Known, Reconstructs, Subject
-from genpipe.nn.passing import rebuilt
-from genpipe.nn.pictures import grid
+from genpipe.interfaces.analyses import Analysis, AnalysisContext, AnalysisResult
+from genpipe.interfaces.dataset_info import DatasetInfo
+from genpipe.interfaces.generative import Encodes, Reconstructs
+from genpipe.nn.batched_inference import rebuilt
+from genpipe.nn.image_grid import grid
+from genpipe.nn.latent_space import encoded
 from genpipe.schema import Strict
 
 Pixels = UInt8[np.ndarray, "n c h w"]
@@ -29,16 +31,16 @@ class LinearBaseline(Analysis):
 
     requires = (Encodes, Reconstructs)
 
-    def missing(self, known: Known) -> str | None:
-        numbers, there = known.code_numbers, known.images.training
+    def unmet_requirement(self, info: DatasetInfo) -> str | None:
+        numbers, there = info.code_numbers, info.images.training
         if numbers is None or there is None or numbers < there:
             return None
         return f"it needs more than {numbers} training images, and there are {there}; lower latent_dim, or remove it."
 
-    def run(self, subject: Subject) -> Findings:
-        training, held_out = (np.asarray(e.images) for e in (subject.real.training, subject.real.held_out))
-        length = encoded(subject.model, held_out[:1]).shape[1]
-        images = [held_out, rebuilt(subject.model, held_out), projected(training, held_out, length)]
+    def run(self, context: AnalysisContext) -> AnalysisResult:
+        training, held_out = (np.asarray(e.images) for e in (context.real.training, context.real.held_out))
+        length = encoded(context.model, held_out[:1]).shape[1]
+        images = [held_out, rebuilt(context.model, held_out), projected(training, held_out, length)]
         own, linear = (float(squared_errors(approximations, held_out).mean()) for approximations in images[1:])
         n = min(self.config.images, len(held_out))
         told = (
@@ -47,7 +49,7 @@ class LinearBaseline(Analysis):
         )
         picture = grid(np.concatenate([some[:n] for some in images]), n)
         numbers = {"linear_baseline_squared_error": linear, "linear_baseline_error_ratio": own / linear}
-        return Findings({"linear_baseline": (picture, told)}, numbers)
+        return AnalysisResult({"linear_baseline": (picture, told)}, numbers)
 
 
 def projected(training: UInt8[np.ndarray, "m c h w"], images: Pixels, length: int) -> Pixels:

@@ -7,13 +7,16 @@ import torch
 from jaxtyping import Float, Int
 from pydantic import Field
 
-from genpipe.analyses._codes import encoded
 from genpipe.analyses._factors import missing
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Analysis, Encodes, Evidence, Findings, Known, Subject
-from genpipe.nn.passing import passed
-from genpipe.nn.pictures import grid
-from genpipe.nn.pixels import to_pixels
+from genpipe.interfaces.analyses import Analysis, AnalysisContext, AnalysisResult
+from genpipe.interfaces.dataset_info import DatasetInfo
+from genpipe.interfaces.extractors import FeatureSet
+from genpipe.interfaces.generative import Encodes
+from genpipe.nn.batched_inference import passed
+from genpipe.nn.image_grid import grid
+from genpipe.nn.latent_space import encoded
+from genpipe.nn.pixel_range import to_pixels
 from genpipe.nn.views import Augmentation, augmented
 
 Quaternions = Float[np.ndarray, "n 4"]
@@ -34,18 +37,18 @@ class Orientation(Analysis):
 
     requires = (Encodes,)
 
-    def missing(self, known: Known) -> str | None:
-        return missing(known.factors, FACTORS)
+    def unmet_requirement(self, info: DatasetInfo) -> str | None:
+        return missing(info.factors, FACTORS)
 
-    def run(self, subject: Subject) -> Findings:
-        training, held_out = subject.real.training, subject.real.held_out
+    def run(self, context: AnalysisContext) -> AnalysisResult:
+        training, held_out = context.real.training, context.real.held_out
         known, true = quaternions(training), quaternions(held_out)
         same = _same_class(held_out, training)
-        rng = torch.Generator(subject.model.device).manual_seed(subject.seed)
+        rng = torch.Generator(context.model.device).manual_seed(context.seed)
         clean = np.asarray(held_out.images)
-        seen = passed(clean, lambda x: to_pixels(augmented(x, self.config, rng)), subject.model.device)
-        book = encoded(subject.model, np.asarray(training.images))
-        found, found_clean = (nearest_by_cosine(encoded(subject.model, views), book, same) for views in (seen, clean))
+        seen = passed(clean, lambda x: to_pixels(augmented(x, self.config, rng)), context.model.device)
+        book = encoded(context.model, np.asarray(training.images))
+        found, found_clean = (nearest_by_cosine(encoded(context.model, views), book, same) for views in (seen, clean))
         numbers = {
             "orientation_error_degrees": float(np.median(angles(true, known[found]))),
             "orientation_error_clean_degrees": float(np.median(angles(true, known[found_clean]))),
@@ -54,10 +57,10 @@ class Orientation(Analysis):
         n = min(self.config.images, len(clean))
         picture = grid(np.concatenate([seen[:n], np.asarray(training.images)[found[:n]], clean[:n]]), n)
         told = "Augmented held-out views; below each the view of the codebook that was found, and the clean view."
-        return Findings({"orientation": (picture, told)}, numbers)
+        return AnalysisResult({"orientation": (picture, told)}, numbers)
 
 
-def quaternions(views: Evidence) -> Quaternions:
+def quaternions(views: FeatureSet) -> Quaternions:
     """How the object of each view is turned. Raises Unsuitable if the source does not know."""
     if missing := [name for name in FACTORS if name not in views.factors]:
         raise Unsuitable(
@@ -88,7 +91,7 @@ def _closest(true: Quaternions, known: Float[np.ndarray, "m 4"], allowed: np.nda
     return np.where(allowed, np.abs(true @ known.T), -np.inf).argmax(1)
 
 
-def _same_class(queries: Evidence, book: Evidence) -> np.ndarray:
+def _same_class(queries: FeatureSet, book: FeatureSet) -> np.ndarray:
     """Whether a query and an entry of the book are of one class [n m]; without labels, all are."""
     if queries.labels is None or book.labels is None:
         return np.ones((len(queries.images), len(book.images)), bool)

@@ -6,11 +6,14 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from genpipe.analyses._codes import Pixels, linear, of_prior, path_length, spherical, way
+from genpipe.analyses._codes import path_length
 from genpipe.analyses._styles import everywhere, styled, styles
-from genpipe.interfaces import Analysis, Findings, Generative, HasStyles, Subject
-from genpipe.nn.passing import decoded
-from genpipe.nn.pictures import grid
+from genpipe.interfaces.analyses import Analysis, AnalysisContext, AnalysisResult
+from genpipe.interfaces.generative import Generative
+from genpipe.interfaces.styles import HasStyles
+from genpipe.nn.batched_inference import decoded
+from genpipe.nn.image_grid import grid
+from genpipe.nn.latent_space import Pixels, linear, of_prior, spherical, way
 from genpipe.schema import Strict
 
 _SHOWN = 3
@@ -33,21 +36,21 @@ class PathLength(Analysis):
 
     requires = (HasStyles,)
 
-    def run(self, subject: Subject) -> Findings:
+    def run(self, context: AnalysisContext) -> AnalysisResult:
         n, step = self.config.samples, self.config.step
-        z = of_prior(subject.model, 2 * n, subject.seed)
-        w = styles(subject.model, z)
-        ways = self._ways(subject.model, z, w)
-        t = np.random.default_rng(subject.seed).uniform(0, 1 - step, (n, 1))
+        z = of_prior(context.model, 2 * n, context.seed)
+        w = styles(context.model, z)
+        ways = self._ways(context.model, z, w)
+        t = np.random.default_rng(context.seed).uniform(0, 1 - step, (n, 1))
         numbers = {}
         for space, along in ways.items():
-            numbers[f"path_length_{space}"] = path_length(subject, along, t, step)
-            numbers[f"path_length_{space}_ends"] = path_length(subject, along, np.zeros((n, 1)), step)
+            numbers[f"path_length_{space}"] = path_length(context, along, t, step)
+            numbers[f"path_length_{space}_ends"] = path_length(context, along, np.zeros((n, 1)), step)
         told = (
             f"Between the same codes along the circle in Z, and below it along the line in W. Perceptual path length "
             f"{numbers['path_length_z']:.4g} in Z and {numbers['path_length_w']:.4g} in W."
         )
-        return Findings({"path_length": (self._picture(subject.model, z, w), told)}, numbers)
+        return AnalysisResult({"path_length": (self._picture(context.model, z, w), told)}, numbers)
 
     def _ways(self, model: Generative, z: np.ndarray, w: np.ndarray) -> Mapping[str, Callable[[np.ndarray], Pixels]]:
         """The images at places of ways between the same codes in each space."""

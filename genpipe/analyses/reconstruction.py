@@ -6,9 +6,10 @@ import numpy as np
 from pydantic import Field
 
 from genpipe.analyses._errors import squared_errors
-from genpipe.interfaces import Analysis, Findings, Reconstructs, Subject
-from genpipe.nn.passing import rebuilt
-from genpipe.nn.pictures import grid
+from genpipe.interfaces.analyses import Analysis, AnalysisContext, AnalysisResult
+from genpipe.interfaces.generative import Reconstructs
+from genpipe.nn.batched_inference import rebuilt
+from genpipe.nn.image_grid import grid
 from genpipe.schema import Strict
 
 
@@ -20,11 +21,11 @@ class Reconstruction(Analysis):
 
     requires = (Reconstructs,)
 
-    def run(self, subject: Subject) -> Findings:
-        held_out = np.asarray(subject.real.held_out.images)
-        approximations = rebuilt(subject.model, held_out)
+    def run(self, context: AnalysisContext) -> AnalysisResult:
+        held_out = np.asarray(context.real.held_out.images)
+        approximations = rebuilt(context.model, held_out)
         n = min(self.config.images, len(held_out))
         error = squared_errors(approximations, held_out).mean()
         picture = grid(np.concatenate([held_out[:n], approximations[:n]]), n)
         caption = "Held-out images above, their reconstructions below."
-        return Findings({"reconstruction": (picture, caption)}, {"reconstruction_squared_error": float(error)})
+        return AnalysisResult({"reconstruction": (picture, caption)}, {"reconstruction_squared_error": float(error)})

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from genpipe.interfaces import Analysis, Findings, Subject
-from genpipe.nn.pictures import grid
+from genpipe.interfaces.analyses import Analysis, AnalysisContext, AnalysisResult
+from genpipe.nn.image_grid import grid
 from genpipe.schema import Strict
 
 
@@ -15,8 +15,8 @@ class SampleGrid(Analysis):
     class Config(Strict):
         rows: Annotated[int, Field(ge=1, le=64)] = 10
 
-    def run(self, subject: Subject) -> Findings:
-        shown = subject.samples.images[: self.config.rows**2]
-        return Findings(
+    def run(self, context: AnalysisContext) -> AnalysisResult:
+        shown = context.samples.images[: self.config.rows**2]
+        return AnalysisResult(
             {"sample_grid": (grid(shown, self.config.rows), f"The first {len(shown)} samples, none chosen.")}
         )

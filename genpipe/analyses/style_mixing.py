@@ -7,16 +7,18 @@ import numpy as np
 from jaxtyping import Float
 from pydantic import Field
 
-from genpipe.analyses._codes import of_prior
 from genpipe.analyses._styles import everywhere, styled, styles
-from genpipe.interfaces import Analysis, Evidence, Findings, HasStyles, Subject
-from genpipe.nn.pictures import grid
+from genpipe.interfaces.analyses import Analysis, AnalysisContext, AnalysisResult
+from genpipe.interfaces.extractors import FeatureSet
+from genpipe.interfaces.styles import HasStyles
+from genpipe.nn.image_grid import grid
+from genpipe.nn.latent_space import of_prior
 from genpipe.schema import Strict
 
 BLOCKS = ("coarse", "middle", "fine")
 """Of layers, each about a third of them."""
 Styles = Float[np.ndarray, "n layers w"]
-_GREY = 128
+_GRAY = 128
 
 
 class StyleMixing(Analysis):
@@ -36,27 +38,27 @@ class StyleMixing(Analysis):
 
     requires = (HasStyles,)
 
-    def run(self, subject: Subject) -> Findings:
-        model, n = subject.model, self.config.pairs
-        w = everywhere(model, styles(model, of_prior(model, 2 * n, subject.seed)))
-        seen = [subject.see(styled(model, half)) for half in (w[:n], w[n:])]
+    def run(self, context: AnalysisContext) -> AnalysisResult:
+        model, n = context.model, self.config.pairs
+        w = everywhere(model, styles(model, of_prior(model, 2 * n, context.seed)))
+        seen = [context.extract(styled(model, half)) for half in (w[:n], w[n:])]
         numbers: dict[str, float] = {}
         for name in BLOCKS:
-            numbers |= told_by(name, subject.see(styled(model, mixed(w[:n], w[n:], name))), *seen)
+            numbers |= told_by(name, context.extract(styled(model, mixed(w[:n], w[n:], name))), *seen)
         told = (
             "Top row: images that take coarse, middle and fine styles (three blocks of rows) of those in the left "
             "column. Nearer to the image that gave the block than to the other are "
             + ", ".join(f"{numbers[f'style_mixing_{name}_follows']:.0%}" for name in BLOCKS)
             + " of the mixed images."
         )
-        return Findings({"style_mixing": (self._picture(subject), told)}, numbers)
+        return AnalysisResult({"style_mixing": (self._picture(context), told)}, numbers)
 
-    def _picture(self, subject: Subject) -> np.ndarray:
-        model, columns, rows = subject.model, self.config.sources, self.config.others
-        w = everywhere(model, styles(model, of_prior(model, columns + rows, subject.seed)))
+    def _picture(self, context: AnalysisContext) -> np.ndarray:
+        model, columns, rows = context.model, self.config.sources, self.config.others
+        w = everywhere(model, styles(model, of_prior(model, columns + rows, context.seed)))
         sources, others = w[:columns], w[columns:]
         top, left = styled(model, sources), styled(model, others)
-        cells = [np.full_like(top[:1], _GREY), top]
+        cells = [np.full_like(top[:1], _GRAY), top]
         for name in BLOCKS:
             for k in range(rows):
                 taken = np.broadcast_to(others[k], sources.shape)
@@ -72,7 +74,7 @@ def mixed(a: Styles, b: Styles, name: str) -> Styles:
     return made
 
 
-def told_by(name: str, images: Evidence, rest: Evidence, block: Evidence) -> Mapping[str, float]:
+def told_by(name: str, images: FeatureSet, rest: FeatureSet, block: FeatureSet) -> Mapping[str, float]:
     """How far mixed images follow those that gave a block, against those that gave the rest."""
     to_block, to_rest = (np.square(images.features.astype(np.float64) - of.features).sum(1) for of in (block, rest))
     numbers = {f"style_mixing_{name}_follows": float((to_block < to_rest).mean())}

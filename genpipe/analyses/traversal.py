@@ -6,14 +6,16 @@ import numpy as np
 from jaxtyping import Float
 from pydantic import Field
 
-from genpipe.analyses._codes import encoded, of_prior, quantiles, starts
+from genpipe.analyses._codes import starts
 from genpipe.analyses._disentangling import dci
 from genpipe.analyses._factors import Reader, reader
 from genpipe.analyses._matrices import drawn
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Analysis, Decodes, Encodes, Findings, Generative, Subject
-from genpipe.nn.passing import decoded
-from genpipe.nn.pictures import grid
+from genpipe.interfaces.analyses import Analysis, AnalysisContext, AnalysisResult
+from genpipe.interfaces.generative import Decodes, Encodes, Generative
+from genpipe.nn.batched_inference import decoded
+from genpipe.nn.image_grid import grid
+from genpipe.nn.latent_space import encoded, of_prior, quantiles
 from genpipe.schema import Strict
 
 _DRAWN = 10_000
@@ -39,41 +41,43 @@ class Traversal(Analysis):
         tail: Annotated[float, Field(gt=0, lt=0.5)] = 0.025
         """Probability beyond either end."""
         quantiles_of: Literal["prior", "codes"] = "prior"
-        """Codes: of training images; of a system without a prior that its codes keep to."""
+        """Codes: of training images; of a model without a prior that its codes keep to."""
         starts: Annotated[int, Field(ge=1, le=1000)] = 16
         """Images over which changes are averaged; the first is shown."""
 
     requires = (Decodes,)
 
-    def run(self, subject: Subject) -> Findings:
-        z, whose = starts(subject, self.config.starts)
-        places = quantiles(self._codes(subject), self.config.images, self.config.tail)
-        changes = changed(subject.model, z, places[[0, -1]])
+    def run(self, context: AnalysisContext) -> AnalysisResult:
+        z, whose = starts(context, self.config.starts)
+        places = quantiles(self._codes(context), self.config.images, self.config.tail)
+        changes = changed(context.model, z, places[[0, -1]])
         order = np.argsort(-changes, kind="stable")[: self.config.codes].tolist()
         rows = np.concatenate([turned(z[:1], code, places[:, code]) for code in order])
         told = (
             f"From a code of {whose}: in each row one number of it runs over the quantiles of the "
             f"{self.config.quantiles_of}, those that change most first (numbers {', '.join(map(str, order))})."
         )
-        pictures = {"traversal": (grid(decoded(subject.model, rows), self.config.images), told)}
-        if not subject.real.training.factors:
-            return Findings(pictures)
-        return self._of_factors(subject, z, places, pictures)
+        pictures = {"traversal": (grid(decoded(context.model, rows), self.config.images), told)}
+        if not context.real.training.factors:
+            return AnalysisResult(pictures)
+        return self._of_factors(context, z, places, pictures)
 
-    def _codes(self, subject: Subject) -> Float[np.ndarray, "n d"]:
+    def _codes(self, context: AnalysisContext) -> Float[np.ndarray, "n d"]:
         """Codes whose quantiles count."""
         if self.config.quantiles_of == "prior":
-            return of_prior(subject.model, _DRAWN, subject.seed)
-        if not isinstance(subject.model, Encodes):
-            raise Unsuitable("traversal: `quantiles_of: codes` needs a system that encodes; take `prior`.")
-        return encoded(subject.model, subject.real.training.images[:_ENCODED])
+            return of_prior(context.model, _DRAWN, context.seed)
+        if not isinstance(context.model, Encodes):
+            raise Unsuitable("traversal: `quantiles_of: codes` needs a model that encodes; take `prior`.")
+        return encoded(context.model, context.real.training.images[:_ENCODED])
 
-    def _of_factors(self, subject: Subject, z: np.ndarray, places: np.ndarray, pictures: dict) -> Findings:
-        reading = reader(subject)
+    def _of_factors(
+        self, context: AnalysisContext, z: np.ndarray, places: np.ndarray, pictures: dict
+    ) -> AnalysisResult:
+        reading = reader(context)
         names = [name for name, r2 in reading.r2.items() if r2 >= _READABLE]
         if not names:
-            return Findings(pictures)
-        shares = moved(subject, reading, names, z, places)
+            return AnalysisResult(pictures)
+        shares = moved(context, reading, names, z, places)
         pure, complete = dci(shares.T)
         rows = [f"{name} ({reading.r2[name]:.2f})" for name in names]
         told = (
@@ -82,7 +86,7 @@ class Traversal(Analysis):
             f"alone (1) or all alike (0): {pure:.3f}; a factor is moved by one number alone or by all: {complete:.3f}."
         )
         pictures["traversal_factors"] = (drawn(shares, rows, "number of the code"), told)
-        return Findings(pictures, {"traversal_disentanglement": pure, "traversal_completeness": complete})
+        return AnalysisResult(pictures, {"traversal_disentanglement": pure, "traversal_completeness": complete})
 
 
 def turned(z: Float[np.ndarray, "n d"], code: int, places: Float[np.ndarray, "s"]) -> Float[np.ndarray, "m d"]:
@@ -102,12 +106,16 @@ def changed(model: Generative, z: Float[np.ndarray, "n d"], ends: Float[np.ndarr
 
 
 def moved(
-    subject: Subject, reading: Reader, names: list[str], z: Float[np.ndarray, "n d"], places: Float[np.ndarray, "s d"]
+    context: AnalysisContext,
+    reading: Reader,
+    names: list[str],
+    z: Float[np.ndarray, "n d"],
+    places: Float[np.ndarray, "s d"],
 ) -> Float[np.ndarray, "k d"]:
     """The variance of each factor along each number of a code, averaged over codes, per variance over real images."""
     found = {name: np.zeros(z.shape[1]) for name in reading.weights}
     for code in range(z.shape[1]):
-        images = decoded(subject.model, turned(z, code, places[:, code]))
+        images = decoded(context.model, turned(z, code, places[:, code]))
         for name, read in reading.read(images).items():
             along = read.reshape(len(z), len(places), -1)
             found[name][code] = along.var(1).sum(-1).mean() / reading.variances[name]

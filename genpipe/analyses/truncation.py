@@ -8,12 +8,13 @@ import torch
 from jaxtyping import UInt8
 from pydantic import Field
 
-from genpipe.analyses import _plots
+from genpipe import plotting
 from genpipe.analyses._ranks import rank_correlation
 from genpipe.analyses._scoring import named
-from genpipe.interfaces import Analysis, Findings, Subject, Truncates
-from genpipe.nn.pictures import grid
-from genpipe.nn.pixels import Output, warn_beyond
+from genpipe.interfaces.analyses import Analysis, AnalysisContext, AnalysisResult
+from genpipe.interfaces.truncation import Truncates
+from genpipe.nn.image_grid import grid
+from genpipe.nn.pixel_range import Output, warn_beyond
 from genpipe.schema import Strict
 
 _AT_ONCE = 500
@@ -35,16 +36,16 @@ class Truncation(Analysis):
     requires = (Truncates,)
     metrics = ("precision_recall",)
 
-    def run(self, subject: Subject) -> Findings:
+    def run(self, context: AnalysisContext) -> AnalysisResult:
         thresholds = sorted(self.config.thresholds)
-        drawn = [drawn_within(subject, threshold, self.config.images) for threshold in thresholds]
-        scores = [subject.scorer(subject.see(images), self.metrics) for images in drawn]
+        drawn = [drawn_within(context, threshold, self.config.images) for threshold in thresholds]
+        scores = [context.scorer(context.extract(images), self.metrics) for images in drawn]
         precision, recall = (np.array([named(s, kind)[1] for s in scores]) for kind in ("precision_", "recall_"))
         numbers = {
             f"truncation_{kind}_rank_correlation": rank_correlation(np.array(thresholds), values)
             for kind, values in (("precision", precision), ("recall", recall))
         }
-        curve = _plots.drawn(400, 400, lambda figure: _draw(figure, thresholds, precision, recall))
+        curve = plotting.drawn(400, 400, lambda figure: _draw(figure, thresholds, precision, recall))
         told = (
             f"Precision and recall of {self.config.images:,} samples, truncated at {thresholds[0]:g} to "
             f"{thresholds[-1]:g}: from {precision[0]:.2f} and {recall[0]:.2f} to {precision[-1]:.2f} and "
@@ -52,14 +53,14 @@ class Truncation(Analysis):
         )
         rows = np.concatenate([images[:_SHOWN] for images in drawn])
         shown = f"The first samples at each threshold, from {thresholds[0]:g} (top) to {thresholds[-1]:g}."
-        return Findings({"truncation": (curve, told), "truncated_samples": (grid(rows, _SHOWN), shown)}, numbers)
+        return AnalysisResult({"truncation": (curve, told), "truncated_samples": (grid(rows, _SHOWN), shown)}, numbers)
 
 
-def drawn_within(subject: Subject, threshold: float, n: int) -> UInt8[np.ndarray, "n c h w"]:
+def drawn_within(context: AnalysisContext, threshold: float, n: int) -> UInt8[np.ndarray, "n c h w"]:
     """Samples truncated at a threshold; at each, codes come from the same random numbers."""
-    model = subject.model
+    model = context.model
     assert isinstance(model, Truncates)
-    rng = torch.Generator(model.device).manual_seed(subject.seed)
+    rng = torch.Generator(model.device).manual_seed(context.seed)
     counts = [min(_AT_ONCE, n - first) for first in range(0, n, _AT_ONCE)]
     output = Output(type(model).__name__, "truncated samples")
     with torch.inference_mode():
@@ -69,9 +70,9 @@ def drawn_within(subject: Subject, threshold: float, n: int) -> UInt8[np.ndarray
 
 
 def _draw(figure: Any, thresholds: Sequence[float], precision: Any, recall: Any) -> None:
-    axes = _plots.panel(figure, x="recall", y="precision")
-    axes.grid(axis="x", color=_plots.INK, alpha=0.15, linewidth=0.6)
-    axes.plot(recall, precision, "o-", color=_plots.ACCENT, markersize=4.5)
+    axes = plotting.panel(figure, x="recall", y="precision")
+    axes.grid(axis="x", color=plotting.INK, alpha=0.15, linewidth=0.6)
+    axes.plot(recall, precision, "o-", color=plotting.ACCENT, markersize=4.5)
     for threshold, x, y in zip(thresholds, recall, precision, strict=True):
         axes.annotate(f"{threshold:g}", (x, y), (0, 7), textcoords="offset points", ha="center", fontsize=9)
     axes.set_xlim(-0.03, 1.03)

@@ -13,15 +13,15 @@ from torch import Tensor
 
 from genpipe import registry
 from genpipe.api._words import in_python, warn
-from genpipe.config import Dataset
+from genpipe.config.document import Document
+from genpipe.config.schemas import Dataset
+from genpipe.config.validation import validated
 from genpipe.data.arrays import as_pixels, channel_axis
-from genpipe.document import Document
+from genpipe.dataset.reading import Held, Reading, read, source_at
 from genpipe.errors import DataError, UnknownName, UsageError
-from genpipe.interfaces import Encoded, Source
-from genpipe.nn.pictures import grid
-from genpipe.reading import Held, Reading, read, source_at
-from genpipe.sampling import save_picture
-from genpipe.validation import validated
+from genpipe.interfaces.sources import EncodedImage, Source
+from genpipe.nn.image_grid import grid
+from genpipe.sampling.drawing import save_picture
 
 Given: TypeAlias = np.ndarray | Tensor | Image.Image | Sequence[Any] | str | PathLike[str]
 """What images are made of: see `images`."""
@@ -34,7 +34,7 @@ _REMEDY = "Say it: genpipe.images(…, value_range=(BLACK, WHITE)); or give uint
 class Images(np.ndarray[Any, np.dtype[np.uint8]]):
     """Images as uint8 [n h w c], which a notebook shows as a grid.
 
-    `some[3]` is one of them, [h w c]; what is computed from them is a plain array. c is 1 for grey, 3 for colour, 2
+    `some[3]` is one of them, [h w c]; what is computed from them is a plain array. c is 1 for gray, 3 for color, 2
     for what has two numbers a pixel. Raises UsageError for any other array.
     """
 
@@ -92,7 +92,7 @@ def images(
     Arrays are [n h w], [n h w c] or [n c h w] with 1, 3 or 4 channels: uint8 from 0 to 255, bool, floats from 0 to 1,
     or any numbers with `value_range`, the values of black and of white: (-1, 1). A path is that of a picture, a folder,
     an archive, a .npy or a .npz. All are made `size` pixels wide and high, square by `fit` ("crop", "pad", "stretch"),
-    and grey (`channels` 1) or coloured (3); as they are, if not given. Files that cannot be read are left out with
+    and gray (`channels` 1) or colored (3); as they are, if not given. Files that cannot be read are left out with
     `skip_broken`. Raises DataError or UsageError for what is no such thing, or not certain.
     """
     if isinstance(given, Images) and given.ndim == 4 and size is None and channels is None:
@@ -120,7 +120,7 @@ def _source(given: Given, value_range: tuple[float | int, float | int] | None) -
     return Held(_pixels(_array(given), value_range))
 
 
-def _encoded(number: int, picture: Any) -> Encoded:
+def _encoded(number: int, picture: Any) -> EncodedImage:
     """A picture as a file, so that it is read by the rules of files."""
     content = BytesIO()
     try:

@@ -10,30 +10,32 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from genpipe import config, paths, registry
-from genpipe.analyses._codes import encoded, of_prior
+from genpipe import paths, registry
 from genpipe.api.images import Given, Images, images
 from genpipe.api.tables import curves_table, experiment_scores
-from genpipe.data._storage import Prepared
+from genpipe.config.project import Experiment, Project
+from genpipe.dataset.storage import Prepared
 from genpipe.errors import DataError, UsageError
-from genpipe.interfaces import Decodes, Encodes, Generates, Generative, ImageSpec, Reconstructs
-from genpipe.latent import verify_capable, verify_codes, walked
+from genpipe.interfaces.generative import Decodes, Encodes, Generates, Generative, Reconstructs
+from genpipe.interfaces.spec import DataSpec
 from genpipe.modelfiles import load_model, save_model
-from genpipe.nn.passing import decoded
-from genpipe.sampling import draw, rebuild
+from genpipe.nn.batched_inference import decoded
+from genpipe.nn.latent_space import encoded, of_prior
+from genpipe.sampling.drawing import generate_samples, reconstruct_images
+from genpipe.sampling.latent import verify_capable, verify_codes, walked
 from genpipe.training.curves import read_curves
 
 
 class Model:
     """A generative model, from `genpipe.open` or `genpipe.build`.
 
-    What it cannot do raises UsageError, which names the systems that can.
+    What it cannot do raises UsageError, which names the models that can.
     """
 
     def __init__(
         self,
         name: str,
-        system: str,
+        model_class: str,
         loaded: Callable[[], Generative],
         knobs: Mapping[str, Any],
         fit: str | None = None,
@@ -41,7 +43,7 @@ class Model:
     ) -> None:
         self.name = name
         """Of the experiment, the recipe or the folder."""
-        self.system = system
+        self.system = model_class
         """Its file in genpipe/models, or its class."""
         self.knobs = knobs
         """`optim` and `train`, by which `genpipe.fit` trains it where it is not told otherwise."""
@@ -56,16 +58,16 @@ class Model:
         return self._loaded()
 
     @property
-    def spec(self) -> ImageSpec:
+    def spec(self) -> DataSpec:
         """The images that it was made for: channels, height and width in pixels, classes."""
-        return cast(ImageSpec, self.model.built_from[1])
+        return cast(DataSpec, self.model.init_args[1])
 
     def sample(self, n: int = 16, *, seed: int = 0) -> Images:
         """n new images; the same seed gives the same, of each class in turn where it draws classes."""
         self._verify(Generates)
         if n < 1 or not 0 <= seed < 2**32:
             raise UsageError(f"{n} images of seed {seed}: give 1 or more, and a seed from 0 to {2**32 - 1}.")
-        return Images.of_planes(draw(self.model, n, seed=seed))
+        return Images.of_planes(generate_samples(self.model, n, seed=seed))
 
     def encode(self, given: Given) -> np.ndarray:
         """The codes [n d], float32, of anything that `genpipe.images` takes."""
@@ -80,7 +82,7 @@ class Model:
     def reconstruct(self, given: Given) -> Images:
         """What it makes of each of the images that are given."""
         self._verify(Reconstructs)
-        rebuilt = rebuild(self.model, self.seen(given).planes)
+        rebuilt = reconstruct_images(self.model, self.seen(given).planes)
         assert rebuilt is not None
         return Images.of_planes(rebuilt)
 
@@ -125,12 +127,12 @@ class Model:
     def save(self, folder: str | PathLike[str]) -> None:
         """Writes the weights and what they belong to into a folder, which it replaces; `genpipe.open` reads it.
 
-        Raises UsageError if the system is no file of genpipe/models, so that nobody could open it.
+        Raises UsageError if the model is no file of genpipe/models, so that nobody could open it.
         """
         kind = type(self.model)
         if self.system not in registry.names("models") or registry.load("models", self.system) is not kind:
             raise UsageError(f"{kind.__name__} is in no file of genpipe/models, which is needed to open it again.")
-        save_model(self.model, self.system, self.model.built_from[0], self.spec, Path(folder))
+        save_model(self.model, self.system, self.model.init_args[0], self.spec, Path(folder))
 
     @property
     def curves(self) -> pd.DataFrame:
@@ -174,10 +176,10 @@ class Model:
 class Experiment(Model):
     """An experiment of a project, with what its stages left on disk."""
 
-    def __init__(self, project: config.Project, experiment: config.Experiment) -> None:
+    def __init__(self, project: Project, experiment: Experiment) -> None:
         self._project, self._experiment = project, experiment
         knobs = {part: values for part, values in experiment.resolved().items() if part in ("optim", "train")}
-        folder, fit = project.root / paths.model(experiment.name), experiment.data.common.fit
+        folder, fit = project.root / paths.model(experiment.name), experiment.data.common.resize_mode
         super().__init__(experiment.name, experiment.model_name, lambda: load_model(folder)[0], knobs, fit)
 
     @property

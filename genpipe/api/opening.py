@@ -11,8 +11,8 @@ from genpipe import paths, registry
 from genpipe.api.models import Experiment, Model
 from genpipe.api.tables import result
 from genpipe.api.training import defaults
-from genpipe.config import Experiment as Knobs
-from genpipe.config import Project
+from genpipe.config.project import Experiment as Knobs
+from genpipe.config.project import Project
 from genpipe.errors import CheckpointError, DataError, ModelWarning, UnknownName, UsageError
 from genpipe.modelfiles import load_model
 from genpipe.provenance import run_key
@@ -27,13 +27,13 @@ def open(  # noqa: A001 - genpipe.open is how it is called
 
     Of an experiment, the project is the one around `root`, or around the current folder; a warning says if its results
     are not of the YAML, data and code that are there now. A folder is one that `Model.save` or `dvc repro` wrote.
-    Weights are read as safetensors, and no code that comes with a model runs, unless `trust` allows that of a system
+    Weights are read as safetensors, and no code that comes with a model runs, unless `trust` allows that of a model
     that genpipe does not have. Raises UnknownName, UsageError, or CheckpointError if the model is damaged.
     """
     if not isinstance(what, str):
         return _folder(Path(what), str(what), trust)
     if what.startswith(_MLFLOW):
-        from genpipe.tracking import download
+        from genpipe.tracking.served import download
 
         with TemporaryDirectory(prefix="genpipe-") as scratch:
             return _folder(download(what, Path(scratch)), what, trust)
@@ -68,21 +68,21 @@ def _folder(given: Path, name: str, trust: bool) -> Model:
     folder = given if (given / "model.json").exists() else given / "model"
     remedy = "Give a folder with model.json and model.safetensors, as `Model.save` and `dvc repro` write them."
     model, _ = load_model(folder, kind_of=partial(_kind, folder.resolve(), trust), remedy=remedy)
-    system = type(model).__module__.rpartition(".")[2]
-    return Model(name, system, lambda: model, defaults(system))
+    model_class = type(model).__module__.rpartition(".")[2]
+    return Model(name, model_class, lambda: model, defaults(model_class))
 
 
-def _kind(folder: Path, trust: bool, system: str) -> Any:
-    """The class of a system: genpipe's own, or if that is trusted the one whose code lies beside the model."""
-    if system in registry.names("models"):
-        return registry.load("models", system)
-    places = [place / code / "models" / f"{system}.py" for place in folder.parents[:3] for code in _CODE]
-    code = next((file for file in places if system.isidentifier() and file.is_file()), None)
+def _kind(folder: Path, trust: bool, model_class: str) -> Any:
+    """The class of a model: genpipe's own, or if that is trusted the one whose code lies beside the model."""
+    if model_class in registry.names("models"):
+        return registry.load("models", model_class)
+    places = [place / code / "models" / f"{model_class}.py" for place in folder.parents[:3] for code in _CODE]
+    code = next((file for file in places if model_class.isidentifier() and file.is_file()), None)
     if code is None:
-        raise CheckpointError(f"{folder}: {UnknownName(system, 'system', registry.names('models'))}")
+        raise CheckpointError(f"{folder}: {UnknownName(model, 'model', registry.names('models'))}")
     if not trust:
         raise UsageError(
-            f"{folder} is a model of '{system}', which genpipe does not have. {code} does, and to open the model would "
+            f"{folder} is a model of '{model_class}', which genpipe does not have. {code} does, and to open the model would "
             "run that file: read it, and if you trust it, give trust=True."
         )
     return registry.load_file(code)

@@ -7,13 +7,13 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 
-from genpipe import scoring
 from genpipe.api._words import in_python, warn
 from genpipe.api.images import Given
 from genpipe.api.images import images as as_images
 from genpipe.api.tables import score_table
+from genpipe.dataset.reading import Reading
 from genpipe.errors import UsageError
-from genpipe.reading import Reading
+from genpipe.evaluation import ad_hoc
 
 
 def score(
@@ -41,12 +41,12 @@ def score(
     with TemporaryDirectory(prefix="genpipe-") as scratch, in_python():
         sides = {"images": images, "real": real}
         drawn, against = (_set(what, one, reading, Path(scratch) / f"{what}.npy") for what, one in sides.items())
-        return score_table(scoring.score(drawn, against, names, features, seed=seed))
+        return score_table(ad_hoc.score(drawn, against, names, features, seed=seed))
 
 
-def _set(what: str, one: Given, reading: Reading, file: Path) -> scoring.Given:
+def _set(what: str, one: Given, reading: Reading, file: Path) -> ad_hoc.Given:
     """One side of a comparison; `what` is what it is called where it has no name of its own."""
     if isinstance(one, str | PathLike):
-        return scoring.given(str(one), reading, file, scoring.surrounding() if isinstance(one, str) else None)
+        return ad_hoc.given(str(one), reading, file, ad_hoc.surrounding() if isinstance(one, str) else None)
     made = as_images(one, size=reading.size, channels=reading.channels, skip_broken=reading.skip_broken)
-    return scoring.Given(what, made.planes)
+    return ad_hoc.Given(what, made.planes)

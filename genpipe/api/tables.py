@@ -47,6 +47,6 @@ def result(root: Path, name: str) -> Result:
 
 
 def curves_table(curves: Sequence[Mapping[str, float]]) -> pd.DataFrame:
-    """Curves, a row a step; of a system that is fitted in closed form there are none."""
+    """Curves, a row a step; of a model that is fitted in closed form there are none."""
     table = pd.DataFrame(list(curves), columns=None if curves else ["step"])
     return table.astype({"step": int}).set_index("step")

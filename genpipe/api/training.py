@@ -1,4 +1,4 @@
-"""Training in a notebook: a system of a recipe on images at hand, without a project."""
+"""Training in a notebook: a model of a recipe on images at hand, without a project."""
 
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -12,20 +12,21 @@ from genpipe.api.images import Given, Images
 from genpipe.api.images import images as as_images
 from genpipe.api.models import Model
 from genpipe.api.tables import curves_table
-from genpipe.composing import recipes
-from genpipe.data._batches import Batches
-from genpipe.document import Document, parse
+from genpipe.config.compatibility import phase_problems
+from genpipe.config.document import Document, parse
+from genpipe.config.schemas import Optim, Train
+from genpipe.config.validation import validated
+from genpipe.dataset.batches import BatchLoader
 from genpipe.errors import ConfigError, UsageError
-from genpipe.interfaces import Generative, ImageSpec
+from genpipe.interfaces.generative import Generative
+from genpipe.interfaces.spec import DataSpec
+from genpipe.project import recipes
 from genpipe.running.progress import progress as shown
 from genpipe.schema import Strict
-from genpipe.suitability import phase_problems
 from genpipe.training.devices import fabric
-from genpipe.training.knobs import Optim, Train
 from genpipe.training.loop import fit as trained
 from genpipe.training.loop import seed as seeded
 from genpipe.training.memory import memory_in_words
-from genpipe.validation import validated
 
 _ROWS = 50
 """About so many rows the curves have, if not said otherwise."""
@@ -43,24 +44,24 @@ class _Fit(Strict):
 def build(recipe: str | type[Generative], images: Given, labels: Any = None, *, seed: int = 0, **knobs: Any) -> Model:
     """An untrained model for images like those given: "dcgan" is a recipe, whose `model` knobs `knobs` replace.
 
-    A class of a system of your own does too, with the defaults of its Config. `labels` are the classes [n] of the
-    images, from 0, for systems that learn them. The seed is that of the weights. Raises UnknownName, ConfigError for a
-    knob that does not exist or has no such value, Unsuitable if the system cannot be built for such images.
+    A class of a model of your own does too, with the defaults of its Config. `labels` are the classes [n] of the
+    images, from 0, for models that learn them. The seed is that of the weights. Raises UnknownName, ConfigError for a
+    knob that does not exist or has no such value, Unsuitable if the model cannot be built for such images.
     """
     if isinstance(recipe, str):
-        name, system, values = recipe, recipes.recipe(recipe).model, _recipe(recipe)
-        kind, given = registry.load("models", system), {**values["model"], **knobs}
+        name, model_class, values = recipe, recipes.recipe(recipe).model, _recipe(recipe)
+        kind, given = registry.load("models", model_class), {**values["model"], **knobs}
     else:
         kind, given, values, name = recipe, knobs, {}, recipe.__name__
-        system = kind.__name__
-    if kind.extras:
-        raise UsageError(f"{name} has to know {', '.join(kind.extras)} of each image, which only a project's data do.")
+        model_class = kind.__name__
+    if kind.fields:
+        raise UsageError(f"{name} has to know {', '.join(kind.fields)} of each image, which only a project's data do.")
     knobs_of = validated(kind.Config, given, (), Document("genpipe.build", given))
     found = as_images(images)
     spec = _spec(found, _labels(labels, len(found)))
     seeded(seed)
     model = kind(knobs_of, spec).eval()
-    return Model(name, system, lambda: model, _training(values))
+    return Model(name, model_class, lambda: model, _training(values))
 
 
 def fit(
@@ -91,21 +92,21 @@ def fit(
     knobs = _knobs(model, asked, optim or {})
     seeded(seed)
     device, size = fabric(knobs.train.precision), knobs.train.batch_size
-    batches = Batches(found.planes, classes, size=size, seed=seed, device=device.device)
+    batches = BatchLoader(found.planes, classes, size=size, seed=seed, device=device.device)
     remedy = "Give a smaller batch_size."
     with (
         memory_in_words(f"training '{model.name}'", size, device.device, remedy),
         shown(f"fit {model.name}") if progress else nullcontext() as bar,
     ):
-        outcome = trained(module, batches, knobs.train, knobs.optim, device=device, watchers=[bar] if bar else [])
+        outcome = trained(module, batches, knobs.train, knobs.optim, device=device, callbacks=[bar] if bar else [])
     table = curves_table(outcome.curves)
     model.trained(table)
     return table
 
 
-def defaults(system: str) -> Mapping[str, Any]:
-    """How the recipe of a system's name trains it; nothing, if there is none."""
-    return _training(_recipe(system)) if system in recipes.names() else {}
+def defaults(model_class: str) -> Mapping[str, Any]:
+    """How the recipe of a model's name trains it; nothing, if there is none."""
+    return _training(_recipe(model_class)) if model_class in recipes.names() else {}
 
 
 def _recipe(name: str) -> dict[str, Any]:
@@ -139,20 +140,20 @@ def _shortened(knobs: Train, usual: Mapping[str, Any], given: Mapping[str, Any])
     fewer: dict[str, Any] = {}
     if "log_every_steps" not in given:
         fewer["log_every_steps"] = max(1, knobs.steps // _ROWS)
-    half_life = knobs.average_halflife_images
-    if half_life and "average_halflife_images" not in given and usual.get("steps"):
+    half_life = knobs.ema_halflife_images
+    if half_life and "ema_halflife_images" not in given and usual.get("steps"):
         share = knobs.steps * knobs.batch_size / (usual["steps"] * usual.get("batch_size", knobs.batch_size))
-        fewer["average_halflife_images"] = max(1, round(half_life * share))
+        fewer["ema_halflife_images"] = max(1, round(half_life * share))
     return knobs.model_copy(update=fewer)
 
 
-def _spec(found: Images, labels: np.ndarray | None) -> ImageSpec:
-    """What a system is to know of images: two levels, where there are only black and white."""
+def _spec(found: Images, labels: np.ndarray | None) -> DataSpec:
+    """What a model is to know of images: two levels, where there are only black and white."""
     _, height, width, channels = found.shape
     classes = () if labels is None else tuple(map(str, range(int(labels.max()) + 1)))
     levels = 2 if np.isin(found, (0, 255)).all() else 256
     missing = () if labels is None else tuple(np.flatnonzero(np.bincount(labels) == 0).tolist())
-    return ImageSpec(channels, height, width, classes, levels, missing)
+    return DataSpec(channels, height, width, classes, levels, missing)
 
 
 def _labels(labels: Any, count: int) -> np.ndarray | None:

@@ -1,5 +1,5 @@
 """python -m genpipe.cli, the same as the command genpipe."""
 
-from genpipe.cli import main
+from genpipe.cli.main import main
 
 main()

@@ -10,8 +10,10 @@ from genpipe.cli import _screen
 from genpipe.errors import GenpipeError, UnknownName, UsageError
 
 if TYPE_CHECKING:
-    from genpipe.composing import Cost, Wish
-    from genpipe.config import Project
+    from genpipe.config.project import Project
+    from genpipe.project.new_experiment import ExperimentRequest
+    from genpipe.project.recipes import Cost
+
 
 T = TypeVar("T")
 Choices = Sequence[tuple[str, str]]
@@ -19,17 +21,18 @@ Choices = Sequence[tuple[str, str]]
 _SIZES = {"smoke": "seconds; shows that everything runs", "laptop": "minutes", "gpu": "the paper's sizes"}
 
 
-def ask(project: "Project") -> "Wish":
+def ask(project: "Project") -> "ExperimentRequest":
     """What a person wishes for. Each answer is held to what is allowed, and asked for again if it is something else."""
-    from genpipe.composing import Wish, plan, recipes
+    from genpipe.project import recipes
+    from genpipe.project.new_experiment import ExperimentRequest, plan
 
-    def planned(wish: Wish) -> Wish:
+    def planned(wish: ExperimentRequest) -> ExperimentRequest:
         plan(project, wish)
         return wish
 
     kinds = [(name, recipes.summary(name)) for name in recipes.names()]
     recipe = recipes.recipe(_choose("What to start from?", kinds, None, lambda given: given))
-    wish = Wish(_free(project, recipe.name.rpartition("/")[2]), recipe.name)
+    wish = ExperimentRequest(_free(project, recipe.name.rpartition("/")[2]), recipe.name)
     sets = [(name, ", ".join(f"{k} {v}" for k, v in knobs.items())) for name, knobs in project.index.datasets.items()]
     usual = recipe.data if recipe.data in project.index.datasets else None
     wish = _choose("On which data?", sets, usual, lambda given: planned(replace(wish, data=_but(recipe.data, given))))
@@ -62,9 +65,11 @@ def _until_right(question: str, default: str | None, answered: Callable[[str], T
             _screen.say(f"  {error}")
 
 
-def _settings(project: "Project", wish: "Wish", planned: Callable[["Wish"], "Wish"]) -> "Wish":
+def _settings(
+    project: "Project", wish: "ExperimentRequest", planned: Callable[["ExperimentRequest"], "ExperimentRequest"]
+) -> "ExperimentRequest":
     """The wish with as many knobs turned as a person likes."""
-    from genpipe.composing import plan
+    from genpipe.project.new_experiment import plan
 
     _screen.say("\nTurn a knob? For example train.steps=2000; ? shows them all, an empty line goes on.")
     while given := typer.prompt("path=value", default="", show_default=False).strip():

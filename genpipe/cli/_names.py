@@ -27,16 +27,17 @@ def data(incomplete: str) -> list[str]:
 
 def _of_packages(kind: str) -> list[str]:
     """What genpipe has, and the package of the project, if there is one."""
-    from genpipe import config, registry
+    from genpipe import registry
+    from genpipe.config.project import load_project
 
     with suppress(GenpipeError):
-        config.load()
+        load_project()
     return registry.names(kind)
 
 
 def _index(section: str) -> list[str]:
     from genpipe import paths
-    from genpipe.document import read
+    from genpipe.config.document import read
 
     try:
         return list(read(paths.root() / paths.INDEX).value[section])

@@ -60,7 +60,7 @@ def side_by_side(title: str, things: Mapping[str, Mapping[str, str]]) -> None:
 
 
 def diff(text: str) -> None:
-    """Prints a unified diff, coloured on a terminal."""
+    """Prints a unified diff, colored on a terminal."""
     from rich.console import Console
 
     console = Console(soft_wrap=True, highlight=False)

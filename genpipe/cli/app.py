@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from genpipe import __version__
-from genpipe.cli import _screen, composing, data, latent, looking, projects, running, scoring, training
+from genpipe.cli import _screen, data, experiments, inspecting, latent, projects, running, scoring, training
 from genpipe.cli._examples import examples
 from genpipe.errors import visible
 
@@ -62,13 +62,13 @@ def _options(
 
 
 app.command(epilog=examples("init"))(projects.init)
-app.command("new-experiment", epilog=examples("new-experiment"))(composing.new_experiment)
-app.command(epilog=examples("remove"))(composing.remove)
-app.command(epilog=examples("rename"))(composing.rename)
-app.command("list", epilog=examples("list"))(looking.list_names)
-app.command(epilog=examples("show"))(looking.show)
-app.command(epilog=examples("compare"))(looking.compare)
-app.command(epilog=examples("check"))(looking.check)
+app.command("new-experiment", epilog=examples("new-experiment"))(experiments.new_experiment)
+app.command(epilog=examples("remove"))(experiments.remove)
+app.command(epilog=examples("rename"))(experiments.rename)
+app.command("list", epilog=examples("list"))(inspecting.list_names)
+app.command(epilog=examples("show"))(inspecting.show)
+app.command(epilog=examples("compare"))(inspecting.compare)
+app.command(epilog=examples("check"))(inspecting.check)
 app.command("new-model", epilog=examples("new-model"))(projects.new_model)
 app.command("test-model", epilog=examples("test-model"))(projects.contract)
 app.command(epilog=examples("upgrade"))(projects.upgrade)
@@ -79,6 +79,13 @@ app.command(context_settings={"ignore_unknown_options": True}, epilog=examples("
 )  # they are for DVC
 app.command(epilog=examples("clean"))(training.clean)
 app.command(epilog=examples("sample"))(running.sample)
-for command in (latent.encode, latent.decode, latent.reconstruct, latent.walk, latent.arithmetic, latent.traverse):
+for command in (
+    latent.encode,
+    latent.decode,
+    latent.reconstruct,
+    latent.interpolate,
+    latent.arithmetic,
+    latent.traverse,
+):
     app.command(epilog=examples(command.__name__))(command)
 app.command(epilog=examples("ui"))(running.ui)

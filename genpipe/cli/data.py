@@ -8,14 +8,15 @@ import typer
 
 from genpipe.cli import _names, _screen
 from genpipe.cli._examples import examples
-from genpipe.cli.composing import DryRun, tell_removed
-from genpipe.cli.looking import AsJson
+from genpipe.cli.experiments import DryRun, tell_removed
+from genpipe.cli.inspecting import AsJson
 from genpipe.errors import ExistsError
 
 if TYPE_CHECKING:
-    from genpipe.composing import Plan
-    from genpipe.config import Data, Project
-    from genpipe.data._looking import Look
+    from genpipe.config.project import Data, Project
+    from genpipe.dataset.inspecting import Inspection
+    from genpipe.project.plan import Plan
+
 
 app = typer.Typer(
     help="Add data sets, list them, look at them, remove them.", no_args_is_help=True, epilog=examples("data")
@@ -35,7 +36,7 @@ class Crop(StrEnum):
 FIT = {Crop.CENTER: "crop", Crop.RANDOM: "random_crop", Crop.NONE: "pad"}
 
 
-class Binarise(StrEnum):
+class Binarize(StrEnum):
     """How 256 levels become two."""
 
     THRESHOLD = "threshold"
@@ -43,10 +44,10 @@ class Binarise(StrEnum):
 
 
 class Channels(StrEnum):
-    """Grey or colour."""
+    """Grey or color."""
 
-    GREY = "1"
-    COLOUR = "3"
+    GRAY = "1"
+    COLOR = "3"
 
 
 @app.command(epilog=examples("data add"))
@@ -56,14 +57,16 @@ def add(
         str, typer.Option("--source", "-s", help="What it comes from: folder, archive, arrays, cifar10, …")
     ],
     path: Annotated[str | None, typer.Option("--path", "-p", help="Your folder, .zip, .tar, .npz or .npy.")] = None,
-    size: Annotated[int, typer.Option(min=1, help="Width and height in pixels.")] = 64,
+    image_size: Annotated[int, typer.Option(min=1, help="Width and height in pixels.")] = 64,
     channels: Annotated[
-        Channels | None, typer.Option(help="1: grey, 3: colour. As the source has it, if not given.")
+        Channels | None, typer.Option(help="1: gray, 3: color. As the source has it, if not given.")
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Take at most so many images of each split.")] = None,
+    max_images: Annotated[int | None, typer.Option(min=1, help="Take at most so many images of each split.")] = None,
     crop: Annotated[Crop, typer.Option(help="What to cut a square from; none: pad with black.")] = Crop.CENTER,
-    flip: Annotated[bool, typer.Option("--flip", help="Mirror half of the images of a training batch.")] = False,
-    binarise: Annotated[Binarise | None, typer.Option(help="Make levels 0 or 255: the nearer, or a draw.")] = None,
+    horizontal_flip: Annotated[
+        bool, typer.Option("--horizontal-flip", help="Mirror half of the images of a training batch.")
+    ] = False,
+    binarize: Annotated[Binarize | None, typer.Option(help="Make levels 0 or 255: the nearer, or a draw.")] = None,
     split: Annotated[
         int | None, typer.Option(min=1, metavar="IMAGES", help="Hold out so many, where the source leaves that open.")
     ] = None,
@@ -74,34 +77,35 @@ def add(
     json: AsJson = False,
 ) -> None:
     """Add a data set: one line of params.yaml."""
-    from genpipe import composing, paths
+    from genpipe import paths
+    from genpipe.project import datasets
 
     root = paths.root()
     given = {
         "source": source,
-        "path": path and composing.relative(path, root),
-        "size": size,
-        "fit": FIT[crop],
+        "path": path and datasets.relative(path, root),
+        "image_size": image_size,
+        "resize_mode": FIT[crop],
         "channels": channels and int(channels),
-        "limit": limit,
-        "flip": flip or None,
-        "binarise": binarise and binarise.value,
+        "max_images": max_images,
+        "horizontal_flip": horizontal_flip or None,
+        "binarize": binarize and binarize.value,
         "test_images": split,
     }
-    wish = {key: value for key, value in given.items() if value is not None} | composing.settings(sets or [])
+    wish = {key: value for key, value in given.items() if value is not None} | datasets.settings(sets or [])
     _add(root, name, wish, force, json)
 
 
 def _add(root: Path, name: str, wish: dict[str, Any], force: bool, json: bool) -> None:
-    from genpipe import composing
+    from genpipe.project import datasets, lock
 
     knobs: dict[str, Any] = {}
 
     def planned(project: "Project") -> "Plan":
-        knobs.update(composing.suited(project, name, wish))
-        return composing.plan_data(project, name, knobs, force=force)
+        knobs.update(datasets.suited(project, name, wish))
+        return datasets.plan_data(project, name, knobs, force=force)
 
-    plan = composing.carry_out(root, planned)
+    plan = lock.carry_out(root, planned)
     files = [str(change.file) for change in plan.changes]
     if json:
         _screen.as_json({"data": name, "knobs": knobs, "files": files})
@@ -109,7 +113,7 @@ def _add(root: Path, name: str, wish: dict[str, Any], force: bool, json: bool) -
     _screen.say(f"Wrote {' and '.join(files)}." if files else f"{name} is there already, just so: nothing changed.")
     if knobs != wish:
         _screen.say("The classifier needs labels or larger images: scores look at the pixels instead (`extractors`).")
-    _screen.say(f"Next: genpipe data look {name}; genpipe new-experiment NAME --recipe R --data {name}")
+    _screen.say(f"Next: genpipe data inspect {name}; genpipe new-experiment NAME --recipe R --data {name}")
 
 
 @app.command(epilog=examples("data remove"))
@@ -120,22 +124,23 @@ def remove(
     force: Annotated[bool, typer.Option("--force", help="Even if git does not hold its line as it is.")] = False,
 ) -> None:
     """Take a data set that no experiment uses out of the project: its line of params.yaml. Your files stay."""
-    from genpipe import composing, paths
+    from genpipe import paths
+    from genpipe.project import datasets, lock
 
     root = paths.root()
-    plan = composing.carry_out(
-        root, lambda project: composing.data_removal(project, name, outputs=outputs, force=force), dry_run=dry_run
+    plan = lock.carry_out(
+        root, lambda project: datasets.data_removal(project, name, outputs=outputs, force=force), dry_run=dry_run
     )
-    left = [] if outputs else composing.data_outputs(root, name)
+    left = [] if outputs else datasets.data_outputs(root, name)
     tell_removed(plan, dry_run, left, f"genpipe data remove {name} --outputs")
 
 
 @app.command("list", epilog=examples("data list"))
 def list_data(json: AsJson = False) -> None:
     """List the data sets of the project."""
-    from genpipe import config
+    from genpipe.config.project import load_project
 
-    project = config.load()
+    project = load_project()
     rows = [_row(project, name) for name in project.index.datasets]
     if json:
         _screen.as_json(rows)
@@ -145,8 +150,8 @@ def list_data(json: AsJson = False) -> None:
         _screen.say("There are no data sets yet. `genpipe data add` adds one, `genpipe list data` shows the sources.")
 
 
-@app.command(epilog=examples("data look"))
-def look(
+@app.command(epilog=examples("data inspect"))
+def inspect(
     name: Annotated[str, typer.Argument(help="A data set of params.yaml.", autocompletion=_names.data)],
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="The picture to write; NAME.png, if not given.")
@@ -156,10 +161,10 @@ def look(
     json: AsJson = False,
 ) -> None:
     """Look at a data set: a contact sheet, classes, sizes, duplicates, broken files."""
-    from genpipe import config
+    from genpipe.config.project import load_project
 
     picture = out or Path(f"{name}.png")
-    data = config.load().data(name)
+    data = load_project().data(name)
     if picture.exists() and not force:
         raise ExistsError(f"{picture} exists. Give another -o, or --force to replace it.")
     found = _looked(data, images)
@@ -178,38 +183,45 @@ def _row(project: "Project", name: str) -> dict[str, Any]:
     from genpipe.files import read_json
 
     common = project.data(name).common
-    row: dict[str, Any] = {"name": name, "source": common.source, "size": common.size, "fit": common.fit}
+    row: dict[str, Any] = {
+        "name": name,
+        "source": common.source,
+        "image_size": common.image_size,
+        "resize_mode": common.resize_mode,
+    }
     folder = project.root / paths.data(name)
     if not (folder / "meta.json").exists():
         return {**row, "channels": common.channels, "classes": None, "train": None, "test": None}
-    spec = read_json(folder / "meta.json")["images"]
+    spec = read_json(folder / "meta.json")["data_spec"]
     counts = {s: len(np.load(folder / f"{s}_images.npy", mmap_mode="r")) for s in ("train", "test")}
     return {**row, "channels": spec["channels"], "classes": len(spec["classes"]), **counts}
 
 
-def _looked(data: "Data", images: int) -> "Look":
-    from genpipe.data._looking import look
-    from genpipe.data._working import Target
+def _looked(data: "Data", images: int) -> "Inspection":
+    from genpipe.dataset.inspecting import inspect_source
+    from genpipe.dataset.working import Target
     from genpipe.running.counting import counting
 
     common, spec = data.common, data.spec()
-    target = Target(common.size, spec.channels, common.fit, data.seed, common.binarise)
+    target = Target(common.image_size, spec.channels, common.resize_mode, data.seed, common.binarize)
     with counting(data.name, "images") as shown:
-        return look(data.opened, target, common.limit, common.leave_out, images=images, shown=shown)
+        return inspect_source(
+            data.opened, target, common.max_images, common.exclude_classes, images=images, shown=shown
+        )
 
 
-def _save(found: "Look", picture: Path) -> None:
+def _save(found: "Inspection", picture: Path) -> None:
     from PIL import Image
 
-    from genpipe.files import whole_file
+    from genpipe.files import atomic_file
 
     sheet = found.sheet[..., 0] if found.sheet.shape[2] == 1 else found.sheet
     if sheet.size:
-        with whole_file(picture) as temporary:
+        with atomic_file(picture) as temporary:
             Image.fromarray(sheet).save(temporary, format="PNG")
 
 
-def _summary(found: "Look", picture: Path) -> dict[str, Any]:
+def _summary(found: "Inspection", picture: Path) -> dict[str, Any]:
     return {
         "classes": {name: dict(zip(("train", "test"), counts, strict=True)) for name, counts in found.classes.items()},
         "classes_without_training_images": found.untrained,
@@ -224,8 +236,8 @@ def _summary(found: "Look", picture: Path) -> dict[str, Any]:
     }
 
 
-def _tell(found: "Look", picture: Path) -> None:
-    from genpipe.data._files import counted
+def _tell(found: "Inspection", picture: Path) -> None:
+    from genpipe.dataset.picture_files import counted
 
     counts = {**found.classes, "in all": [sum(split) for split in zip(*found.classes.values(), strict=True)]}
     _screen.table([{"class": name, "train": train, "test": test} for name, (train, test) in counts.items()])
@@ -248,7 +260,7 @@ def _tell(found: "Look", picture: Path) -> None:
     _screen.say(f"Wrote {picture}." if found.sheet.size else "No picture can be read, so there is no contact sheet.")
 
 
-def _sizes(found: "Look") -> str:
+def _sizes(found: "Inspection") -> str:
     common = [f"{w}×{h} ({n})" for (w, h), n in found.sizes.most_common(5)]
     return ", ".join(common) + (f" and {len(found.sizes) - 5} more" if len(found.sizes) > 5 else "")
 

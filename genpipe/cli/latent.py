@@ -10,7 +10,8 @@ from genpipe.cli import _names, _screen
 from genpipe.errors import ExistsError, UsageError
 
 if TYPE_CHECKING:
-    from genpipe.latent import Trained
+    from genpipe.sampling.latent import TrainedModel
+
 
 Name = Annotated[str, typer.Argument(help="A trained experiment.", autocompletion=_names.experiments)]
 Given = Annotated[
@@ -46,17 +47,17 @@ def encode(
     """
     import numpy as np
 
-    from genpipe.files import whole_file
-    from genpipe.interfaces import Encodes
+    from genpipe.files import atomic_file
+    from genpipe.interfaces.generative import Encodes
 
     _verify(out, force, (".npy", ".npz"))
-    from genpipe import latent
+    from genpipe.sampling import latent
 
     codes, names = latent.encoding(_trained(name, Encodes, skip_broken), images)
     if out.suffix == ".npy":
         _write(out, None, codes)
         return
-    with whole_file(out) as temporary, temporary.open("wb") as file:
+    with atomic_file(out) as temporary, temporary.open("wb") as file:
         np.savez(file, codes=codes, names=np.array(names))
     _screen.say(f"Wrote {out}.")
 
@@ -65,10 +66,10 @@ def decode(
     name: Name, codes: Given, out: Out = Path("decoded.png"), skip_broken: SkipBroken = False, force: Force = False
 ) -> None:
     """Write the images of codes: an array, a row a code, in a .npy or .npz file."""
-    from genpipe.interfaces import Decodes
+    from genpipe.interfaces.generative import Decodes
 
     _verify(out, force)
-    from genpipe import latent
+    from genpipe.sampling import latent
 
     _write(out, *latent.decoding(_trained(name, Decodes, skip_broken), codes))
 
@@ -81,33 +82,33 @@ def reconstruct(
     force: Force = False,
 ) -> None:
     """Write images with their reconstructions below them."""
-    from genpipe.interfaces import Reconstructs
+    from genpipe.interfaces.generative import Reconstructs
 
     _verify(out, force)
-    from genpipe import latent
+    from genpipe.sampling import latent
 
     _write(out, *latent.reconstruction(_trained(name, Reconstructs, skip_broken), images))
 
 
-def walk(
+def interpolate(
     name: Name,
     ends: Starts = None,
     path: Annotated[Way, typer.Option(help="Along the line or the circle between codes.")] = Way.SPHERICAL,
     steps: Steps = 11,
-    moving: Annotated[bool, typer.Option("--moving", help="One picture that moves, and comes back.")] = False,
-    out: Out = Path("walk.png"),
+    animate: Annotated[bool, typer.Option("--animate", help="One picture that moves, and comes back.")] = False,
+    out: Out = Path("interpolation.png"),
     seed: Seed = 0,
     skip_broken: SkipBroken = False,
     force: Force = False,
 ) -> None:
     """Walk from code to code: a row of images from each to the next."""
-    from genpipe.interfaces import Decodes
+    from genpipe.interfaces.generative import Decodes
 
     _verify(out, force)
-    from genpipe import latent
+    from genpipe.sampling import latent
 
     trained = _trained(name, Decodes, skip_broken)
-    _write(out, *latent.walk(trained, ends or [], path=path.value, images=steps, moving=moving, seed=seed))
+    _write(out, *latent.interpolation(trained, ends or [], path=path.value, images=steps, animate=animate, seed=seed))
 
 
 def arithmetic(
@@ -120,10 +121,10 @@ def arithmetic(
     force: Force = False,
 ) -> None:
     """Write the images of the codes A, B, C and A − B + C: genpipe arithmetic vae 0-2 3-5 7."""
-    from genpipe.interfaces import Decodes
+    from genpipe.interfaces.generative import Decodes
 
     _verify(out, force)
-    from genpipe import latent
+    from genpipe.sampling import latent
 
     _write(out, *latent.arithmetic(_trained(name, Decodes, skip_broken), a, b, c))
 
@@ -139,10 +140,10 @@ def traverse(
     force: Force = False,
 ) -> None:
     """Turn the numbers of a code one by one: a row each, those that change the image most first."""
-    from genpipe.interfaces import Decodes
+    from genpipe.interfaces.generative import Decodes
 
     _verify(out, force)
-    from genpipe import latent
+    from genpipe.sampling import latent
 
     _write(
         out, *latent.traversal(_trained(name, Decodes, skip_broken), start or [], codes=codes, images=steps, seed=seed)
@@ -156,24 +157,24 @@ def _verify(out: Path, force: bool, kinds: tuple[str, ...] = (".png", ".npy")) -
         raise ExistsError(f"{out} exists. Give another -o, or --force to replace it.")
 
 
-def _trained(name: str, needed: type, skip_broken: bool) -> "Trained":
-    from genpipe import config
-    from genpipe.latent import Trained
-    from genpipe.reading import Reading
+def _trained(name: str, needed: type, skip_broken: bool) -> "TrainedModel":
+    from genpipe.config.project import load_project
+    from genpipe.dataset.reading import Reading
+    from genpipe.sampling.latent import TrainedModel
 
-    return Trained.of(config.load(), name, needed, Reading(skip_broken=skip_broken, told=_screen.remark))
+    return TrainedModel.of(load_project(), name, needed, Reading(skip_broken=skip_broken, told=_screen.remark))
 
 
 def _write(out: Path, picture: Any, array: Any) -> None:
     """Writes the picture or the array, whichever the name of the file says."""
     import numpy as np
 
-    from genpipe.files import whole_file
-    from genpipe.sampling import save_picture
+    from genpipe.files import atomic_file
+    from genpipe.sampling.drawing import save_picture
 
     if out.suffix == ".png":
         save_picture(picture, out)
     else:
-        with whole_file(out) as temporary, temporary.open("wb") as file:
+        with atomic_file(out) as temporary, temporary.open("wb") as file:
             np.save(file, array)
     _screen.say(f"Wrote {out}.")

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from genpipe.cli import _names, _screen
-from genpipe.cli.composing import DryRun
+from genpipe.cli.experiments import DryRun
 from genpipe.errors import GenpipeError, UsageError
 
 if TYPE_CHECKING:
-    from genpipe.composing import Beginning, Plan
+    from genpipe.project.init import Beginning
+    from genpipe.project.plan import Plan
+
 
 OwnPackage = Annotated[
     str | None, typer.Option(metavar="NAME", help="A package of your own: models, data, metrics, … of this project.")
@@ -26,14 +28,14 @@ def init(
     dry_run: DryRun = False,
 ) -> None:
     """Make a folder a project: an index with one experiment, the wiring, git and DVC. Nothing is overwritten."""
-    from genpipe import composing
+    from genpipe.project import init
 
     if refresh:
         if package:
             raise UsageError("--refresh renews the wiring alone; leave out --package.")
         _renew(folder.resolve(), dry_run)
         return
-    found = composing.beginning(folder, package)
+    found = init.beginning(folder, package)
     if not dry_run:
         found.write()
     _tell(found, folder, dry_run)
@@ -41,11 +43,13 @@ def init(
 
 def upgrade(dry_run: DryRun = False) -> None:
     """Make a project fit this genpipe: renew its wiring, and say which experiments train again because of what code."""
-    from genpipe import __version__, composing, config, paths
+    from genpipe import __version__, paths
+    from genpipe.config.project import load_project
+    from genpipe.project import upgrade
 
     root = paths.root()
     _renew(root, dry_run)
-    again = composing.again(config.load())
+    again = upgrade.again(load_project())
     trained = [stage.partition("@")[2] for stage in again if stage.startswith("train@")]
     if not again:
         _screen.say(
@@ -65,10 +69,11 @@ def new_model(
     dry_run: DryRun = False,
 ) -> None:
     """Add a model of your own, begun as a copy: a file and a recipe in your package."""
-    from genpipe import composing, paths
+    from genpipe import paths
+    from genpipe.project import lock, own_model
 
-    plan = composing.carry_out(
-        paths.root(), lambda project: composing.new_model(project, name, source, package), dry_run=dry_run
+    plan = lock.carry_out(
+        paths.root(), lambda project: own_model.new_model(project, name, source, package), dry_run=dry_run
     )
     _wrote(plan, dry_run)
     if not dry_run:
@@ -85,11 +90,11 @@ def contract(
     from contextlib import suppress
     from dataclasses import replace
 
-    from genpipe import config
+    from genpipe.config.project import load_project
     from genpipe.testing import SPECS, NotApplicable, checks_of, in_words
 
     with suppress(UsageError):  # where no project is, the models are genpipe's
-        config.load()
+        load_project()
     specs = SPECS if size is None else tuple(replace(spec, height=size, width=size) for spec in SPECS)
     failed = 0
     for check, spec in checks_of(name, specs):
@@ -117,14 +122,15 @@ def _why(error: Exception) -> str:
 
 
 def _renew(root: Path, dry_run: bool) -> None:
-    from genpipe import composing, paths
+    from genpipe import paths
+    from genpipe.project import lock, refresh
 
     if not (root / paths.INDEX).is_file():
         raise UsageError(f"{root} is no genpipe project: it has no {paths.INDEX}. To make it one: genpipe init")
-    plan = composing.renewal(root)
+    plan = refresh.renewal(root)
     if not dry_run:
-        with composing.changing(root):
-            composing.renewal(root).write("genpipe init --refresh")
+        with lock.changing(root):
+            refresh.renewal(root).write("genpipe init --refresh")
     _wrote(plan, dry_run) if plan.changes else _screen.say("The wiring is that of this genpipe.")
 
 

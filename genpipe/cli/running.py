@@ -18,14 +18,15 @@ def sample(
     force: Annotated[bool, typer.Option("--force", help="Replace the picture if it exists.")] = False,
 ) -> None:
     """Draw new images with a trained model and write them as one picture."""
-    from genpipe import config, paths
+    from genpipe import paths
+    from genpipe.config.project import load_project
 
-    project = config.load()
+    project = load_project()
     if name not in project.index.experiments:
         raise UnknownName(name, f"experiment in {paths.INDEX}", project.index.experiments)
     if out.exists() and not force:
         raise ExistsError(f"{out} exists. Give another -o, or --force to replace it.")
-    from genpipe.sampling import draw_grid
+    from genpipe.sampling.drawing import draw_grid
 
     picture = out.resolve()
     with chdir(project.root):
@@ -36,7 +37,7 @@ def sample(
 def ui(port: Annotated[int, typer.Option(min=1, max=65535, help="Where to serve.")] = 5000) -> None:
     """Browse all runs in MLflow's pages."""
     from genpipe import paths
-    from genpipe.tracking import ui as serve
+    from genpipe.tracking.pages import ui as serve
 
     with chdir(paths.root()):
         serve(port)

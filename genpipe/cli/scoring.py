@@ -6,8 +6,8 @@ import typer
 
 from genpipe.cli import _screen
 from genpipe.cli.data import Channels
+from genpipe.cli.inspecting import AsJson
 from genpipe.cli.latent import SkipBroken
-from genpipe.cli.looking import AsJson
 from genpipe.errors import UsageError
 
 
@@ -20,15 +20,15 @@ def score(
     ] = "inception",
     size: Annotated[int | None, typer.Option(min=1, help="Make pictures so wide and high, in pixels.")] = None,
     channels: Annotated[
-        Channels | None, typer.Option(help="Make pictures grey (1) or colour (3). As they are, if not given.")
+        Channels | None, typer.Option(help="Make pictures gray (1) or color (3). As they are, if not given.")
     ] = None,
     skip_broken: SkipBroken = False,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of subsets and splits.")] = 0,
     json: AsJson = False,
 ) -> None:
     """Score images against real ones: two folders, archives, arrays, experiments or data sets."""
-    from genpipe.reading import Reading
-    from genpipe.scoring import score_words
+    from genpipe.dataset.reading import Reading
+    from genpipe.evaluation.ad_hoc import score_words
 
     names = [name.strip() for name in metrics.split(",") if name.strip()]
     if not names:

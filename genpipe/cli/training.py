@@ -11,9 +11,10 @@ from genpipe.cli import _names, _screen
 from genpipe.errors import UnknownName, UsageError
 
 if TYPE_CHECKING:
-    from genpipe.composing import Journal, Temporary
-    from genpipe.config import Experiment, Project
-    from genpipe.training.leftovers import Unfinished
+    from genpipe.config.project import Experiment, Project
+    from genpipe.project.journal import Journal
+    from genpipe.project.temporary import Temporary
+    from genpipe.training.unfinished import Unfinished
 
 
 def train(
@@ -24,9 +25,10 @@ def train(
     ] = False,
 ) -> None:
     """Train an experiment, or go on where that was stopped: dvc repro train@NAME, with its options."""
-    from genpipe import config, paths
+    from genpipe import paths
+    from genpipe.config.project import load_project
 
-    project = config.load()
+    project = load_project()
     if name not in project.index.experiments:
         raise UnknownName(name, f"experiment in {paths.INDEX}", project.index.experiments)
     os.chdir(project.root)
@@ -45,12 +47,13 @@ def clean(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove without asking.")] = False,
 ) -> None:
     """Show what killed commands and trainings have left; undo or remove what is of no use any more."""
-    from genpipe import composing, config
-    from genpipe.training import leftovers
+    from genpipe.config.project import load_project
+    from genpipe.project import lock, temporary
+    from genpipe.training import unfinished
 
-    project = config.load()
-    trainings, files = leftovers.unfinished(project), composing.temporaries(project.root)
-    killed = composing.interrupted(project.root)
+    project = load_project()
+    trainings, files = unfinished.unfinished(project), temporary.temporaries(project.root)
+    killed = lock.interrupted(project.root)
     _show(trainings, files, killed)
     old = [one for one in trainings if everything or one.fits is False]
     useless = [one for one in files if everything or one.abandoned]
@@ -60,10 +63,10 @@ def clean(
     if not (yes or (sys.stdin.isatty() and typer.confirm(f"Remove {many}?"))):
         _screen.say(f"Nothing is removed. To remove {many}: genpipe clean --yes{' --all' * everything}")
         return
-    with composing.changing(project.root, keep=True):
+    with lock.changing(project.root, keep=True):
         for training in old:
             if training.folder.exists():
-                leftovers.remove(training)
+                unfinished.remove(training)
         for file in useless:
             file.remove(project.root)
     _screen.say(f"Removed {many}.")
@@ -117,7 +120,7 @@ def _largest_batch(project: "Project", experiment: "Experiment") -> str:
     import torch
 
     from genpipe import paths
-    from genpipe.data._storage import Prepared
+    from genpipe.dataset.storage import Prepared
     from genpipe.training.batchsize import fits_here, largest, with_batch
 
     if not experiment.knobs.optim:
@@ -148,9 +151,9 @@ def _free_memory() -> tuple[int, str]:
 
 def _needs(project: "Project", experiment: "Experiment") -> int:
     """Bytes of the tensors of a training. Raises UsageError if they cannot be counted."""
-    from genpipe import composing
+    from genpipe.project import cost
 
-    memory = composing.memory(project.root, experiment)
+    memory = cost.memory(project.root, experiment)
     if memory is None or memory.activations is None:
         raise UsageError(f"what {experiment.name} needs cannot be counted without running it, as is done on a GPU.")
     return memory.total

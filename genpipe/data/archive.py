@@ -6,12 +6,12 @@ from posixpath import dirname, normpath
 
 import numpy as np
 
-from genpipe.data._archives import Link, members
-from genpipe.data._decoding import coloured
-from genpipe.data._files import Listing, OwnFiles, PictureFiles, skipped, stamp
-from genpipe.data._layout import annotated, is_note, is_picture, note_among
+from genpipe.dataset.archives import Link, members
+from genpipe.dataset.decoding import colored
+from genpipe.dataset.layout import annotated, is_note, is_picture, note_among
+from genpipe.dataset.picture_files import Listing, OwnFiles, PictureFiles, skipped, stamp
 from genpipe.errors import DataError
-from genpipe.interfaces import Encoded
+from genpipe.interfaces.sources import EncodedImage
 
 
 class Archive(PictureFiles):
@@ -25,7 +25,7 @@ class Archive(PictureFiles):
     def listed(self) -> Listing:
         return _Scan(self.path, self.config.labels).listing()
 
-    def files(self, rows: np.ndarray) -> Iterator[Encoded]:
+    def files(self, rows: np.ndarray) -> Iterator[EncodedImage]:
         names, held_by = [self.listing.names[row] for row in reversed(rows.tolist())], self.listing.held_by
 
         def is_next(name: str) -> bool:
@@ -52,21 +52,21 @@ class _Scan:
         """The pictures that are hard links to a file."""
         self.notes: dict[str, bytes] = {}
         self.links: list[str] = []
-        self.coloured: dict[str, bool | None] = {}
-        """Whether what is in a picture's file has colours."""
+        self.colored: dict[str, bool | None] = {}
+        """Whether what is in a picture's file has colors."""
 
     def listing(self) -> Listing:
         """The pictures in the order in which they are read. Raises DataError if the archive leaves anything open."""
         for name, content in members(self.path, self._wanted):
             self._add(normpath(name), content)
         names = [name for file in self.holders for name in self._pictures(file)]
-        unseen = {self.holders[name] for name in names} - self.coloured.keys()  # by its name no picture, by a link one
+        unseen = {self.holders[name] for name in names} - self.colored.keys()  # by its name no picture, by a link one
         for name, content in members(self.path, lambda name: normpath(name) in unseen) if unseen else ():
-            self.coloured |= {normpath(name): coloured(content)} if isinstance(content, bytes) else {}
+            self.colored |= {normpath(name): colored(content)} if isinstance(content, bytes) else {}
         return Listing(
             names,
             self._annotations() if self.labels else None,
-            [self.coloured.get(self.holders[name]) for name in names],
+            [self.colored.get(self.holders[name]) for name in names],
             skipped((name for name, holder in self.holders.items() if holder), len(self.links)),
             {alias: file for file, aliases in self.aliases.items() for alias in aliases},
         )
@@ -85,7 +85,7 @@ class _Scan:
         if is_note(name):
             self.notes[name] = content or b""
         elif content is not None:
-            self.coloured[name] = coloured(content)
+            self.colored[name] = colored(content)
 
     def _link(self, name: str, link: Link) -> None:
         holder = "" if link.target is None else self.holders.get(normpath(link.target))

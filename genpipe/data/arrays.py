@@ -10,11 +10,11 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field, field_validator
 
-from genpipe.data._files import located, stamp, watched
-from genpipe.data._splitting import CHUNK_IMAGES, parts_of
+from genpipe.dataset.picture_files import located, stamp, watched_path
+from genpipe.dataset.splitting import CHUNK_IMAGES, splits_of
 from genpipe.errors import DataError, shortened
 from genpipe.files import ArrayHeader, array_names, opened_array, read_array
-from genpipe.interfaces import Chunk, Collection, Source
+from genpipe.interfaces.sources import Chunk, Collection, Source
 from genpipe.schema import Strict
 
 _LAYOUTS: tuple[tuple[tuple[str, str], ...], ...] = (
@@ -72,12 +72,12 @@ class Arrays(Source):
         counts = [header.shape[0] for header in self._images]
         if len(counts) == 2:
             return Collection(self._read, np.repeat([0, 1], counts), self._labels)
-        parts = parts_of(self._labels, counts[0], self.config.test_images, seed)
+        parts = splits_of(self._labels, counts[0], self.config.test_images, seed)
         return Collection(self._read, parts, self._labels)
 
     @property
-    def watched(self) -> str:
-        return watched(self.config.path)
+    def watched_path(self) -> str:
+        return watched_path(self.config.path)
 
     def state(self) -> str:
         return stamp(self.path)

@@ -1,4 +1,4 @@
-"""202,599 faces of the famous, 178×218 in colour, with 40 attributes (download of 1.4 GB)."""
+"""202,599 faces of the famous, 178×218 in color, with 40 attributes (download of 1.4 GB)."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from genpipe.data._torchvision import Part, Torchvision, picture_files
-from genpipe.interfaces import Chunk
+from genpipe.dataset.torchvision_sets import Part, Torchvision, picture_files
+from genpipe.interfaces.sources import Chunk
 from genpipe.schema import Strict
 
 

@@ -1,8 +1,8 @@
-"""60,000 photographs of a hundred things, 32×32 in colour (download of 161 MB)."""
+"""60,000 photographs of a hundred things, 32×32 in color (download of 161 MB)."""
 
 from typing import Any
 
-from genpipe.data._torchvision import Part, Torchvision, arrays
+from genpipe.dataset.torchvision_sets import Part, Torchvision, arrays
 from genpipe.schema import Strict
 
 

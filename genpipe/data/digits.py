@@ -1,4 +1,4 @@
-"""1,797 real digits, 8×8 grey, that come with scikit-learn: no download, for the fastest tests."""
+"""1,797 real digits, 8×8 gray, that come with scikit-learn: no download, for the fastest tests."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,13 +6,13 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from genpipe.data._splitting import whole
-from genpipe.interfaces import Collection, Source
+from genpipe.dataset.splitting import whole
+from genpipe.interfaces.sources import Collection, Source
 from genpipe.schema import Strict
 
 
 class Digits(Source):
-    """The test set of the UCI optical digits (Alpaydin & Kaynak 1998), 17 grey levels."""
+    """The test set of the UCI optical digits (Alpaydin & Kaynak 1998), 17 gray levels."""
 
     class Config(Strict):
         test_images: Annotated[int, Field(ge=10, le=1700)] = 360

@@ -1,8 +1,8 @@
-"""70,000 pieces of clothing, 28×28 grey (download of 31 MB)."""
+"""70,000 pieces of clothing, 28×28 gray (download of 31 MB)."""
 
 from typing import Any
 
-from genpipe.data._torchvision import Part, Torchvision, arrays
+from genpipe.dataset.torchvision_sets import Part, Torchvision, arrays
 from genpipe.schema import Strict
 
 

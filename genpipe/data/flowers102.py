@@ -1,8 +1,8 @@
-"""8,189 photographs of 102 flowers, in colour, some 500 pixels wide (download of 345 MB)."""
+"""8,189 photographs of 102 flowers, in color, some 500 pixels wide (download of 345 MB)."""
 
 from typing import Any
 
-from genpipe.data._torchvision import Part, Torchvision, picture_files
+from genpipe.dataset.torchvision_sets import Part, Torchvision, picture_files
 from genpipe.schema import Strict
 
 

@@ -8,12 +8,12 @@ from posixpath import dirname
 
 import numpy as np
 
-from genpipe.data._decoding import Broken, coloured, contents
-from genpipe.data._files import Listing, OwnFiles, PictureFiles, skipped
-from genpipe.data._layout import annotated, is_picture, note_among
+from genpipe.dataset.decoding import Broken, colored, contents
+from genpipe.dataset.layout import annotated, is_picture, note_among
+from genpipe.dataset.picture_files import Listing, OwnFiles, PictureFiles, skipped
 from genpipe.errors import DataError
 from genpipe.files import reason
-from genpipe.interfaces import Encoded
+from genpipe.interfaces.sources import EncodedImage
 
 
 class Folder(PictureFiles):
@@ -24,10 +24,10 @@ class Folder(PictureFiles):
     def listed(self) -> Listing:
         names = sorted(name for name in self._entries if is_picture(name))
         found = self._annotations() if self.config.labels else None
-        colours = [coloured(self.path / name) for name in names]
-        return Listing(names, found, colours, skipped(self._entries, len(self._links)))
+        colors = [colored(self.path / name) for name in names]
+        return Listing(names, found, colors, skipped(self._entries, len(self._links)))
 
-    def files(self, rows: np.ndarray) -> Iterator[Encoded]:
+    def files(self, rows: np.ndarray) -> Iterator[EncodedImage]:
         return ((self.listing.names[row], self.path / self.listing.names[row]) for row in rows)
 
     def state(self) -> str:

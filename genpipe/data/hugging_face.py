@@ -10,13 +10,13 @@ import numpy as np
 from pydantic import Field
 
 from genpipe import paths
-from genpipe.data._decoding import coloured
-from genpipe.data._files import Listing, channels_of, in_chunks, remembered, stamp
-from genpipe.data._layout import split_numbers
-from genpipe.data._splitting import parts_of
-from genpipe.data._torchvision import Part, joined
+from genpipe.dataset.decoding import colored
+from genpipe.dataset.layout import split_numbers
+from genpipe.dataset.picture_files import Listing, channels_of, in_chunks, remembered, stamp
+from genpipe.dataset.splitting import splits_of
+from genpipe.dataset.torchvision_sets import Part, joined
 from genpipe.errors import DataError
-from genpipe.interfaces import Collection, Encoded, Source
+from genpipe.interfaces.sources import Collection, EncodedImage, Source
 from genpipe.schema import Strict
 
 
@@ -47,19 +47,19 @@ class HuggingFace(Source):
     def channels(self) -> int:
         name = f"hugging_face {self.config.path} {self.config.image}"
         found = remembered(name, self._stored(), self._listed)
-        return channels_of(found.names, found.coloured, self.config.path)
+        return channels_of(found.names, found.colored, self.config.path)
 
     def collection(self, seed: int) -> Collection:
         found = joined([self._part(table) for table in self._splits.values()])
         unused = {split: len(table) for split, table in self._found.items() if split not in self._splits}
         if len(self._splits) == 2:
             return replace(found, split_names=tuple(self._splits), unused_images=unused)
-        parts = parts_of(found.labels, len(found.parts), self.config.test_images, seed)
-        return replace(found, parts=parts, unused_images=unused)
+        parts = splits_of(found.labels, len(found.splits), self.config.test_images, seed)
+        return replace(found, splits=parts, unused_images=unused)
 
     def _listed(self) -> Listing:
         files = (self._content(table, row) for table in self._splits.values() for row in range(len(table)))
-        found = [(name, coloured(content)) for name, content in files]
+        found = [(name, colored(content)) for name, content in files]
         return Listing([name for name, _ in found], None, [has for _, has in found])
 
     def _stored(self) -> str:
@@ -72,10 +72,10 @@ class HuggingFace(Source):
         labels = np.asarray(table[self.config.label], np.int64) if self.config.label else None
         return lambda rows: in_chunks(self._files(table, rows)), labels, len(table)
 
-    def _files(self, table: Any, rows: np.ndarray) -> Iterator[Encoded]:
+    def _files(self, table: Any, rows: np.ndarray) -> Iterator[EncodedImage]:
         return (self._content(table, int(row)) for row in rows)
 
-    def _content(self, table: Any, row: int) -> Encoded:
+    def _content(self, table: Any, row: int) -> EncodedImage:
         cell = table[row][self.config.image]
         return cell["path"] or f"row {row}", cell["bytes"] or b""
 

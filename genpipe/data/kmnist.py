@@ -1,8 +1,8 @@
-"""70,000 handwritten Japanese characters, 28×28 grey (download of 21 MB)."""
+"""70,000 handwritten Japanese characters, 28×28 gray (download of 21 MB)."""
 
 from typing import Any
 
-from genpipe.data._torchvision import Part, Torchvision, arrays
+from genpipe.dataset.torchvision_sets import Part, Torchvision, arrays
 from genpipe.schema import Strict
 
 

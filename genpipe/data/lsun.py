@@ -1,4 +1,4 @@
-"""LSUN's scenes, 256 pixels wide in colour, from databases that lie on this machine (torchvision, with lmdb)."""
+"""LSUN's scenes, 256 pixels wide in color, from databases that lie on this machine (torchvision, with lmdb)."""
 
 from collections.abc import Iterator
 from contextlib import chdir
@@ -9,10 +9,10 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from genpipe.data._files import in_chunks, located
-from genpipe.data._splitting import parts_of
+from genpipe.dataset.picture_files import in_chunks, located
+from genpipe.dataset.splitting import splits_of
 from genpipe.errors import DataError
-from genpipe.interfaces import Collection, Encoded, Source
+from genpipe.interfaces.sources import Collection, EncodedImage, Source
 from genpipe.schema import Strict
 
 Category = Literal[
@@ -44,10 +44,10 @@ class LSUN(Source):
         databases = self._databases()
         counts = [len(database) for database in databases]
         labels = np.repeat(np.arange(len(counts)), counts)
-        parts = parts_of(labels, len(labels), self.config.test_images, seed)
+        parts = splits_of(labels, len(labels), self.config.test_images, seed)
         starts = np.cumsum([0, *counts])
 
-        def files(rows: np.ndarray) -> Iterator[Encoded]:
+        def files(rows: np.ndarray) -> Iterator[EncodedImage]:
             for row in rows:
                 database = databases[labels[row]]
                 key = database.keys[row - starts[labels[row]]]

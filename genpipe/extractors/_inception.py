@@ -1,7 +1,7 @@
 """The network of the FID paper: Inception v3 as TensorFlow published it on 2015-12-05, carried over by torch-fidelity.
 
 Its blocks and its weights are torch-fidelity's, and so are its features, within the rounding of float32. It is faster:
-batch normalisation is folded into the convolutions, channels lie last in memory, and images are resized by two matrix
+batch normalization is folded into the convolutions, channels lie last in memory, and images are resized by two matrix
 products.
 """
 
@@ -25,8 +25,8 @@ from torch_fidelity.feature_extractor_inceptionv3 import (
 )
 
 from genpipe.extractors import _weights
-from genpipe.extractors._networks import Knobs, Network, Pixels, Seen, in_channels, require_colours
-from genpipe.interfaces import ImageSpec
+from genpipe.extractors._networks import Knobs, Network, Pixels, Seen, in_channels, require_colors
+from genpipe.interfaces.spec import DataSpec
 
 PUBLISHED = _weights.Published(
     URL_INCEPTION_V3, "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2", 95_628_359
@@ -45,9 +45,9 @@ class TensorFlowInception(Network):
     rows: Tensor
     columns: Tensor
 
-    def __init__(self, config: Knobs, spec: ImageSpec) -> None:
+    def __init__(self, config: Knobs, spec: DataSpec) -> None:
         super().__init__()
-        require_colours(spec)
+        require_colors(spec)
         self.batch_size = config.batch_size
         state = _weights.tensors(PUBLISHED)
         self.register_buffer("head", state.pop("fc.weight"))
@@ -75,7 +75,7 @@ class TensorFlowInception(Network):
 def resizing(size: int, wanted: int) -> Float[Tensor, "wanted size"]:
     """The matrix that resizes one side of an image as TensorFlow 1 did.
 
-    Pixel i of the result lies at i·size/wanted, which is off by half a pixel, between two neighbours; none is averaged.
+    Pixel i of the result lies at i·size/wanted, which is off by half a pixel, between two neighbors; none is averaged.
     """
     place = torch.arange(wanted, dtype=torch.float32) * torch.tensor(size / wanted, dtype=torch.float32)
     low = place.long()
@@ -120,7 +120,7 @@ def _loaded(state: Mapping[str, Tensor]) -> nn.Sequential:
 
 
 def _folded(body: nn.Sequential) -> nn.Sequential:
-    """The same network with each batch normalisation multiplied into its convolution, in float64."""
+    """The same network with each batch normalization multiplied into its convolution, in float64."""
     for block in body.modules():
         if isinstance(block, BasicConv2d):
             block.conv = fuse_conv_bn_eval(block.conv.double(), block.bn.double()).float()

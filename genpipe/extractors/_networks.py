@@ -15,8 +15,9 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2.functional import resize
 
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Evidence, Extractor, ImageSpec
-from genpipe.nn.spreading import spread, wanted_devices
+from genpipe.interfaces.extractors import Extractor, FeatureSet
+from genpipe.interfaces.spec import DataSpec
+from genpipe.nn.multi_device import spread, wanted_devices
 from genpipe.schema import Strict
 
 FETCHED_TOGETHER = 16
@@ -42,12 +43,12 @@ class Network(nn.Module, Extractor):
     def seen(self, pixels: Pixels) -> Seen:
         """What the network makes of a batch."""
 
-    def extract(self, images: UInt8[np.ndarray, "n c h w"]) -> Evidence:
+    def extract(self, images: UInt8[np.ndarray, "n c h w"]) -> FeatureSet:
         self.to("cuda" if torch.cuda.is_available() else "cpu").eval()
         step = FETCHED_TOGETHER * self.batch_size
         groups = [images[start : start + step] for start in range(0, len(images), step)]
         features, probabilities = zip(*spread(self._looked, groups, wanted_devices()), strict=True)
-        return Evidence(
+        return FeatureSet(
             images, np.concatenate(features), None if probabilities[0] is None else np.concatenate(probabilities)
         )
 
@@ -63,7 +64,7 @@ class Network(nn.Module, Extractor):
 
 
 class Preparation(nn.Module):
-    """Pixels as a network wants them: resized with an antialiased filter, scaled to [0, 1] and normalised."""
+    """Pixels as a network wants them: resized with an antialiased filter, scaled to [0, 1] and normalized."""
 
     mean: Tensor
     std: Tensor
@@ -72,7 +73,7 @@ class Preparation(nn.Module):
         self, size: int | None, kind: Literal["bilinear", "bicubic"], mean: Sequence[float], std: Sequence[float]
     ) -> None:
         super().__init__()
-        self.size, self.kind, self.normalisation = size, kind, (list(mean), list(std))
+        self.size, self.kind, self.normalization = size, kind, (list(mean), list(std))
         self.register_buffer("mean", torch.tensor(mean)[:, None, None])
         self.register_buffer("std", torch.tensor(std)[:, None, None])
 
@@ -84,15 +85,15 @@ class Preparation(nn.Module):
     def described(self) -> Mapping[str, object]:
         """How pixels are resized and scaled, in words."""
         resizer = f"{self.kind}, antialiased, to {self.size}×{self.size}, rounded to uint8" if self.size else "none"
-        return {"resizer": resizer, "values": "(x / 255 − {}) / {}".format(*self.normalisation)}
+        return {"resizer": resizer, "values": "(x / 255 − {}) / {}".format(*self.normalization)}
 
 
 def in_channels(x: Tensor, channels: int) -> Tensor:
-    """Images in as many channels as a network wants: a grey one is repeated."""
+    """Images in as many channels as a network wants: a gray one is repeated."""
     return x.expand(-1, channels, -1, -1)
 
 
-def require_colours(spec: ImageSpec, channels: int = 3) -> None:
+def require_colors(spec: DataSpec, channels: int = 3) -> None:
     """Raises Unsuitable if such images cannot be given so many channels."""
     if spec.channels not in (1, channels):
         raise Unsuitable(f"the extractor wants images of {channels} channels or one, and these have {spec.channels}.")

@@ -16,7 +16,7 @@ import torch
 
 from genpipe import paths
 from genpipe.errors import WeightsMissing
-from genpipe.files import DOWNLOAD_WAIT_SEC, locked, opened, whole_file
+from genpipe.files import DOWNLOAD_WAIT_SEC, atomic_file, locked, opened
 
 VARIABLE = "GENPIPE_WEIGHTS"
 TIMEOUT_SEC = 10.0
@@ -106,7 +106,7 @@ def _downloaded(wanted: Published) -> Path:
 
 def _download(wanted: Published, path: Path) -> None:
     print(f"downloading {wanted} from {wanted.url} into {path.parent}", file=sys.stderr)
-    with whole_file(path) as temporary:
+    with atomic_file(path) as temporary:
         with urlopen(wanted.url, timeout=TIMEOUT_SEC) as answer, temporary.open("wb") as file:
             copyfileobj(answer, file)
         _check(temporary, wanted, f"what came from {wanted.url} is damaged or another file, and was not kept.")

@@ -12,8 +12,11 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Batch, Evidence, Extractor, Images, ImageSpec, Logs, Phase, Scalar, Trainable
-from genpipe.nn.pixels import to_model
+from genpipe.interfaces.extractors import Extractor, FeatureSet
+from genpipe.interfaces.phases import Batch, Phase, Trainable
+from genpipe.interfaces.spec import DataSpec
+from genpipe.interfaces.tensors import Images, Logs, Scalar
+from genpipe.nn.pixel_range import to_model
 from genpipe.nn.weights import digest
 from genpipe.schema import Strict
 
@@ -34,11 +37,11 @@ class Classifier(Trainable, Extractor):
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
         shift_pixels: Annotated[int, Field(ge=0)] = 2
 
-    def __init__(self, config: Config, spec: ImageSpec) -> None:
+    def __init__(self, config: Config, spec: DataSpec) -> None:
         super().__init__()
         if len(spec.trained) < 2:
             raise Unsuitable(
-                "the in-domain classifier needs labelled training images of at least two classes, and this data set "
+                "the in-domain classifier needs labeled training images of at least two classes, and this data set "
                 f"has {f'those of {len(spec.trained)}' if spec.trained else 'none'}."
             )
         self.untrained = list(spec.untrained)
@@ -61,14 +64,14 @@ class Classifier(Trainable, Extractor):
         assert batch.y is not None, "a classifier was given a batch without labels"
         return cross_entropy(self._logits(self.body(self._shifted(batch.x))), batch.y), {}
 
-    def extract(self, images: UInt8[np.ndarray, "n c h w"]) -> Evidence:
+    def extract(self, images: UInt8[np.ndarray, "n c h w"]) -> FeatureSet:
         self.eval()
         features, probabilities = [], []
         with torch.inference_mode():
             for chunk in torch.from_numpy(np.array(images)).split(500):
                 features.append(self.body(to_model(chunk.to(self.device))))
                 probabilities.append(self._logits(features[-1]).softmax(1))
-        return Evidence(images, _joined(features), _joined(probabilities))
+        return FeatureSet(images, _joined(features), _joined(probabilities))
 
     def described(self) -> Mapping[str, object]:
         return {"weights_sha256": digest(self), "resizer": "none", "values": "x / 127.5 − 1", "precision": "float32"}

@@ -8,8 +8,8 @@ from torch import Tensor
 from torch_fidelity.feature_extractor_clip import VisionTransformer
 
 from genpipe.extractors import _weights
-from genpipe.extractors._networks import Knobs, Network, Pixels, Preparation, Seen, require_colours
-from genpipe.interfaces import ImageSpec
+from genpipe.extractors._networks import Knobs, Network, Pixels, Preparation, Seen, require_colors
+from genpipe.interfaces.spec import DataSpec
 
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 SITE = "https://openaipublic.azureedge.net/clip/models"
@@ -25,14 +25,14 @@ HEAD_WIDTH = 64
 
 
 class CLIP(Network):
-    """Radford et al. 2021, arXiv:2103.00020, with OpenAI's weights; features are image embeddings, not normalised."""
+    """Radford et al. 2021, arXiv:2103.00020, with OpenAI's weights; features are image embeddings, not normalized."""
 
     class Config(Knobs):
         model: Literal["ViT-B/32", "ViT-B/16", "ViT-L/14"] = "ViT-B/32"
 
-    def __init__(self, config: Config, spec: ImageSpec) -> None:
+    def __init__(self, config: Config, spec: DataSpec) -> None:
         super().__init__()
-        require_colours(spec)
+        require_colors(spec)
         self.batch_size, self.published = config.batch_size, PUBLISHED[config.model]
         self.net = transformer(_tensors(self.published))
         self.prepare = Preparation(self.net.input_resolution, "bicubic", MEAN, STD)

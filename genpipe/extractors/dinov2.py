@@ -11,8 +11,8 @@ from torch.nn.functional import interpolate
 
 from genpipe.errors import WeightsMissing
 from genpipe.extractors import _weights
-from genpipe.extractors._networks import Knobs, Network, Pixels, Preparation, Seen, require_colours
-from genpipe.interfaces import ImageSpec
+from genpipe.extractors._networks import Knobs, Network, Pixels, Preparation, Seen, require_colors
+from genpipe.interfaces.spec import DataSpec
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 SIZE, PATCH = 224, 14
@@ -37,9 +37,9 @@ class DINOv2(Network):
         model: Literal["small", "base", "large"] = "large"
         """ViT-S/14, ViT-B/14 or ViT-L/14."""
 
-    def __init__(self, config: Config, spec: ImageSpec) -> None:
+    def __init__(self, config: Config, spec: DataSpec) -> None:
         super().__init__()
-        require_colours(spec)
+        require_colors(spec)
         timm = _timm()
         self.batch_size, self.published = config.batch_size, PUBLISHED[config.model]
         state = _weights.tensors(self.published)

@@ -7,7 +7,8 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from pydantic import Field
 
-from genpipe.interfaces import Evidence, Extractor, ImageSpec
+from genpipe.interfaces.extractors import Extractor, FeatureSet
+from genpipe.interfaces.spec import DataSpec
 from genpipe.schema import Strict
 
 CHUNK_IMAGES = 1000
@@ -20,15 +21,15 @@ class Pixels(Extractor):
         size: Annotated[int, Field(ge=1)] | None = 16
         """Pixels a side to which larger images are averaged down; null: none is."""
 
-    def __init__(self, config: Config, spec: ImageSpec) -> None:
+    def __init__(self, config: Config, spec: DataSpec) -> None:
         self.size = config.size if config.size and config.size < min(spec.height, spec.width) else None
         if self.size:
             self.rows, self.columns = averaging(spec.height, self.size), averaging(spec.width, self.size).T
 
-    def extract(self, images: UInt8[np.ndarray, "n c h w"]) -> Evidence:
+    def extract(self, images: UInt8[np.ndarray, "n c h w"]) -> FeatureSet:
         starts = range(0, len(images), CHUNK_IMAGES)
         features = [self._features(images[start : start + CHUNK_IMAGES]) for start in starts]
-        return Evidence(images, np.concatenate(features))
+        return FeatureSet(images, np.concatenate(features))
 
     def described(self) -> Mapping[str, object]:
         resizer = f"average of areas, to {self.size}×{self.size}" if self.size else "none"

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from genpipe.errors import Unsuitable, WeightsMissing
 from genpipe.extractors import _weights
-from genpipe.extractors._networks import Knobs, Network, Pixels, Preparation, Seen, require_colours
-from genpipe.interfaces import ImageSpec
+from genpipe.extractors._networks import Knobs, Network, Pixels, Preparation, Seen, require_colors
+from genpipe.interfaces.spec import DataSpec
 
 
 class TorchScript(Network):
@@ -41,10 +41,10 @@ class TorchScript(Network):
                 raise PydanticCustomError("length", "should hold one number, or {n}, one a channel", {"n": channels})
             return values
 
-    def __init__(self, config: Config, spec: ImageSpec) -> None:
+    def __init__(self, config: Config, spec: DataSpec) -> None:
         super().__init__()
-        require_colours(spec, config.channels)
-        self.built_from = config, spec
+        require_colors(spec, config.channels)
+        self.init_args = config, spec
         self.batch_size, self.path = config.batch_size, Path(config.path).expanduser()
         mean, std = (values * (config.channels // len(values)) for values in (config.mean, config.std))
         self.prepare = Preparation(config.input_size, "bilinear", mean, std)
@@ -53,11 +53,11 @@ class TorchScript(Network):
         self._try(torch.zeros(2, *spec.shape, dtype=torch.uint8))
 
     @classmethod
-    def watched(cls, config: Config) -> str:
+    def watched_path(cls, config: Config) -> str:
         return config.path
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), self.built_from  # a ScriptModule cannot be sent to another process
+        return type(self), self.init_args  # a ScriptModule cannot be sent to another process
 
     def seen(self, pixels: Pixels) -> Seen:
         found = self.net(self.prepare(pixels))

@@ -13,8 +13,8 @@ from torchvision.models import WeightsEnum
 
 from genpipe.errors import Unsuitable
 from genpipe.extractors import _weights
-from genpipe.extractors._networks import Knobs, Network, Pixels, Seen, in_channels, require_colours
-from genpipe.interfaces import ImageSpec
+from genpipe.extractors._networks import Knobs, Network, Pixels, Seen, in_channels, require_colors
+from genpipe.interfaces.spec import DataSpec
 from genpipe.nn.weights import digest
 
 
@@ -39,9 +39,9 @@ class Torchvision(Network):
             known = zoo.get_model_weights(model).__members__ if model else [name]
             return _one_of(list(known), name, f"should be weights of {model}")
 
-    def __init__(self, config: Config, spec: ImageSpec) -> None:
+    def __init__(self, config: Config, spec: DataSpec) -> None:
         super().__init__()
-        require_colours(spec)
+        require_colors(spec)
         self.batch_size = config.batch_size
         weights = zoo.get_model_weights(config.model)[config.weights]
         net = built(config.model, weights, _weights.tensors(published(weights)))

@@ -9,15 +9,14 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from genpipe.interfaces.systems import ImageSpec
 from genpipe.schema import Strict
 
 SPLITS = ("train", "test")
 """The parts of every data set, in the order of their numbers."""
 KNOWN_LABEL = "known_label"
-"""The extra that tells few labels, one-hot, and has zeros where a label is not known."""
+"""The field that tells few labels, one-hot, and has zeros where a label is not known."""
 Pixels = UInt8[np.ndarray, "n h w c"]
-Encoded = tuple[str, bytes | Path]
+EncodedImage = tuple[str, bytes | Path]
 """What a picture is called where it comes from, and its file: what is in it, or where it lies."""
 
 
@@ -25,8 +24,8 @@ Encoded = tuple[str, bytes | Path]
 class Chunk:
     """Some images in a row: equally large pixels, or picture files that are yet to be decoded."""
 
-    images: Pixels | Sequence[Encoded]
-    extras: Mapping[str, np.ndarray] = field(default_factory=dict)
+    images: Pixels | Sequence[EncodedImage]
+    fields: Mapping[str, np.ndarray] = field(default_factory=dict)
     """What else is known of each image, by name: an array with a row an image.
 
     A number an image is a factor of it: whole numbers are categories, real ones are continuous, and complex ones of
@@ -40,7 +39,7 @@ class Collection:
 
     read: Callable[[Int[np.ndarray, "k"]], Iterable[Chunk]]
     """The images with these numbers, which rise, a few hundred at a time."""
-    parts: Int[np.ndarray, "n"]
+    splits: Int[np.ndarray, "n"]
     """In which of SPLITS each image is; −1 in none, so that it is left out."""
     labels: Int[np.ndarray, "n"] | None
     names: Sequence[str] | None = None
@@ -51,43 +50,6 @@ class Collection:
     """How many images there are of each split that is left out, by its name."""
     skipped_files: Mapping[str, int] = field(default_factory=dict)
     """How many files are no pictures that are read, by what they are instead."""
-
-
-@dataclass(frozen=True)
-class Counts:
-    """Numbers of images: so many there are, or so many there have to be. None: that is not known, or any will do."""
-
-    training: int | None = None
-    held_out: int | None = None
-    samples: int | None = None
-
-    def short_of(self, least: "Counts") -> str | None:
-        """What has to be there and is not, in words; None if nothing."""
-        kinds = {"training": "training images", "held_out": "held-out images", "samples": "samples"}
-        pairs = {kind: (getattr(least, kind), getattr(self, kind)) for kind in kinds}
-        short = [
-            f"{needed:,} {kinds[kind]}, and there {f'are {there:,}' if there != 1 else 'is 1'}"
-            for kind, (needed, there) in pairs.items()
-            if needed is not None and there is not None and there < needed
-        ]
-        return " and ".join(short) or None
-
-
-@dataclass(frozen=True)
-class Known:
-    """What a data set says of itself before any of its images is read."""
-
-    spec: ImageSpec
-    factors: tuple[str, ...] | None = ()
-    """The names of what is a number an image; None where only reading tells."""
-    extras: tuple[str, ...] | None = ()
-    """The names of all that is known of each image, the factors among them; None where only reading tells."""
-    images: Counts = Counts()
-    """How many there are at most; samples, as many as are to be drawn."""
-    training_by_class: tuple[int, ...] | None = None
-    """How many training images each class has; None where only reading tells."""
-    code_numbers: int | None = None
-    """How many numbers a code of the system has, where its knobs say so."""
 
 
 class Source(ABC):
@@ -106,7 +68,7 @@ class Source(ABC):
     @property
     @abstractmethod
     def channels(self) -> int:
-        """1 for grey, 3 for colour; found without decoding pictures. Raises DataError if the source has both."""
+        """1 for gray, 3 for color; found without decoding pictures. Raises DataError if the source has both."""
 
     @abstractmethod
     def collection(self, seed: int) -> Collection:
@@ -114,19 +76,19 @@ class Source(ABC):
 
     @property
     def factors(self) -> tuple[str, ...] | None:
-        """The names of those extras of its chunks that are a number an image; None where only reading tells."""
+        """The names of those fields of its chunks that are a number an image; None where only reading tells."""
         return ()
 
     @property
-    def extras(self) -> tuple[str, ...] | None:
-        """The names of all other extras of its chunks, likewise."""
+    def fields(self) -> tuple[str, ...] | None:
+        """The names of all other fields of its chunks, likewise."""
         return ()
 
     @property
-    def watched(self) -> str | None:
+    def watched_path(self) -> str | None:
         """The path of a person's own files, which may change; None if what is read stays the same."""
         return None
 
     def state(self) -> str:
-        """A text that changes with the files at `watched`. Raises DataError if they cannot be read."""
+        """A text that changes with the files at `watched_path`. Raises DataError if they cannot be read."""
         return ""

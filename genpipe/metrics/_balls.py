@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int
 
-from genpipe.interfaces import Evidence, Statistic
+from genpipe.interfaces.extractors import FeatureSet, Statistic
 from genpipe.metrics._distances import pairs_within
 from genpipe.metrics._nearest import nearest_others
 
@@ -50,11 +50,11 @@ NEAREST_OTHERS = Statistic(
 )
 
 
-def _most(images: Evidence) -> int:
+def _most(images: FeatureSet) -> int:
     return min(_KEPT, len(images.features) - 1)
 
 
-def of_evidence(images: Evidence, ks: tuple[int, ...]) -> Balls:
+def of_evidence(images: FeatureSet, ks: tuple[int, ...]) -> Balls:
     """The balls around all images of a set, from the distances that are kept of it where those go far enough."""
     if max(ks) > _most(images):
         return balls(images.features, ks)

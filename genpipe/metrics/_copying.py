@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from jaxtyping import Float
 
-from genpipe.interfaces import Score
+from genpipe.interfaces.metrics import Score
 from genpipe.metrics._subsets import disjoint_pairs, interval
-from genpipe.nn.neighbours import nearest
+from genpipe.nn.neighbors import nearest
 
 Distances = Float[np.ndarray, "n"]
 
@@ -19,7 +19,7 @@ def compared(
     seed: int,
     ending: str,
 ) -> Mapping[str, Score]:
-    """The scores of memorisation of given, unseen and training points, each name with the ending.
+    """The scores of memorization of given, unseen and training points, each name with the ending.
 
     The intervals compare subsets of the given with as many subsets of the unseen points.
     """
@@ -33,7 +33,7 @@ def compared(
         return Score(value, how, interval(value, [figure(found[i], usual[j]) for i, j in groups]))
 
     return {
-        f"memorisation_{ending}": score(lambda f, u: share_nearer(f, u, closest_share), closest_share=closest_share),
+        f"memorization_{ending}": score(lambda f, u: share_nearer(f, u, closest_share), closest_share=closest_share),
         f"data_copying_{ending}": score(share_of_pairs_nearer),
         f"nearest_training_{ending}": score(lambda f, _: float(f.mean())),
     }

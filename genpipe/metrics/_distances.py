@@ -41,8 +41,8 @@ def pairs_within(
 
     The distances are rough, but on the right side of each radius.
     """
-    centre = x.mean(0, dtype=np.float64)
-    a, b = Cloud.of(x, centre, np.float32), Cloud.of(y, centre, np.float32)
+    center = x.mean(0, dtype=np.float64)
+    a, b = Cloud.of(x, center, np.float32), Cloud.of(y, center, np.float32)
     reach_a = (around_x.max(1) + a.slack(a.lengths, b.lengths.max())).astype(np.float32)
     reach_b = (around_y.max(1) + a.slack(b.lengths, a.lengths.max())).astype(np.float32)
     for rows, columns in ((r, c) for r in blocks(len(x)) for c in blocks(len(y))):
@@ -57,21 +57,21 @@ def pairs_within(
 
 @dataclass(frozen=True)
 class Cloud:
-    """Points about a centre, so that they are short, and the length of each."""
+    """Points about a center, so that they are short, and the length of each."""
 
-    centred: Float[np.ndarray, "n d"]
+    centered: Float[np.ndarray, "n d"]
     lengths: Float64[np.ndarray, "n"]
 
     @classmethod
-    def of(cls, points: Float[np.ndarray, "n d"], centre: Float64[np.ndarray, "d"], precision: type) -> "Cloud":
+    def of(cls, points: Float[np.ndarray, "n d"], center: Float64[np.ndarray, "d"], precision: type) -> "Cloud":
         """Points in float32 or float64."""
         finer = np.promote_types(points.dtype, precision)
-        centred = np.subtract(points, centre.astype(finer), dtype=finer).astype(precision, copy=False)
-        return cls(centred, np.sqrt(np.einsum("nd,nd->n", centred, centred), dtype=np.float64))
+        centered = np.subtract(points, center.astype(finer), dtype=finer).astype(precision, copy=False)
+        return cls(centered, np.sqrt(np.einsum("nd,nd->n", centered, centered), dtype=np.float64))
 
     def squared(self, rows: slice, other: "Cloud", columns: slice) -> Float[np.ndarray, "r c"]:
-        """Rough squared distances of some points to some of another cloud about the same centre."""
-        squared = self.centred[rows] @ other.centred[columns].T
+        """Rough squared distances of some points to some of another cloud about the same center."""
+        squared = self.centered[rows] @ other.centered[columns].T
         squared *= -2
         squared += np.square(self.lengths[rows, None]).astype(squared.dtype)
         squared += np.square(other.lengths[columns]).astype(squared.dtype)
@@ -83,8 +83,8 @@ class Cloud:
         A sum of d products is wrong by d u Σ|xᵢyᵢ| (Higham 2002, Accuracy and Stability of Numerical Algorithms,
         section 3.1), with u half the distance from 1 to the next number; sixteen u more pay for all else.
         """
-        u = float(np.finfo(self.centred.dtype).eps) / 2
-        return np.asarray((self.centred.shape[1] + 16) * u * np.square(lengths + others))
+        u = float(np.finfo(self.centered.dtype).eps) / 2
+        return np.asarray((self.centered.shape[1] + 16) * u * np.square(lengths + others))
 
 
 def blocks(n: int) -> Iterator[slice]:

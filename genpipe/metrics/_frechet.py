@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Float64
 
-from genpipe.interfaces import Statistic
+from genpipe.interfaces.extractors import Statistic
 
 _EPS = float(np.finfo(np.float64).eps)
 _SINGULAR = 1e-5
@@ -33,9 +33,9 @@ def statistics(features: Float[np.ndarray, "n d"]) -> Gaussian:
     if len(features) < 2:
         raise ValueError(f"{len(features)} images have no covariance; at least two are needed.")
     mean = features.mean(0, dtype=np.float64)
-    centred = features.astype(np.float64)
-    centred -= mean
-    return Gaussian(mean, _factor(centred) / np.sqrt(len(features) - 1))
+    centered = features.astype(np.float64)
+    centered -= mean
+    return Gaussian(mean, _factor(centered) / np.sqrt(len(features) - 1))
 
 
 GAUSSIAN = Statistic("gaussian", Gaussian, lambda images: statistics(images.features))
@@ -77,34 +77,34 @@ def by_eigenvalues(product: Float64[np.ndarray, "r s"]) -> tuple[float, float]:
     return float(np.sqrt(values).sum()), float(moved * np.sqrt((1 / values).sum()) / 2)
 
 
-def _factor(centred: Float64[np.ndarray, "n d"]) -> Float64[np.ndarray, "r d"]:
+def _factor(centered: Float64[np.ndarray, "n d"]) -> Float64[np.ndarray, "r d"]:
     """R with RᵀR = XᵀX for features X of mean 0, with no row too many: features that never move take none."""
-    (n, d), moving = centred.shape, np.flatnonzero(centred.any(0))
+    (n, d), moving = centered.shape, np.flatnonzero(centered.any(0))
     if len(moving) == d:
-        return _triangle(centred) if n > d else _reflected(centred)
-    part = _factor(centred[:, moving])
+        return _triangle(centered) if n > d else _reflected(centered)
+    part = _factor(centered[:, moving])
     factor = np.zeros((len(part), d))
     factor[:, moving] = part
     return factor
 
 
-def _reflected(centred: Float64[np.ndarray, "n d"]) -> Float64[np.ndarray, "r d"]:
+def _reflected(centered: Float64[np.ndarray, "n d"]) -> Float64[np.ndarray, "r d"]:
     """n − 1 rows: a Householder reflection that takes the direction of the mean to the first, where nothing is left."""
-    return centred[1:] + centred[0] / (np.sqrt(len(centred)) - 1)
+    return centered[1:] + centered[0] / (np.sqrt(len(centered)) - 1)
 
 
-def _triangle(centred: Float64[np.ndarray, "n d"]) -> Float64[np.ndarray, "d d"]:
+def _triangle(centered: Float64[np.ndarray, "n d"]) -> Float64[np.ndarray, "d d"]:
     """By Cholesky's decomposition of XᵀX, unless that cannot be told from a singular matrix."""
     try:
-        factor = np.linalg.cholesky(centred.T @ centred, upper=True)
+        factor = np.linalg.cholesky(centered.T @ centered, upper=True)
     except np.linalg.LinAlgError:
-        return orthogonal(centred)
-    return factor if _condition(factor) > _SINGULAR else orthogonal(centred)
+        return orthogonal(centered)
+    return factor if _condition(factor) > _SINGULAR else orthogonal(centered)
 
 
-def orthogonal(centred: Float64[np.ndarray, "n d"]) -> Float64[np.ndarray, "d d"]:
+def orthogonal(centered: Float64[np.ndarray, "n d"]) -> Float64[np.ndarray, "d d"]:
     """R of a QR decomposition: slower than Cholesky, and exact for every rank."""
-    return torch.linalg.qr(torch.from_numpy(centred), mode="r").R.numpy()
+    return torch.linalg.qr(torch.from_numpy(centered), mode="r").R.numpy()
 
 
 def _condition(factor: Float64[np.ndarray, "d d"]) -> float:

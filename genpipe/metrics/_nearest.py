@@ -50,14 +50,14 @@ def _by_float32(points: Float[np.ndarray, "n d"], everyone: Int[np.ndarray, "n"]
 
 def _by_float64(points: Float[np.ndarray, "n d"], few: Int[np.ndarray, "r"], count: int) -> Candidates:
     """Candidates for a few points."""
-    n, centre, nearest = len(points), points.mean(0, dtype=np.float64), _Nearest(len(few), count)
+    n, center, nearest = len(points), points.mean(0, dtype=np.float64), _Nearest(len(few), count)
     for rows in blocks(len(few)):
-        some = Cloud.of(points[few[rows]], centre, np.float64)
+        some = Cloud.of(points[few[rows]], center, np.float64)
         for columns in blocks(n):
-            squared = some.squared(slice(None), Cloud.of(points[columns], centre, np.float64), slice(None))
+            squared = some.squared(slice(None), Cloud.of(points[columns], center, np.float64), slice(None))
             squared[few[rows, None] == np.arange(columns.start, columns.stop)] = np.inf
             nearest.take(rows, squared, columns.start)
-    lengths = np.sqrt(exact(points, centre[None], np.arange(n), np.zeros(n, np.int64)))
+    lengths = np.sqrt(exact(points, center[None], np.arange(n), np.zeros(n, np.int64)))
     return nearest.candidates(some.slack(lengths[few], lengths.max()), n - 1)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from genpipe.interfaces import Score
+from genpipe.interfaces.metrics import Score
 from genpipe.metrics._subsets import interval
 
 

@@ -16,6 +16,6 @@ def wilson(share: float, n: int, confidence: float = 0.95) -> tuple[float, float
     Wilson 1927, doi:10.1080/01621459.1927.10502953.
     """
     z = float(ndtri((1 + confidence) / 2))
-    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    center = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return float(centre - half), float(centre + half)
+    return float(center - half), float(center + half)

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Float
 
-from genpipe.interfaces import Counts, Evidence, Metric, Real, Score
+from genpipe.interfaces.dataset_info import Counts
+from genpipe.interfaces.extractors import FeatureSet, Real
+from genpipe.interfaces.metrics import Metric, Score
 from genpipe.metrics._frechet import GAUSSIAN, Gaussian, distance, statistics
 from genpipe.metrics._subsets import SUBSETS, by_content, disjoint, interval, origin
 from genpipe.schema import Strict
@@ -31,7 +33,7 @@ class FID(Metric):
     def least_images(self) -> Counts:
         return Counts(training=2, samples=2)
 
-    def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
+    def scores(self, images: FeatureSet, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
         if min(len(images.features), len(real.training.features)) < 2:
             return {}
         features, known = images.features[by_content(images.images)], GAUSSIAN.of(real.training)

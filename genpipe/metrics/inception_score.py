@@ -7,7 +7,9 @@ import numpy as np
 from jaxtyping import Float
 from pydantic import Field
 
-from genpipe.interfaces import Counts, Evidence, Metric, Real, Score
+from genpipe.interfaces.dataset_info import Counts
+from genpipe.interfaces.extractors import FeatureSet, Real
+from genpipe.interfaces.metrics import Metric, Score
 from genpipe.metrics._inception import unsplit
 from genpipe.metrics._subsets import by_content, interval, origin
 from genpipe.schema import Strict
@@ -31,7 +33,7 @@ class InceptionScore(Metric):
         "recognisable: blur, noise, copies, one picture a class."
     )
     lower_is_better = False
-    looks_at = "probabilities"
+    input = "probabilities"
     real_split = "none"
     by_step = True
     lowered = {"splits": 1}
@@ -40,8 +42,8 @@ class InceptionScore(Metric):
     def least_images(self) -> Counts:
         return Counts(samples=self.config.splits)
 
-    def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
-        assert images.probabilities is not None, "a metric of probabilities is only given evidence that has them"
+    def scores(self, images: FeatureSet, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
+        assert images.probabilities is not None, "a metric of probabilities is only given features that has them"
         splits = self.config.splits
         if len(images.probabilities) < splits:
             return {}

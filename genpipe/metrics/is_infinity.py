@@ -5,7 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Float
 
-from genpipe.interfaces import Counts, Evidence, Metric, Real, Score
+from genpipe.interfaces.dataset_info import Counts
+from genpipe.interfaces.extractors import FeatureSet, Real
+from genpipe.interfaces.metrics import Metric, Score
 from genpipe.metrics._extrapolation import Sizes, at_infinity, fewest, sizes
 from genpipe.metrics._inception import unsplit
 from genpipe.metrics._subsets import SUBSETS, by_content, disjoint, interval, origin
@@ -23,7 +25,7 @@ class ISInfinity(Metric):
         "class recognisable."
     )
     lower_is_better = False
-    looks_at = "probabilities"
+    input = "probabilities"
     real_split = "none"
     gives_nothing = "it needs four samples for each class of the extractor"
 
@@ -31,8 +33,8 @@ class ISInfinity(Metric):
     def least_images(self) -> Counts:
         return Counts(samples=fewest(1))
 
-    def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
-        assert images.probabilities is not None, "a metric of probabilities is only given evidence that has them"
+    def scores(self, images: FeatureSet, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
+        assert images.probabilities is not None, "a metric of probabilities is only given features that has them"
         probabilities = images.probabilities[by_content(images.images)]
         least = fewest(probabilities.shape[1])
         if len(probabilities) < least:

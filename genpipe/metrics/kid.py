@@ -7,7 +7,9 @@ import numpy as np
 from jaxtyping import Float, Float64
 from pydantic import Field
 
-from genpipe.interfaces import Counts, Evidence, Metric, Real, Score
+from genpipe.interfaces.dataset_info import Counts
+from genpipe.interfaces.extractors import FeatureSet, Real
+from genpipe.interfaces.metrics import Metric, Score
 from genpipe.metrics._subsets import SUBSETS, by_content, disjoint_pairs, interval, origin
 from genpipe.schema import Strict
 
@@ -51,7 +53,7 @@ class KID(Metric):
     def least_images(self) -> Counts:
         return Counts(training=2, samples=2)
 
-    def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
+    def scores(self, images: FeatureSet, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
         x, y = (one.features[by_content(one.images)] for one in (images, real.training))
         chosen, size = self.config, min(self.config.subset_size, len(x), len(y))
         if size < 2:

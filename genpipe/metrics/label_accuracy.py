@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from genpipe.interfaces import Evidence, Metric, Real, Score
+from genpipe.interfaces.extractors import FeatureSet, Real
+from genpipe.interfaces.metrics import Metric, Score
 from genpipe.metrics._shares import share_known, wilson
 from genpipe.schema import Strict
 
@@ -19,12 +20,12 @@ class LabelAccuracy(Metric):
         "scores 100 %, more than real images do, for the odd ones among those are misread."
     )
     lower_is_better = False
-    looks_at = "labels"
+    input = "labels"
     by_step = True
     real_split = "none"
     gives_nothing = "it needs a class of each image, and a classifier that was trained on the data set"
 
-    def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
+    def scores(self, images: FeatureSet, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
         if images.labels is None or images.probabilities is None:
             return {}
         share = share_known(images.probabilities, images.labels)

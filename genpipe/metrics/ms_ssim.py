@@ -7,7 +7,9 @@ import numpy as np
 from jaxtyping import Int
 from pydantic import Field
 
-from genpipe.interfaces import Counts, Evidence, Metric, Real, Score
+from genpipe.interfaces.dataset_info import Counts
+from genpipe.interfaces.extractors import FeatureSet, Real
+from genpipe.interfaces.metrics import Metric, Score
 from genpipe.metrics._structure import ms_ssim, scales
 from genpipe.metrics._subsets import by_content, interval
 from genpipe.schema import Strict
@@ -23,18 +25,18 @@ class MSSSIMDiversity(Metric):
     title = "Likeness of samples (MS-SSIM)"
     meaning = (
         "How alike two random images of the set are in structure: 1 if all are the same picture, lower when they vary. "
-        "To be read beside the figure of real images, for noise is the most varied of all; variation in colour or in "
+        "To be read beside the figure of real images, for noise is the most varied of all; variation in color or in "
         "class that leaves the structure as it is is missed."
     )
     lower_is_better = True
-    looks_at = "pixels"
+    input = "pixels"
     least_pixels = 11
 
     @property
     def least_images(self) -> Counts:
         return Counts(samples=4)
 
-    def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
+    def scores(self, images: FeatureSet, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
         order = by_content(images.images)
         kinds = {"ms_ssim_diversity_pixels": np.zeros(len(order), np.int64)}
         if images.labels is not None:

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Float
 
-from genpipe.interfaces import Evidence, Metric, Real, Score
+from genpipe.interfaces.extractors import FeatureSet, Real
+from genpipe.interfaces.metrics import Metric, Score
 from genpipe.metrics._pairs import matched, mean_score
 from genpipe.schema import Strict
 
@@ -25,10 +26,10 @@ class PerceptualDistance(Metric):
         "common. It misses what the extractor was not taught to see, and is not the published LPIPS."
     )
     lower_is_better = True
-    looks_at = "feature pairs"
+    input = "feature pairs"
     real_split = "test"
 
-    def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
+    def scores(self, images: FeatureSet, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
         features = matched(images.features, real.held_out.features)
         return {f"perceptual_distance_{extractor}": mean_score(distances(*features))}
 

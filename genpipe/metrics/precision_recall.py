@@ -9,27 +9,29 @@ import numpy as np
 from jaxtyping import Float
 from pydantic import Field
 
-from genpipe.interfaces import Counts, Evidence, Metric, Real, Score
+from genpipe.interfaces.dataset_info import Counts
+from genpipe.interfaces.extractors import FeatureSet, Real
+from genpipe.interfaces.metrics import Metric, Score
 from genpipe.metrics._balls import Balls, balls, held, of_evidence
 from genpipe.metrics._subsets import SUBSETS, by_content, disjoint_pairs, interval, origin
 from genpipe.schema import Strict
 
 __all__ = ["Overlap", "PrecisionRecall", "compare", "statistics"]
 
-Neighbours = Annotated[int, Field(ge=1)]
+Neighbors = Annotated[int, Field(ge=1)]
 
 
 class PrecisionRecall(Metric):
-    """What of the images lies among the real ones, and the reverse, by balls to the k-th nearest neighbours.
+    """What of the images lies among the real ones, and the reverse, by balls to the k-th nearest neighbors.
 
     Precision and recall: eqs. 1 and 2 of arXiv:1904.06991. Density and coverage: section 3 of arXiv:2002.09797. None of
-    as few images as neighbours.
+    as few images as neighbors.
     """
 
     class Config(Strict):
-        k_precision_recall: Neighbours = 3
-        """To which nearest neighbour a ball reaches."""
-        k_density_coverage: Neighbours = 5
+        k_precision_recall: Neighbors = 3
+        """To which nearest neighbor a ball reaches."""
+        k_density_coverage: Neighbors = 5
 
     title = "Precision, recall, density and coverage"
     meaning = (
@@ -45,7 +47,7 @@ class PrecisionRecall(Metric):
         most = max(self.config.k_precision_recall, self.config.k_density_coverage) + 1
         return Counts(training=most, samples=most)
 
-    def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
+    def scores(self, images: FeatureSet, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
         ks = (self.config.k_precision_recall, self.config.k_density_coverage)
         if min(len(images.features), len(real.training.features)) <= max(ks):
             return {}

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from genpipe.interfaces import Evidence, Metric, Real, Score
+from genpipe.interfaces.extractors import FeatureSet, Real
+from genpipe.interfaces.metrics import Metric, Score
 from genpipe.metrics._pairs import matched, mean_score
 from genpipe.schema import Strict
 
@@ -22,19 +23,19 @@ class PSNR(Metric):
         "image for nearer than a sharp one that is shifted by a pixel, which eyes do not."
     )
     lower_is_better = False
-    looks_at = "pixel pairs"
+    input = "pixel pairs"
     real_split = "test"
     gives_nothing = "all pairs are the same, and without any error it is infinite"
 
-    def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
+    def scores(self, images: FeatureSet, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
         errors = squared_errors(*matched(images.images, real.held_out.images))
         if not errors.any():
             return {}  # infinite, which is no figure
-        return {"psnr_pixels": mean_score(linearised(errors), mean_of="squared errors")}
+        return {"psnr_pixels": mean_score(linearized(errors), mean_of="squared errors")}
 
 
 def squared_errors(a: UInt8[np.ndarray, "n c h w"], b: UInt8[np.ndarray, "n c h w"]) -> Float[np.ndarray, "n"]:
-    """The mean squared difference of each pair, in squared grey levels."""
+    """The mean squared difference of each pair, in squared gray levels."""
     return np.array([np.square(x.astype(np.float64) - y).mean() for x, y in zip(a, b, strict=True)])
 
 
@@ -43,7 +44,7 @@ def decibels(mse: float) -> float:
     return 10 * math.log10(255**2 / mse) if mse else math.inf
 
 
-def linearised(errors: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
+def linearized(errors: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
     """A figure in dB for each pair whose mean is the PSNR of the mean error, and whose deviation gives that of it.
 
     It is the PSNR to the first order in the error of the pair, so that it is finite also where that error is 0.

@@ -10,7 +10,8 @@ from pydantic import Field
 from scipy.ndimage import convolve1d
 
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Evidence, Metric, Real, Score
+from genpipe.interfaces.extractors import FeatureSet, Real
+from genpipe.interfaces.metrics import Metric, Score
 from genpipe.metrics._subsets import disjoint, drawn, interval
 from genpipe.schema import Strict
 
@@ -41,10 +42,10 @@ class SlicedWasserstein(Metric):
         "it misses whether the parts of an image belong together, and it grows when few images are compared."
     )
     lower_is_better = True
-    looks_at = "pixels"
+    input = "pixels"
     least_pixels = 7
 
-    def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
+    def scores(self, images: FeatureSet, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
         n = min(self.config.images, *(len(e.images) for e in (images, real.training, real.held_out)))
         given, training = drawn(images.images, n, seed), drawn(real.training.images, n, seed)
         groups = disjoint(n, self.config.subsets, seed)
@@ -71,7 +72,7 @@ def distances(
     for number, levels in enumerate(zip(pyramid(a), pyramid(b), strict=True)):
         rng = np.random.default_rng([seed, number])
         places = rng.random((2, len(a), patches))
-        x, y = (normalised(cut(level, places)) for level in levels)
+        x, y = (normalized(cut(level, places)) for level in levels)
         directions = rng.normal(size=(projections, x.shape[-1]))
         directions /= np.linalg.norm(directions, axis=1, keepdims=True)
         found[min(levels[0].shape[2:])] = 1000 * sliced(x, y, directions.astype(np.float32), groups)
@@ -109,12 +110,12 @@ def cut(level: Float[np.ndarray, "n c h w"], places: Float[np.ndarray, "2 n p"])
     return windows[np.arange(len(level))[:, None], :, y, x]
 
 
-def normalised(patches: Float[np.ndarray, "n p c k k"]) -> Float[np.ndarray, "n p d"]:
+def normalized(patches: Float[np.ndarray, "n p c k k"]) -> Float[np.ndarray, "n p d"]:
     """Patches as vectors, every channel with mean 0 and deviation 1 over the whole set; a flat channel stays at 0."""
     axes = (0, 1, 3, 4)
-    centred = patches - patches.mean(axes, dtype=np.float64, keepdims=True)
-    deviation = np.sqrt(np.square(centred).mean(axes, keepdims=True))
-    scaled = np.divide(centred, deviation, out=np.zeros_like(centred), where=deviation > 0)
+    centered = patches - patches.mean(axes, dtype=np.float64, keepdims=True)
+    deviation = np.sqrt(np.square(centered).mean(axes, keepdims=True))
+    scaled = np.divide(centered, deviation, out=np.zeros_like(centered), where=deviation > 0)
     return scaled.reshape(*patches.shape[:2], -1).astype(np.float32)
 
 

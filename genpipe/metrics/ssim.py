@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from genpipe.interfaces import Evidence, Metric, Real, Score
+from genpipe.interfaces.extractors import FeatureSet, Real
+from genpipe.interfaces.metrics import Metric, Score
 from genpipe.metrics._pairs import matched, mean_score
 from genpipe.metrics._structure import ms_ssim, scales, ssim
 from genpipe.schema import Strict
@@ -19,11 +20,11 @@ class SSIM(Metric):
         "It forgives changes of light more than PSNR does, but like it knows nothing of what an image shows."
     )
     lower_is_better = False
-    looks_at = "pixel pairs"
+    input = "pixel pairs"
     real_split = "test"
     least_pixels = 11
 
-    def scores(self, images: Evidence, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
+    def scores(self, images: FeatureSet, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
         given, truth = matched(images.images, real.held_out.images)
         return {
             "ssim_pixels": mean_score(ssim(given, truth)),

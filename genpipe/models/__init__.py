@@ -1,1 +1,1 @@
-"""The systems, one a file."""
+"""The models, one a file."""

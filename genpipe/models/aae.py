@@ -9,9 +9,11 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from genpipe.interfaces import Batch, Codes, ImageSpec, Logs, Phase, Scalar
+from genpipe.interfaces.phases import Batch, Phase
+from genpipe.interfaces.spec import DataSpec
+from genpipe.interfaces.tensors import Codes, Logs, Scalar
 from genpipe.nn.autoencoding import Autoencoder
-from genpipe.nn.bodies import Body, Width
+from genpipe.nn.encoder_decoder import EncoderDecoder, Width
 
 
 class AAE(Autoencoder):
@@ -20,10 +22,10 @@ class AAE(Autoencoder):
     So the codes of all images together come to lie as the prior does, and samples decode what the decoder has seen.
     """
 
-    class Config(Body):
+    class Config(EncoderDecoder):
         critic_widths: Annotated[list[Width], Field(min_length=1)] = [256, 256]
 
-    def __init__(self, config: Config, spec: ImageSpec) -> None:
+    def __init__(self, config: Config, spec: DataSpec) -> None:
         super().__init__(config, spec)
         sizes = list(pairwise([config.latent_dim, *config.critic_widths]))
         hidden = [layer for i, o in sizes for layer in (nn.Linear(i, o), nn.LeakyReLU(0.2))]

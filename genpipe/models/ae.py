@@ -1,7 +1,7 @@
 """Deep autoencoder (Hinton & Salakhutdinov 2006, doi:10.1126/science.1127647)."""
 
 from genpipe.nn.autoencoding import Autoencoder
-from genpipe.nn.bodies import Body
+from genpipe.nn.encoder_decoder import EncoderDecoder
 
 
 class AE(Autoencoder):
@@ -10,4 +10,4 @@ class AE(Autoencoder):
     Its "samples" decode codes from N(0, I): the lectures' point is that they are poor.
     """
 
-    class Config(Body): ...
+    class Config(EncoderDecoder): ...

@@ -1,8 +1,10 @@
 """Augmented autoencoder (Sundermeyer et al. 2018, arXiv:1902.01275): implicit orientation."""
 
-from genpipe.interfaces import Batch, ImageSpec, Logs, Scalar
+from genpipe.interfaces.phases import Batch
+from genpipe.interfaces.spec import DataSpec
+from genpipe.interfaces.tensors import Logs, Scalar
 from genpipe.nn.autoencoding import Autoencoder, squared_error
-from genpipe.nn.bodies import Body
+from genpipe.nn.encoder_decoder import EncoderDecoder
 from genpipe.nn.views import Augmentation, augmented
 
 
@@ -12,9 +14,9 @@ class AugmentedAE(Autoencoder):
     So nothing of all that is left in the code, and what is left is how the object is turned.
     """
 
-    class Config(Augmentation, Body): ...
+    class Config(Augmentation, EncoderDecoder): ...
 
-    def __init__(self, config: Config, spec: ImageSpec) -> None:
+    def __init__(self, config: Config, spec: DataSpec) -> None:
         super().__init__(config, spec)
         self.config = config
 

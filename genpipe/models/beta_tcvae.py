@@ -5,8 +5,10 @@ from typing import Annotated
 import torch
 from pydantic import Field
 
-from genpipe.interfaces import Batch, ImageSpec, Logs, Scalar
-from genpipe.nn.correlation import Sampling, parts_of_kl
+from genpipe.interfaces.phases import Batch
+from genpipe.interfaces.spec import DataSpec
+from genpipe.interfaces.tensors import Logs, Scalar
+from genpipe.nn.correlation import Sampling, kl_decomposition
 from genpipe.nn.variational import LatentVariable, LatentVariableModel
 
 Weight = Annotated[float, Field(ge=0)]
@@ -30,7 +32,7 @@ class BetaTCVAE(LatentVariableModel):
         training_images: Annotated[int, Field(ge=2)] = 9000
         """How many there are: that many posteriors make up the distribution of the codes."""
 
-    def __init__(self, config: Config, spec: ImageSpec) -> None:
+    def __init__(self, config: Config, spec: DataSpec) -> None:
         super().__init__(config, spec)
         self.config = config
 
@@ -40,7 +42,7 @@ class BetaTCVAE(LatentVariableModel):
         mu, logvar = self.posterior(batch.x)
         z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)
         reconstruction = self.likelihood.nll(batch.x, self.decoder(z)).mean()
-        mi, tc, marginal = parts_of_kl(z, (mu, logvar), knobs.training_images, knobs.sampling)
+        mi, tc, marginal = kl_decomposition(z, (mu, logvar), knobs.training_images, knobs.sampling)
         logs = {
             "reconstruction_nats": reconstruction.detach(),
             "index_code_mi_nats": mi.detach(),

@@ -8,21 +8,23 @@ from pydantic import Field
 from torch import nn
 
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Batch, Codes, Images, ImageSpec, Labels, Scalar
+from genpipe.interfaces.phases import Batch
+from genpipe.interfaces.spec import DataSpec
+from genpipe.interfaces.tensors import Codes, Images, Labels, Scalar
 from genpipe.nn import objectives
-from genpipe.nn.adversarial import ClassConditional, Said
+from genpipe.nn.adversarial import ConditionalGAN, DiscriminatorOutput
 from genpipe.nn.heads import AuxiliaryHead, ProjectionHead
 from genpipe.nn.labels import class_count
 from genpipe.nn.modulation import conditional_batch_norm
-from genpipe.nn.orthogonal import Form, initialise_orthogonally, kernels, orthogonality
+from genpipe.nn.orthogonal import Form, initialize_orthogonally, kernels, orthogonality
 from genpipe.nn.residual import Discriminator, Generator, Residual
-from genpipe.nn.spectral import spectrally_normalised
+from genpipe.nn.spectral import spectrally_normalized
 from genpipe.nn.strided import doublings
 
 HEADS = {"projection": ProjectionHead, "auxiliary": AuxiliaryHead}
 
 
-class BigGAN(ClassConditional):
+class BigGAN(ConditionalGAN):
     """One embedding of the class for all of G, and a part of the code for each of its blocks (section 3)."""
 
     class Config(Residual):
@@ -38,17 +40,17 @@ class BigGAN(ClassConditional):
         orthogonal_form: Form = "relaxed"
         """relaxed: filters may have any length."""
 
-    def __init__(self, config: Config, spec: ImageSpec) -> None:
+    def __init__(self, config: Config, spec: DataSpec) -> None:
         k = class_count(spec)
         judging = Discriminator(config, spec, lambda features: HEADS[config.head](features, k))
         drawing = SkipGenerator(config, spec, k)
         super().__init__(config, drawing, judging, k)
-        self.apply(initialise_orthogonally)
+        self.apply(initialize_orthogonally)
         for net in (judging, drawing.net):  # the embedding of G stays free
-            spectrally_normalised(net)
+            spectrally_normalized(net)
         self.orthogonal_weight, self.form = config.orthogonal_weight, config.orthogonal_form
 
-    def generator_terms(self, of_fake: Said, batch: Batch) -> Mapping[str, Scalar]:
+    def generator_terms(self, of_fake: DiscriminatorOutput, batch: Batch) -> Mapping[str, Scalar]:
         terms = dict(super().generator_terms(of_fake, batch))
         if self.orthogonal_weight:
             terms["orthogonality"] = self.orthogonal_weight * orthogonality(kernels(self.generator), self.form)
@@ -58,7 +60,7 @@ class BigGAN(ClassConditional):
 class SkipGenerator(nn.Module):
     """G(z, y): what is left of the code makes the seed; each block's norms are told a part of it and the class."""
 
-    def __init__(self, config: BigGAN.Config, spec: ImageSpec, class_count: int) -> None:
+    def __init__(self, config: BigGAN.Config, spec: DataSpec, class_count: int) -> None:
         super().__init__()
         blocks = doublings(spec)
         self.part = config.latent_dim // (blocks + 1)

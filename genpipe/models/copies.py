@@ -1,4 +1,4 @@
-"""Copies: draws training images again, as they are; the baseline that memorises and nothing else."""
+"""Copies: draws training images again, as they are; the baseline that memorizes and nothing else."""
 
 from collections.abc import Iterable
 from typing import Annotated
@@ -7,8 +7,11 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from genpipe.interfaces import Batch, Generates, Generative, Images, ImageSpec, Phase
-from genpipe.nn.pixels import to_model, to_pixels
+from genpipe.interfaces.generative import Generates, Generative
+from genpipe.interfaces.phases import Batch, Phase
+from genpipe.interfaces.spec import DataSpec
+from genpipe.interfaces.tensors import Images
+from genpipe.nn.pixel_range import to_model, to_pixels
 from genpipe.schema import Strict
 
 
@@ -25,7 +28,7 @@ class Copies(Generative, Generates):
     kept: Tensor
     count: Tensor
 
-    def __init__(self, config: Config, spec: ImageSpec) -> None:
+    def __init__(self, config: Config, spec: DataSpec) -> None:
         super().__init__(config, spec)
         self.register_buffer("kept", torch.zeros(config.images, *spec.shape, dtype=torch.uint8))
         self.register_buffer("count", torch.zeros((), dtype=torch.long))
@@ -33,7 +36,7 @@ class Copies(Generative, Generates):
     def phases(self) -> list[Phase]:
         return []
 
-    def finish(self, batches: Iterable[Batch]) -> None:
+    def on_train_end(self, batches: Iterable[Batch]) -> None:
         """Keeps the first images; each later one takes the place of one of them with the chance that all be equal."""
         rng, most, seen = torch.Generator().manual_seed(0), len(self.kept), 0
         for batch in batches:

@@ -5,23 +5,16 @@ from functools import partial
 
 import torch
 
-from genpipe.interfaces import (
-    Batch,
-    Codes,
-    GeneratesClasses,
-    Generative,
-    Images,
-    ImageSpec,
-    Labels,
-    Logs,
-    Phase,
-    Scalar,
-)
-from genpipe.nn.bodies import encoder
+from genpipe.interfaces.classes import GeneratesClasses
+from genpipe.interfaces.generative import Generative
+from genpipe.interfaces.phases import Batch, Phase
+from genpipe.interfaces.spec import DataSpec
+from genpipe.interfaces.tensors import Codes, Images, Labels, Logs, Scalar
+from genpipe.nn.encoder_decoder import encoder
 from genpipe.nn.labels import WithLabels, class_count, known
 from genpipe.nn.likelihoods import likelihood
 from genpipe.nn.priors import StandardNormalPrior
-from genpipe.nn.variational import Variational, likelihood_decoder, negative_bound
+from genpipe.nn.variational import Variational, likelihood_decoder, negative_elbo
 
 
 class CVAE(StandardNormalPrior, Generative, GeneratesClasses):
@@ -33,13 +26,13 @@ class CVAE(StandardNormalPrior, Generative, GeneratesClasses):
 
     class Config(Variational): ...
 
-    def __init__(self, config: Config, spec: ImageSpec) -> None:
+    def __init__(self, config: Config, spec: DataSpec) -> None:
         super().__init__(config, spec)
         self.config, self.latent_dim, self.class_count = config, config.latent_dim, class_count(spec)
         self.likelihood = likelihood(config.likelihood, config.decoder_variance, spec)
         k = self.class_count
-        labelled = replace(spec, channels=spec.channels + k)
-        self.encoder = WithLabels(encoder(config, labelled, 2 * config.latent_dim), k)
+        labeled = replace(spec, channels=spec.channels + k)
+        self.encoder = WithLabels(encoder(config, labeled, 2 * config.latent_dim), k)
         self.decoder = WithLabels(likelihood_decoder(config, config.latent_dim + k, spec, self.likelihood), k)
 
     def phases(self) -> list[Phase]:
@@ -49,7 +42,7 @@ class CVAE(StandardNormalPrior, Generative, GeneratesClasses):
         """Negative lower bound on log p(x|y) in nats per image."""
         y = known(batch)
         decode, weight = partial(self.decoder, y=y), self.config.kl_weight
-        return negative_bound(batch.x, self.posterior(batch.x, y), decode, self.likelihood, weight)
+        return negative_elbo(batch.x, self.posterior(batch.x, y), decode, self.likelihood, weight)
 
     def posterior(self, x: Images, y: Labels) -> tuple[Codes, Codes]:
         """μ and log σ² of q(z|x, y)."""

@@ -8,8 +8,10 @@ from pydantic import Field
 from torch import Tensor
 
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Batch, Codes, ImageSpec, Logs, Scalar
-from genpipe.nn.variational import LatentVariableModel, Variational, negative_bound
+from genpipe.interfaces.phases import Batch
+from genpipe.interfaces.spec import DataSpec
+from genpipe.interfaces.tensors import Codes, Logs, Scalar
+from genpipe.nn.variational import LatentVariableModel, Variational, negative_elbo
 
 
 class DCIGN(LatentVariableModel):
@@ -25,11 +27,11 @@ class DCIGN(LatentVariableModel):
         invariance_weight: Annotated[float, Field(ge=0)] = 1.0
         """Of the gradient that pulls the other codes to their mean."""
 
-    extras = ("sweep",)
-    groups = "sweep"
+    fields = ("sweep",)
+    group_by = "sweep"
     owner: Tensor
 
-    def __init__(self, config: Config, spec: ImageSpec) -> None:
+    def __init__(self, config: Config, spec: DataSpec) -> None:
         super().__init__(config, spec)
         counts = [*config.factor_codes, config.latent_dim - sum(config.factor_codes)]
         if counts[-1] < 1:
@@ -43,7 +45,7 @@ class DCIGN(LatentVariableModel):
 
     def loss(self, batch: Batch) -> tuple[Scalar, Logs]:
         """Negative lower bound in nats per image, of images decoded from clamped codes."""
-        sweep, varied = batch.extras["sweep"].unbind(1)
+        sweep, varied = batch.fields["sweep"].unbind(1)
         active = self.owner == varied.clamp(max=self.last)[:, None]
         together = (sweep[:, None] == sweep).float()
         mean_of = together / together.sum(1, keepdim=True)
@@ -51,7 +53,7 @@ class DCIGN(LatentVariableModel):
         def decode(z: Codes) -> Any:
             return self.decoder(_Clamped.apply(z, active, mean_of, self.invariance_weight))
 
-        return negative_bound(batch.x, self.posterior(batch.x), decode, self.likelihood, self.kl_weight)
+        return negative_elbo(batch.x, self.posterior(batch.x), decode, self.likelihood, self.kl_weight)
 
 
 class _Clamped(torch.autograd.Function):

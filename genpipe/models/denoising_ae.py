@@ -1,17 +1,19 @@
 """Denoising autoencoder (Vincent et al. 2008, doi:10.1145/1390156.1390294)."""
 
-from genpipe.interfaces import Batch, ImageSpec, Logs, Scalar
+from genpipe.interfaces.phases import Batch
+from genpipe.interfaces.spec import DataSpec
+from genpipe.interfaces.tensors import Logs, Scalar
 from genpipe.nn.autoencoding import Autoencoder, squared_error
-from genpipe.nn.bodies import Body
 from genpipe.nn.corruption import Corruption, corrupted
+from genpipe.nn.encoder_decoder import EncoderDecoder
 
 
 class DenoisingAE(Autoencoder):
     """It is given a corrupted image x̃ and learns to reconstruct the clean x, so that the identity is no solution."""
 
-    class Config(Corruption, Body): ...
+    class Config(Corruption, EncoderDecoder): ...
 
-    def __init__(self, config: Config, spec: ImageSpec) -> None:
+    def __init__(self, config: Config, spec: DataSpec) -> None:
         super().__init__(config, spec)
         self.config = config
 

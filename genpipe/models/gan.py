@@ -6,17 +6,17 @@ from typing import Annotated
 from pydantic import Field
 from torch import nn
 
-from genpipe.interfaces import ImageSpec
-from genpipe.nn.adversarial import Game, Unconditional
+from genpipe.interfaces.spec import DataSpec
+from genpipe.nn.adversarial import GANConfig, UnconditionalGAN
 
 
-class GAN(Unconditional):
+class GAN(UnconditionalGAN):
     """Two multilayer perceptrons; the discriminator's widths are the generator's in reverse."""
 
-    class Config(Game):
+    class Config(GANConfig):
         widths: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)] = [256, 512]
 
-    def __init__(self, config: Config, spec: ImageSpec) -> None:
+    def __init__(self, config: Config, spec: DataSpec) -> None:
         inwards = config.widths[::-1]
         drawing = [nn.Linear(config.widths[-1], spec.values), nn.Tanh(), nn.Unflatten(1, spec.shape)]
         generator = nn.Sequential(*_layers([config.latent_dim, *config.widths]), *drawing)

@@ -4,8 +4,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from genpipe.interfaces import Batch, ImageSpec, Logs, Scalar
-from genpipe.nn.variational import LatentVariable, LatentVariableModel, importance_bound
+from genpipe.interfaces.phases import Batch
+from genpipe.interfaces.spec import DataSpec
+from genpipe.interfaces.tensors import Logs, Scalar
+from genpipe.nn.variational import LatentVariable, LatentVariableModel, iwae_loss
 
 
 class IWAE(LatentVariableModel):
@@ -15,11 +17,11 @@ class IWAE(LatentVariableModel):
         importance_samples: Annotated[int, Field(ge=1)] = 5
         """k, the codes of an image in a step; 1 is a variational autoencoder."""
 
-    def __init__(self, config: Config, spec: ImageSpec) -> None:
+    def __init__(self, config: Config, spec: DataSpec) -> None:
         super().__init__(config, spec)
         self.importance_samples = config.importance_samples
 
     def loss(self, batch: Batch) -> tuple[Scalar, Logs]:
         """Negative k-sample bound in nats per image, eq. 8."""
         x = batch.x
-        return importance_bound(x, self.posterior(x), self.decoder, self.likelihood, self.importance_samples)
+        return iwae_loss(x, self.posterior(x), self.decoder, self.likelihood, self.importance_samples)

@@ -8,7 +8,10 @@ from pydantic import Field
 from torch import Tensor
 
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Batch, Codes, Decodes, Encodes, Generative, Images, ImageSpec, Phase, Reconstructs
+from genpipe.interfaces.generative import Decodes, Encodes, Generative, Reconstructs
+from genpipe.interfaces.phases import Batch, Phase
+from genpipe.interfaces.spec import DataSpec
+from genpipe.interfaces.tensors import Codes, Images
 from genpipe.schema import Strict
 
 
@@ -25,7 +28,7 @@ class PCA(Generative, Encodes, Decodes, Reconstructs):
     components: Tensor
     variances: Tensor
 
-    def __init__(self, config: Config, spec: ImageSpec) -> None:
+    def __init__(self, config: Config, spec: DataSpec) -> None:
         super().__init__(config, spec)
         if config.latent_dim > spec.values:
             raise Unsuitable(f"latent_dim is {config.latent_dim}, but an image has only {spec.values} values.")
@@ -37,7 +40,7 @@ class PCA(Generative, Encodes, Decodes, Reconstructs):
     def phases(self) -> list[Phase]:
         return []
 
-    def finish(self, batches: Iterable[Batch]) -> None:
+    def on_train_end(self, batches: Iterable[Batch]) -> None:
         """Sums n, Σx and Σxxᵀ over the data, then takes the largest eigenvalues."""
         count, d = 0, self.mean.numel()
         total = torch.zeros(d, dtype=torch.float64, device=self.mean.device)

@@ -6,12 +6,12 @@ from typing import Annotated
 from pydantic import Field
 from torch import nn
 
-from genpipe.interfaces import ImageSpec
+from genpipe.interfaces.spec import DataSpec
 from genpipe.nn import objectives, penalties
 from genpipe.nn.fading import FadingDiscriminator, FadingGenerator
 from genpipe.nn.growing import Growing, Growth, sizes, widths
 from genpipe.nn.modulation import PixelNorm
-from genpipe.nn.progressive import DoublingConvolution, equalised
+from genpipe.nn.progressive import UpsampleConv2d, equalized_lr
 from genpipe.nn.strided import SEED_SIZE
 
 
@@ -23,7 +23,7 @@ class ProGAN(Growing):
         penalty: penalties.Kind = "wgan-gp"
         drift_weight: Annotated[float, Field(ge=0)] = 1e-3
 
-    def __init__(self, config: Config, spec: ImageSpec) -> None:
+    def __init__(self, config: Config, spec: DataSpec) -> None:
         levels = len(sizes(config, spec))
         outwards = widths(config.generator_channels, config.most_channels, spec)
         inwards = widths(config.discriminator_channels, config.most_channels, spec)
@@ -34,18 +34,18 @@ class ProGAN(Growing):
 
 def _seed(latent_dim: int, width: int) -> nn.Sequential:
     """Codes, on the hypersphere, to the first features."""
-    dense = equalised(nn.Linear(latent_dim, width * SEED_SIZE**2))
+    dense = equalized_lr(nn.Linear(latent_dim, width * SEED_SIZE**2))
     return nn.Sequential(
         PixelNorm(), dense, nn.Unflatten(1, (width, SEED_SIZE, SEED_SIZE)), *_bent(), *_convolution(width, width)
     )
 
 
 def _doubling(inputs: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(equalised(DoublingConvolution(inputs, outputs)), *_bent(), *_convolution(outputs, outputs))
+    return nn.Sequential(equalized_lr(UpsampleConv2d(inputs, outputs)), *_bent(), *_convolution(outputs, outputs))
 
 
 def _convolution(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
-    return equalised(nn.Conv2d(inputs, outputs, 3, padding=1)), *_bent()
+    return equalized_lr(nn.Conv2d(inputs, outputs, 3, padding=1)), *_bent()
 
 
 def _bent() -> tuple[nn.Module, ...]:

@@ -4,9 +4,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from genpipe.interfaces import Batch, Codes, Images, ImageSpec, Logs, Scalar
-from genpipe.nn.autoencoding import Autoencoder, l1, silent_share, squared_error
-from genpipe.nn.bodies import Body
+from genpipe.interfaces.phases import Batch
+from genpipe.interfaces.spec import DataSpec
+from genpipe.interfaces.tensors import Codes, Images, Logs, Scalar
+from genpipe.nn.autoencoding import Autoencoder, l1, sparsity, squared_error
+from genpipe.nn.encoder_decoder import EncoderDecoder
 
 
 class SparseAE(Autoencoder):
@@ -16,10 +18,10 @@ class SparseAE(Autoencoder):
     the optimizer, holds that.
     """
 
-    class Config(Body):
+    class Config(EncoderDecoder):
         l1_weight: Annotated[float, Field(ge=0)] = 0.1
 
-    def __init__(self, config: Config, spec: ImageSpec) -> None:
+    def __init__(self, config: Config, spec: DataSpec) -> None:
         super().__init__(config, spec)
         self.l1_weight = config.l1_weight
 
@@ -30,5 +32,5 @@ class SparseAE(Autoencoder):
         """‖x − x̂‖² + l1_weight · ‖z‖₁ of an image, averaged over the batch; its error and sparsity as logs."""
         z = self.encode(batch.x)
         error = squared_error(batch.x, self.decode(z))
-        logs = {"squared_error": error.detach(), "silent_share": silent_share(z.detach())}
+        logs = {"squared_error": error.detach(), "sparsity": sparsity(z.detach())}
         return error + self.l1_weight * l1(z), logs

@@ -8,31 +8,24 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import nll_loss
 
-from genpipe.interfaces import (
-    KNOWN_LABEL,
-    Batch,
-    Classifies,
-    GeneratesClasses,
-    Generative,
-    Images,
-    ImageSpec,
-    Labels,
-    Logs,
-    Phase,
-    Scalar,
-)
-from genpipe.nn.bodies import Width, encoder
+from genpipe.interfaces.classes import Classifies, GeneratesClasses
+from genpipe.interfaces.generative import Generative
+from genpipe.interfaces.phases import Batch, Phase
+from genpipe.interfaces.sources import KNOWN_LABEL
+from genpipe.interfaces.spec import DataSpec
+from genpipe.interfaces.tensors import Images, Labels, Logs, Scalar
+from genpipe.nn.encoder_decoder import Width, encoder
 from genpipe.nn.labels import class_count
 from genpipe.nn.likelihoods import likelihood
 from genpipe.nn.priors import StandardNormalPrior
-from genpipe.nn.semi_supervised import M1, M2, CodeGaussian, objective, perceptron, unlabelled_bound
+from genpipe.nn.semi_supervised import M1, M2, CodeGaussian, objective, perceptron, unlabeled_bound
 from genpipe.nn.variational import LatentVariable, likelihood_decoder
 
 
 class SSVAE(StandardNormalPrior, Generative, GeneratesClasses, Classifies):
     """M2 on images; or M1+M2: first a VAE of images alone, then M2 on its codes.
 
-    The data say as an extra which labels are known; the loss looks at no others.
+    The data say as a field which labels are known; the loss looks at no others.
     """
 
     class Config(LatentVariable):
@@ -42,15 +35,15 @@ class SSVAE(StandardNormalPrior, Generative, GeneratesClasses, Classifies):
         """Of the nets of M2 on codes; and of the one that joins images and labels where it learns from images."""
         feature_share: Annotated[float, Field(ge=0, le=1)] = 0.5
         """Of the steps, for M1."""
-        labelled_share: Annotated[float, Field(ge=0, le=1)] = 0.025
-        """How much the bound of labelled images weighs: as is their share of the data."""
+        labeled_share: Annotated[float, Field(ge=0, le=1)] = 0.025
+        """How much the bound of labeled images weighs: as is their share of the data."""
         classification_weight: Annotated[float, Field(ge=0)] = 0.1
         """Of the cross-entropy of known labels, in nats per image: α/N of the paper."""
 
-    extras = (KNOWN_LABEL,)
-    alternating = KNOWN_LABEL
+    fields = (KNOWN_LABEL,)
+    balance_by = KNOWN_LABEL
 
-    def __init__(self, config: Config, spec: ImageSpec) -> None:
+    def __init__(self, config: Config, spec: DataSpec) -> None:
         super().__init__(config, spec)
         self.config, self.latent_dim, self.class_count = config, config.latent_dim, class_count(spec)
         self.likelihood = likelihood(config.likelihood, config.decoder_variance, spec)
@@ -73,20 +66,20 @@ class SSVAE(StandardNormalPrior, Generative, GeneratesClasses, Classifies):
         Those with one come over and over in the batches, and would be learned by heart.
         """
         assert self.m1 is not None
-        unlabelled = batch.x[~batch.extras[KNOWN_LABEL].any(1)]
-        return self.m1.loss(unlabelled if len(unlabelled) else batch.x)
+        unlabeled = batch.x[~batch.fields[KNOWN_LABEL].any(1)]
+        return self.m1.loss(unlabeled if len(unlabeled) else batch.x)
 
     def loss(self, batch: Batch) -> tuple[Scalar, Logs]:
         """J^α in nats per image; of M1+M2, of a code that is drawn for each image."""
         x = self.m1.drawn(batch.x) if self.m1 else batch.x
-        rows, config = batch.extras[KNOWN_LABEL], self.config
+        rows, config = batch.fields[KNOWN_LABEL], self.config
         known, log_q = rows.any(1), self.m2.log_q(x)
         y = rows[known].argmax(1)
         return objective(
-            unlabelled_bound(self.m2.negative_bounds(x[~known]), log_q[~known]),
-            self.m2.negative_bound(x[known], y),
+            unlabeled_bound(self.m2.negative_elbos(x[~known]), log_q[~known]),
+            self.m2.negative_elbo(x[known], y),
             nll_loss(log_q[known], y, reduction="none"),
-            config.labelled_share,
+            config.labeled_share,
             config.classification_weight,
         )
 
@@ -99,7 +92,7 @@ class SSVAE(StandardNormalPrior, Generative, GeneratesClasses, Classifies):
             outputs = self.m1.decoder(CodeGaussian.drawn(outputs, rng))
         return self.likelihood.mean(outputs)
 
-    def _of_images(self, spec: ImageSpec) -> M2:
+    def _of_images(self, spec: DataSpec) -> M2:
         config, k, d = self.config, self.class_count, self.latent_dim
         widths = config.feature_widths
         trunk = nn.Sequential(encoder(config, spec, widths[0]), nn.ReLU())

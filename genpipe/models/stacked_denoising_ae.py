@@ -10,7 +10,9 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from genpipe.interfaces import Batch, ImageSpec, Logs, Phase, Scalar
+from genpipe.interfaces.phases import Batch, Phase
+from genpipe.interfaces.spec import DataSpec
+from genpipe.interfaces.tensors import Logs, Scalar
 from genpipe.nn.corruption import Corruption, corrupted
 from genpipe.nn.tied import Tied, TiedAutoencoder, flat
 
@@ -27,7 +29,7 @@ class StackedDenoisingAE(TiedAutoencoder):
         pretraining_share: Annotated[float, Field(ge=0, le=1)] = 0.5
         """Of the steps; the layers have equal parts of it."""
 
-    def __init__(self, config: Config, spec: ImageSpec) -> None:
+    def __init__(self, config: Config, spec: DataSpec) -> None:
         super().__init__(config, spec)
         self.config = config
 

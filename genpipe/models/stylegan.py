@@ -8,9 +8,12 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
-from genpipe.interfaces import Batch, Codes, HasStyles, Images, ImageSpec, Scalar, Style, Styles
+from genpipe.interfaces.phases import Batch
+from genpipe.interfaces.spec import DataSpec
+from genpipe.interfaces.styles import HasStyles, Style, Styles
+from genpipe.interfaces.tensors import Codes, Images, Scalar
 from genpipe.nn import penalties
-from genpipe.nn.adversarial import Said
+from genpipe.nn.adversarial import DiscriminatorOutput
 from genpipe.nn.fading import FadingDiscriminator
 from genpipe.nn.growing import Growing, Growth, sizes, widths
 from genpipe.nn.styled import StyledGenerator, mapping
@@ -36,7 +39,7 @@ class StyleGAN(Growing, HasStyles):
         """Numbers in a style w."""
         mapping_layers: Annotated[int, Field(ge=1, le=100)] = 8
         """From z to w."""
-        mapping_rate: Annotated[float, Field(gt=0)] = 0.01
+        mapping_lr_multiplier: Annotated[float, Field(gt=0)] = 0.01
         """So many times as fast as the other layers they learn."""
         mixing_probability: Annotated[float, Field(ge=0, le=1)] = 0.9
         """That an image in training has the styles of two codes, one up to a layer and one from there."""
@@ -45,9 +48,9 @@ class StyleGAN(Growing, HasStyles):
         path_length_every_turns: Annotated[int, Field(ge=1)] = 8
         """Of G; at each of these it is so many times as heavy."""
 
-    def __init__(self, config: Config, spec: ImageSpec) -> None:
+    def __init__(self, config: Config, spec: DataSpec) -> None:
         levels, most = len(sizes(config, spec)), config.most_channels
-        to_style = mapping(config.latent_dim, config.style_dim, config.mapping_layers, config.mapping_rate)
+        to_style = mapping(config.latent_dim, config.style_dim, config.mapping_layers, config.mapping_lr_multiplier)
         outwards = widths(config.generator_channels, most, spec)
         drawing = StyledGenerator(to_style, config.style_dim, outwards, spec.channels, levels, config.output)
         inwards = widths(config.discriminator_channels, most, spec)
@@ -70,13 +73,13 @@ class StyleGAN(Growing, HasStyles):
         w = torch.lerp(self.mean_style, self.style(self.prior(n, rng)), threshold)
         return self._drawn(self._repeated(w), self.generator.noise(n, rng.device, rng))
 
-    def generated(self, z: Codes, batch: Batch) -> Images:
+    def generate(self, z: Codes, batch: Batch) -> Images:
         w = self.style(z)
         self.mean_style.lerp_(w.detach().float().mean(0), _FOLLOWS)
         level = self.level_of(batch)
         return self._at(batch, self.mixed(w, self.generator.layers_at(level)))
 
-    def generator_terms(self, of_fake: Said, batch: Batch) -> Mapping[str, Scalar]:
+    def generator_terms(self, of_fake: DiscriminatorOutput, batch: Batch) -> Mapping[str, Scalar]:
         uneven = self.path_length(
             lambda w: self._at(batch, self._repeated(w)), lambda: self.style(self._codes_like(batch))
         )

@@ -1,6 +1,6 @@
 """Autoencoder whose decoder reuses the encoder's weights (Vincent et al. 2010, JMLR 11:3371, section 3.1)."""
 
-from genpipe.interfaces import ImageSpec
+from genpipe.interfaces.spec import DataSpec
 from genpipe.nn.tied import Tied, TiedAutoencoder
 
 
@@ -10,5 +10,5 @@ class TiedAE(TiedAutoencoder):
     class Config(Tied):
         tied: bool = True
 
-    def __init__(self, config: Config, spec: ImageSpec) -> None:
+    def __init__(self, config: Config, spec: DataSpec) -> None:
         super().__init__(config, spec, config.tied)

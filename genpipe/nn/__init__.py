@@ -1,1 +1,1 @@
-"""Blocks that systems share."""
+"""Blocks that models share."""

@@ -10,31 +10,23 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from genpipe.interfaces import (
-    Batch,
-    Codes,
-    Decodes,
-    GeneratesClasses,
-    Generative,
-    HasFeatures,
-    Images,
-    Labels,
-    Logs,
-    Phase,
-    Scalar,
-    Truncates,
-)
+from genpipe.interfaces.classes import GeneratesClasses
+from genpipe.interfaces.features import HasFeatures
+from genpipe.interfaces.generative import Decodes, Generative
+from genpipe.interfaces.phases import Batch, Phase
+from genpipe.interfaces.tensors import Codes, Images, Labels, Logs, Scalar
+from genpipe.interfaces.truncation import Truncates
 from genpipe.nn import augmentation, objectives, penalties
 from genpipe.nn.labels import known
-from genpipe.nn.layers import put_out
+from genpipe.nn.layers import layer_outputs
 from genpipe.nn.priors import StandardNormalPrior
 from genpipe.schema import Strict
 
-Said = Float[Tensor, "b k"]
+DiscriminatorOutput = Float[Tensor, "b k"]
 """What D says of images: the logit first, and further columns where it has more to say."""
 
 
-class Game(Strict):
+class GANConfig(Strict):
     """How the two play."""
 
     latent_dim: Annotated[int, Field(ge=1)] = 100
@@ -51,34 +43,34 @@ class Game(Strict):
     """Real images seen by D until the probability of `augment: ada` has gone from 0 to 1 at most."""
 
     @model_validator(mode="after")
-    def _hears_a_sign(self) -> "Game":
+    def _hears_a_sign(self) -> "GANConfig":
         if self.augment == "ada" and not objectives.OBJECTIVES[self.loss].signed:
             raise ValueError(f"`augment: ada` follows the sign of D's logits, which says nothing under {self.loss}")
         return self
 
 
-class Adversarial(StandardNormalPrior, Generative):
+class AdversarialModel(StandardNormalPrior, Generative):
     """A generator and a discriminator, trained in turns; what they are given besides codes and images is left open."""
 
-    def __init__(self, game: Game, generator: nn.Module, discriminator: nn.Module) -> None:
+    def __init__(self, config: GANConfig, generator: nn.Module, discriminator: nn.Module) -> None:
         nn.Module.__init__(self)
-        self.game, self.latent_dim = game, game.latent_dim
+        self.config, self.latent_dim = config, config.latent_dim
         self.generator, self.discriminator = generator, discriminator
-        self.penalty = penalties.Penalty(game.penalty, game.penalty_weight, game.penalty_every_turns)
-        self.augment = augmentation.augmentation(game.augment, game.ada_ramp_images)
-        if game.penalty in penalties.OF_GRADIENT:
+        self.penalty = penalties.Penalty(config.penalty, config.penalty_weight, config.penalty_every_turns)
+        self.augment = augmentation.augmentation(config.augment, config.ada_ramp_images)
+        if config.penalty in penalties.OF_GRADIENT:
             penalties.refuse_batch_norm(discriminator)
 
     @abstractmethod
-    def generated(self, z: Codes, batch: Batch) -> Images:
+    def generate(self, z: Codes, batch: Batch) -> Images:
         """G's images of codes, of what it may know of the batch."""
 
     @abstractmethod
-    def judged(self, x: Images, batch: Batch) -> Said:
+    def discriminate(self, x: Images, batch: Batch) -> DiscriminatorOutput:
         """What D says of images, of what it may know of the batch."""
 
     def phases(self) -> list[Phase]:
-        turns = self.game.discriminator_steps
+        turns = self.config.discriminator_steps
         return [
             Phase("discriminator", self.discriminator, self.discriminator_loss, repeats=turns),
             Phase("generator", self.generator, self.generator_loss),
@@ -87,46 +79,48 @@ class Adversarial(StandardNormalPrior, Generative):
     def discriminator_loss(self, batch: Batch) -> tuple[Scalar, Logs]:
         """D's part of the objective, and the terms besides."""
         with torch.no_grad():
-            fake = self.generated(self._codes_like(batch), batch)
+            fake = self.generate(self._codes_like(batch), batch)
         of_real, of_fake = self._seen(batch.x, batch), self._seen(fake, batch)
         real, generated = _logit(of_real), _logit(of_fake)
-        self.augment.hear(real.detach())
+        self.augment.update(real.detach())
         terms = {
             **self.penalty(lambda x: _logit(self._seen(x, batch)), batch.x, fake),
             **self.discriminator_terms(of_real, of_fake, batch),
         }
         loss = self._objective.discriminator(real, generated)
-        logs = objectives.said(self._objective, real, generated) | self.augment.told()
+        logs = objectives.logit_logs(self._objective, real, generated) | self.augment.logs()
         return _sum(loss, terms), {**logs, **_detached(terms)}
 
     def generator_loss(self, batch: Batch) -> tuple[Scalar, Logs]:
         """G's part of the objective, and the terms besides."""
-        of_fake = self._seen(self.generated(self._codes_like(batch), batch), batch)
+        of_fake = self._seen(self.generate(self._codes_like(batch), batch), batch)
         compared = [_logit(self._seen(batch.x, batch))] if self._objective.compares else []
         terms = self.generator_terms(of_fake, batch)
         return _sum(self._objective.generator(_logit(of_fake), *compared), terms), _detached(terms)
 
-    def discriminator_terms(self, of_real: Said, of_fake: Said, batch: Batch) -> Mapping[str, Scalar]:
-        """What D minimises besides, by the name that it has in the curves."""
+    def discriminator_terms(
+        self, of_real: DiscriminatorOutput, of_fake: DiscriminatorOutput, batch: Batch
+    ) -> Mapping[str, Scalar]:
+        """What D minimizes besides, by the name that it has in the curves."""
         return {}
 
-    def generator_terms(self, of_fake: Said, batch: Batch) -> Mapping[str, Scalar]:
-        """What G minimises besides, by the name that it has in the curves."""
+    def generator_terms(self, of_fake: DiscriminatorOutput, batch: Batch) -> Mapping[str, Scalar]:
+        """What G minimizes besides, by the name that it has in the curves."""
         return {}
 
-    def _seen(self, x: Images, batch: Batch) -> Said:
+    def _seen(self, x: Images, batch: Batch) -> DiscriminatorOutput:
         """What D says of images that were augmented."""
-        return self.judged(self.augment(x), batch)
+        return self.discriminate(self.augment(x), batch)
 
     @property
     def _objective(self) -> objectives.Objective:
-        return objectives.OBJECTIVES[self.game.loss]
+        return objectives.OBJECTIVES[self.config.loss]
 
     def _codes_like(self, batch: Batch) -> Codes:
         return torch.randn(len(batch.x), self.latent_dim, device=batch.x.device)
 
 
-class Unconditional(Adversarial, Decodes, Truncates, HasFeatures):
+class UnconditionalGAN(AdversarialModel, Decodes, Truncates, HasFeatures):
     """G(z) is given codes [b latent_dim] and D(x) images."""
 
     def decode(self, z: Codes) -> Images:
@@ -135,17 +129,17 @@ class Unconditional(Adversarial, Decodes, Truncates, HasFeatures):
     def sample_within(self, n: int, threshold: float, rng: torch.Generator) -> Images:
         return self.decode(self.truncated_prior(n, threshold, rng))
 
-    def generated(self, z: Codes, batch: Batch) -> Images:
+    def generate(self, z: Codes, batch: Batch) -> Images:
         return self.generator(z)
 
-    def judged(self, x: Images, batch: Batch) -> Said:
+    def discriminate(self, x: Images, batch: Batch) -> DiscriminatorOutput:
         return self.discriminator(x)
 
     def features(self, x: Images) -> list[Tensor]:
-        return put_out(self.discriminator, lambda: self.judged(x, Batch(x)))
+        return layer_outputs(self.discriminator, lambda: self.discriminate(x, Batch(x)))
 
 
-class ClassConditional(Adversarial, GeneratesClasses, Truncates):
+class ConditionalGAN(AdversarialModel, GeneratesClasses, Truncates):
     """G(z, y) and D(x, y) are given labels too: eq. 2 of Mirza & Osindero 2014 (arXiv:1411.1784).
 
     A generated image has the label of a real one, so that both come as often with each label. What D says after the
@@ -153,8 +147,8 @@ class ClassConditional(Adversarial, GeneratesClasses, Truncates):
     of Odena et al. 2017 (arXiv:1610.09585, eq. 3).
     """
 
-    def __init__(self, game: Game, generator: nn.Module, discriminator: nn.Module, class_count: int) -> None:
-        super().__init__(game, generator, discriminator)
+    def __init__(self, config: GANConfig, generator: nn.Module, discriminator: nn.Module, class_count: int) -> None:
+        super().__init__(config, generator, discriminator)
         self.class_count = class_count
 
     def sample_of(self, y: Labels, rng: torch.Generator) -> Images:
@@ -164,26 +158,28 @@ class ClassConditional(Adversarial, GeneratesClasses, Truncates):
         z = self.truncated_prior(n, threshold, rng)
         return self.generator(z, self.in_turn(torch.arange(n, device=rng.device)))
 
-    def generated(self, z: Codes, batch: Batch) -> Images:
+    def generate(self, z: Codes, batch: Batch) -> Images:
         return self.generator(z, known(batch))
 
-    def judged(self, x: Images, batch: Batch) -> Said:
+    def discriminate(self, x: Images, batch: Batch) -> DiscriminatorOutput:
         return self.discriminator(x, known(batch))
 
-    def discriminator_terms(self, of_real: Said, of_fake: Said, batch: Batch) -> Mapping[str, Scalar]:
+    def discriminator_terms(
+        self, of_real: DiscriminatorOutput, of_fake: DiscriminatorOutput, batch: Batch
+    ) -> Mapping[str, Scalar]:
         return self._of_classes((of_real, of_fake), batch)
 
-    def generator_terms(self, of_fake: Said, batch: Batch) -> Mapping[str, Scalar]:
+    def generator_terms(self, of_fake: DiscriminatorOutput, batch: Batch) -> Mapping[str, Scalar]:
         return self._of_classes((of_fake,), batch)
 
     @staticmethod
-    def _of_classes(said: tuple[Said, ...], batch: Batch) -> dict[str, Scalar]:
+    def _of_classes(said: tuple[DiscriminatorOutput, ...], batch: Batch) -> dict[str, Scalar]:
         if said[0].shape[1] == 1:
             return {}
         return {"classes": torch.stack([cross_entropy(columns[:, 1:], known(batch)) for columns in said]).sum()}
 
 
-def _logit(said: Said) -> objectives.Logits:
+def _logit(said: DiscriminatorOutput) -> objectives.Logits:
     return said[:, :1]
 
 

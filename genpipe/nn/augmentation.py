@@ -7,9 +7,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from genpipe.interfaces import Images
+from genpipe.interfaces.tensors import Images
+from genpipe.nn.affine import lines, moved, sampling, transposed, warped
 from genpipe.nn.objectives import Logits
-from genpipe.nn.warping import lines, moved, sampling, transposed, warped
 
 Kind = Literal["none", "diffaugment", "ada"]
 PerImage = Float[Tensor, "b 1 1 1"]
@@ -21,16 +21,16 @@ class Augmentation(nn.Module):
     def forward(self, x: Images) -> Images:
         return x
 
-    def hear(self, real: Logits) -> None:
+    def update(self, real: Logits) -> None:
         """Is told what D said of real images."""
 
-    def told(self) -> dict[str, Tensor]:
+    def logs(self) -> dict[str, Tensor]:
         """What the curves are told."""
         return {}
 
 
 class DiffAugment(Augmentation):
-    """Colour, translation and cutout of every image (Zhao et al. 2020, arXiv:2006.10738, section 4)."""
+    """Color, translation and cutout of every image (Zhao et al. 2020, arXiv:2006.10738, section 4)."""
 
     MOVED, CUT = 1 / 8, 1 / 2
     """Shares of the side: by how much an image moves at most, and how large a square is cut out of it."""
@@ -53,7 +53,7 @@ class DiffAugment(Augmentation):
         return (place >= first) & (place < first + size)
 
 
-class Adaptive(Augmentation):
+class ADA(Augmentation):
     """Each change of an image is made with probability p, which follows D (Karras et al. 2020, arXiv:2006.06676).
 
     p rises while the mean sign of D's logits of real images is above `TARGET`, which is how it looks when D knows the
@@ -80,10 +80,10 @@ class Adaptive(Augmentation):
         self.register_buffer("turns", torch.zeros((), dtype=torch.long))
 
     def forward(self, x: Images) -> Images:
-        return self._coloured(self._placed(x))
+        return self._colored(self._placed(x))
 
     @torch.no_grad()
-    def hear(self, real: Logits) -> None:
+    def update(self, real: Logits) -> None:
         """Moves p at every fourth turn, all on the device."""
         self.signs += _over_processes(real.float().sign().sum())
         self.images += _over_processes(torch.full_like(self.images, len(real)))
@@ -94,7 +94,7 @@ class Adaptive(Augmentation):
         for noted in (self.signs, self.images):
             noted.masked_fill_(due, 0)
 
-    def told(self) -> dict[str, Tensor]:
+    def logs(self) -> dict[str, Tensor]:
         return {"augment_probability": self.p.clone()}
 
     def _chosen(self, x: Images) -> Bool[Tensor, "b 1"]:
@@ -120,7 +120,7 @@ class Adaptive(Augmentation):
             sides.append(sampling(torch.where(flip, -place, place) + middle, True))
         return warped(transposed(x, (quarters % 2 == 1)[:, 0]), *sides)
 
-    def _coloured(self, x: Images) -> Images:
+    def _colored(self, x: Images) -> Images:
         b, c, device = len(x), x.shape[1], x.device
         brighter = self._or(x, self.BRIGHTER * torch.randn(b, 1, device=device), 0.0)
         contrast = self._or(x, torch.exp2(self.CONTRAST * torch.randn(b, 1, device=device)), 1.0)
@@ -135,7 +135,7 @@ class Adaptive(Augmentation):
         return (contrast[:, :, None] * mixing @ flat).view(x.shape).to(x.dtype)
 
     def _hue(self, x: Images) -> Float[Tensor, "b 3 3"]:
-        """Turns what is not grey about the axis of grey (Rodrigues' formula)."""
+        """Turns what is not gray about the axis of gray (Rodrigues' formula)."""
         angle = self._or(x, _uniform(x, -pi, pi).view(-1, 1), 0.0)[:, :, None]
         apart = torch.eye(3, device=x.device) - 1 / 3
         across = torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]], device=x.device) / 3**0.5
@@ -145,7 +145,7 @@ class Adaptive(Augmentation):
 def augmentation(kind: Kind, ramp_images: int) -> Augmentation:
     """The augmentation of a game."""
     if kind == "ada":
-        return Adaptive(ramp_images)
+        return ADA(ramp_images)
     return DiffAugment() if kind == "diffaugment" else Augmentation()
 
 

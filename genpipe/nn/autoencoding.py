@@ -3,20 +3,11 @@
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from genpipe.interfaces import (
-    Batch,
-    Codes,
-    Decodes,
-    Encodes,
-    Generative,
-    Images,
-    ImageSpec,
-    Logs,
-    Phase,
-    Reconstructs,
-    Scalar,
-)
-from genpipe.nn.bodies import Body, decoder, encoder
+from genpipe.interfaces.generative import Decodes, Encodes, Generative, Reconstructs
+from genpipe.interfaces.phases import Batch, Phase
+from genpipe.interfaces.spec import DataSpec
+from genpipe.interfaces.tensors import Codes, Images, Logs, Scalar
+from genpipe.nn.encoder_decoder import EncoderDecoder, decoder, encoder
 from genpipe.nn.priors import StandardNormalPrior
 
 NEAR_ZERO = 0.01
@@ -24,7 +15,7 @@ NEAR_ZERO = 0.01
 
 
 class Autoencoding(Generative, Encodes, Decodes, Reconstructs):
-    """x̂ = decode(encode(x)), trained in one phase by a loss that is ‖x − x̂‖² unless a system has another."""
+    """x̂ = decode(encode(x)), trained in one phase by a loss that is ‖x − x̂‖² unless a model has another."""
 
     def phases(self) -> list[Phase]:
         return [Phase("autoencoder", self, self.loss)]
@@ -40,7 +31,7 @@ class Autoencoding(Generative, Encodes, Decodes, Reconstructs):
 class Autoencoder(StandardNormalPrior, Autoencoding):
     """An encoder to latent_dim numbers and a decoder that is its mirror; samples decode codes from N(0, I)."""
 
-    def __init__(self, config: Body, spec: ImageSpec) -> None:
+    def __init__(self, config: EncoderDecoder, spec: DataSpec) -> None:
         nn.Module.__init__(self)
         self.latent_dim = config.latent_dim
         self.encoder = encoder(config, spec, config.latent_dim)
@@ -63,6 +54,6 @@ def l1(z: Codes) -> Scalar:
     return z.abs().sum(1).mean()
 
 
-def silent_share(z: Float[Tensor, "b d"]) -> Scalar:
+def sparsity(z: Float[Tensor, "b d"]) -> Scalar:
     """The share of the units of all codes that are near zero, from 0 to 1; the scale of the codes does not matter."""
     return (z.abs() <= NEAR_ZERO * z.square().mean().sqrt()).float().mean()

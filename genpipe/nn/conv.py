@@ -10,10 +10,10 @@ from itertools import pairwise
 from torch import nn
 
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import ImageSpec
+from genpipe.interfaces.spec import DataSpec
 
 
-def seed_size(spec: ImageSpec, layers: int) -> int:
+def seed_size(spec: DataSpec, layers: int) -> int:
     """The side in pixels of what is left of an image after so many halvings.
 
     Raises Unsuitable if the image is not square or cannot be halved so often.
@@ -35,7 +35,7 @@ NORMS: Mapping[str, Callable[[int], list[nn.Module]]] = {
 """What may follow a convolution with so many output channels. Layer norm is over channels and places."""
 
 
-def halving(channels: Sequence[int], norm: str = "batch") -> nn.Sequential:
+def downsample_stack(channels: Sequence[int], norm: str = "batch") -> nn.Sequential:
     """Images [b channels[0] s s] to features [b channels[-1] s/2ᵏ s/2ᵏ]."""
     layers: list[nn.Module] = []
     for k, (inputs, outputs) in enumerate(pairwise(channels)):
@@ -44,8 +44,8 @@ def halving(channels: Sequence[int], norm: str = "batch") -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-def doubling(channels: Sequence[int], last: type[nn.Module] = nn.Tanh) -> nn.Sequential:
-    """Features [b channels[0] s s], not yet normalised, to images [b channels[-1] 2ᵏs 2ᵏs] in the range of the last."""
+def upsample_stack(channels: Sequence[int], last: type[nn.Module] = nn.Tanh) -> nn.Sequential:
+    """Features [b channels[0] s s], not yet normalized, to images [b channels[-1] 2ᵏs 2ᵏs] in the range of the last."""
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(channels[:-1]):
         layers += [nn.BatchNorm2d(inputs), nn.ReLU(), nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=False)]

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from genpipe.interfaces import Codes, Scalar
+from genpipe.interfaces.tensors import Codes, Scalar
 
 Sampling = Literal["weighted", "stratified"]
 
@@ -23,7 +23,7 @@ class Parts(NamedTuple):
     """Σ KL(q(z_j) ‖ p(z_j)), how each differs from the prior by itself."""
 
 
-def parts_of_kl(
+def kl_decomposition(
     z: Codes, posterior: tuple[Codes, Codes], training_images: int, sampling: Sampling = "stratified"
 ) -> Parts:
     """Estimated from one code z of each image of a batch, whose q(z|n) stand for those of all the training images."""

@@ -13,8 +13,8 @@ from jaxtyping import Float
 from torch import Tensor, lerp, nn
 from torch.nn.functional import avg_pool2d, conv2d, interpolate
 
-from genpipe.interfaces import Images
-from genpipe.nn.progressive import MinibatchDeviation, equalised
+from genpipe.interfaces.tensors import Images
+from genpipe.nn.progressive import MinibatchStdDev, equalized_lr
 from genpipe.nn.strided import SEED_SIZE
 
 Features = Float[Tensor, "b _ _ _"]
@@ -25,12 +25,12 @@ Output = Literal["linear", "tanh"]
 OUTPUTS: Mapping[Output, type[nn.Module]] = {"linear": nn.Identity, "tanh": nn.Tanh}
 
 
-def doubled(x: Features) -> Features:
+def upsample(x: Features) -> Features:
     """Twice the side: every value four times."""
     return interpolate(x, scale_factor=2, mode="nearest")
 
 
-def halved(x: Features) -> Features:
+def downsample(x: Features) -> Features:
     """Half the side: means of four values."""
     return avg_pool2d(x, 2)
 
@@ -41,7 +41,7 @@ def blurred(x: Features) -> Features:
     return conv2d(x, torch.outer(row, row).expand(channels, 1, 3, 3), padding=1, groups=channels)
 
 
-def faded(below: Features, above: Features, alpha: Share) -> Features:
+def fade_in(below: Features, above: Features, alpha: Share) -> Features:
     """(1 − α) below + α above."""
     return lerp(below, above, alpha.to(above.dtype))
 
@@ -57,7 +57,7 @@ class FadingGenerator(nn.Module):
     ) -> None:
         super().__init__()
         self.blocks, self.output = nn.ModuleList(blocks), OUTPUTS[output]()
-        self.to_image = nn.ModuleList([equalised(nn.Conv2d(w, channels, 1), gain=1.0) for w in widths[-levels:]])
+        self.to_image = nn.ModuleList([equalized_lr(nn.Conv2d(w, channels, 1), gain=1.0) for w in widths[-levels:]])
 
     def at(self, level: int) -> nn.ModuleList:
         """The parts that play at a level."""
@@ -69,7 +69,7 @@ class FadingGenerator(nn.Module):
             before, x = x, block(x, *(told[k] if told else ()))
         image = self.to_image[level](x)
         if level:
-            image = faded(doubled(self.to_image[level - 1](before)), image, alpha)
+            image = fade_in(upsample(self.to_image[level - 1](before)), image, alpha)
         return self.output(image)
 
     def _blocks(self, level: int) -> nn.ModuleList:
@@ -84,12 +84,12 @@ class FadingDiscriminator(nn.Module):
 
     def __init__(self, widths: Sequence[int], channels: int, levels: int, blur: bool = False) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList([Halving(inputs, outputs, blur) for outputs, inputs in pairwise(widths)])
+        self.blocks = nn.ModuleList([DownsampleBlock(inputs, outputs, blur) for outputs, inputs in pairwise(widths)])
         self.from_image = nn.ModuleList([_convolution(channels, width, 1) for width in widths[-levels:]])
         inner = _convolution(widths[0] + 1, widths[0], 3, padding=1)
         whole = _convolution(widths[0], widths[0], SEED_SIZE)
-        logit = equalised(nn.Linear(widths[0], 1), gain=1.0)
-        self.last = nn.Sequential(MinibatchDeviation(), inner, whole, nn.Flatten(), logit)
+        logit = equalized_lr(nn.Linear(widths[0], 1), gain=1.0)
+        self.last = nn.Sequential(MinibatchStdDev(), inner, whole, nn.Flatten(), logit)
 
     def at(self, level: int) -> nn.ModuleList:
         """The parts that play at a level."""
@@ -101,7 +101,7 @@ class FadingDiscriminator(nn.Module):
         for k in reversed(range(self._depth(level))):
             h = self.blocks[k](h)
             if level and k + 1 == self._depth(level):
-                h = faded(self.from_image[level - 1](halved(x)), h, alpha)
+                h = fade_in(self.from_image[level - 1](downsample(x)), h, alpha)
         return self.last(h)
 
     def _depth(self, level: int) -> int:
@@ -109,7 +109,7 @@ class FadingDiscriminator(nn.Module):
         return len(self.blocks) - len(self.from_image) + level + 1
 
 
-class Halving(nn.Module):
+class DownsampleBlock(nn.Module):
     """Two convolutions, then half the side."""
 
     def __init__(self, inputs: int, outputs: int, blur: bool) -> None:
@@ -119,8 +119,8 @@ class Halving(nn.Module):
 
     def forward(self, x: Features) -> Features:
         h = self.two(self.one(x))
-        return halved(blurred(h) if self.blur else h)
+        return downsample(blurred(h) if self.blur else h)
 
 
 def _convolution(inputs: int, outputs: int, kernel: int, padding: int = 0) -> nn.Sequential:
-    return nn.Sequential(equalised(nn.Conv2d(inputs, outputs, kernel, padding=padding)), nn.LeakyReLU(0.2))
+    return nn.Sequential(equalized_lr(nn.Conv2d(inputs, outputs, kernel, padding=padding)), nn.LeakyReLU(0.2))

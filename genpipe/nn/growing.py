@@ -15,17 +15,20 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Batch, Codes, Grows, Images, ImageSpec, Logs, Phase, Scalar
+from genpipe.interfaces.phases import Batch, Phase
+from genpipe.interfaces.resolutions import HasResolutions
+from genpipe.interfaces.spec import DataSpec
+from genpipe.interfaces.tensors import Codes, Images, Logs, Scalar
 from genpipe.nn import penalties
-from genpipe.nn.adversarial import Game, Said, Unconditional
-from genpipe.nn.fading import Features, Output, Share, doubled, faded, halved
+from genpipe.nn.adversarial import DiscriminatorOutput, GANConfig, UnconditionalGAN
+from genpipe.nn.fading import Features, Output, Share, downsample, fade_in, upsample
 from genpipe.nn.strided import SEED_SIZE, doublings
 
 _ONE = 1 << 16
 """A level, as `Growing.grown` counts it: in whole numbers, which an average of the weights copies."""
 
 
-class Growth(Game):
+class Growth(GANConfig):
     """How wide the two are, and how they grow."""
 
     generator_channels: Annotated[int, Field(ge=1)] = 16
@@ -43,18 +46,18 @@ class Growth(Game):
     """Of the mean square of what D says of real images in its loss."""
 
 
-class Growing(Unconditional, Grows):
+class Growing(UnconditionalGAN, HasResolutions):
     """G(z) and D(x) that begin with small images; a generator and a discriminator as in `fading`."""
 
     grown: Tensor
 
-    def __init__(self, game: Growth, generator: nn.Module, discriminator: nn.Module, spec: ImageSpec) -> None:
-        super().__init__(game, generator, discriminator)
-        self.sizes, self.share, self.drift_weight = sizes(game, spec), game.growing_share, game.drift_weight
+    def __init__(self, config: Growth, generator: nn.Module, discriminator: nn.Module, spec: DataSpec) -> None:
+        super().__init__(config, generator, discriminator)
+        self.sizes, self.share, self.drift_weight = sizes(config, spec), config.growing_share, config.drift_weight
         self.register_buffer("grown", torch.zeros((), dtype=torch.long))
 
-    def reach(self, done: float) -> None:
-        self.grown.fill_(round(_ONE * grown(done, len(self.sizes), self.share)))
+    def on_step_start(self, progress: float) -> None:
+        self.grown.fill_(round(_ONE * grown(progress, len(self.sizes), self.share)))
 
     def phases(self) -> list[Phase]:
         whole, level_parts = super().phases(), parts(len(self.sizes), self.share)
@@ -68,15 +71,17 @@ class Growing(Unconditional, Grows):
         """A loss on images of the size of a level."""
         return loss(replace(batch, x=self.shrunk(batch.x, level)))
 
-    def generated(self, z: Codes, batch: Batch) -> Images:
+    def generate(self, z: Codes, batch: Batch) -> Images:
         level = self.level_of(batch)
         return self.generator(z, level, self.alpha(level))
 
-    def judged(self, x: Images, batch: Batch) -> Said:
+    def discriminate(self, x: Images, batch: Batch) -> DiscriminatorOutput:
         level = self.level_of(batch)
         return self.discriminator(x, level, self.alpha(level))
 
-    def discriminator_terms(self, of_real: Said, of_fake: Said, batch: Batch) -> Mapping[str, Scalar]:
+    def discriminator_terms(
+        self, of_real: DiscriminatorOutput, of_fake: DiscriminatorOutput, batch: Batch
+    ) -> Mapping[str, Scalar]:
         terms = dict(super().discriminator_terms(of_real, of_fake, batch))
         if self.drift_weight:
             terms["drift"] = self.drift_weight * penalties.drift(of_real)
@@ -93,14 +98,14 @@ class Growing(Unconditional, Grows):
         level = -(-int(self.grown) // _ONE)
         x = draw(level, self.alpha(level))
         for _ in self.sizes[level + 1 :]:
-            x = doubled(x)
+            x = upsample(x)
         return x.clamp(-1, 1)
 
     def shrunk(self, x: Features, level: int) -> Features:
         """Real images as they are at a level, faded like those that G draws."""
         for _ in self.sizes[level + 1 :]:
-            x = halved(x)
-        return faded(doubled(halved(x)), x, self.alpha(level)) if level else x
+            x = downsample(x)
+        return fade_in(upsample(downsample(x)), x, self.alpha(level)) if level else x
 
     def alpha(self, level: int) -> Share:
         """How far a level has faded in, on the device."""
@@ -111,18 +116,18 @@ class Growing(Unconditional, Grows):
         return self.sizes.index(batch.x.shape[-1])
 
 
-def sizes(game: Growth, spec: ImageSpec) -> tuple[int, ...]:
+def sizes(config: Growth, spec: DataSpec) -> tuple[int, ...]:
     """The side in pixels of the images of each level. Raises Unsuitable."""
     possible = tuple(SEED_SIZE * 2**k for k in range(doublings(spec) + 1))
-    if game.start_size not in possible:
+    if config.start_size not in possible:
         raise Unsuitable(
-            f"start_size is {game.start_size}, from which doubling does not lead to images of {spec.height}×"
+            f"start_size is {config.start_size}, from which doubling does not lead to images of {spec.height}×"
             f"{spec.width}. Choose one of {', '.join(map(str, possible))}."
         )
-    return possible[possible.index(game.start_size) :]
+    return possible[possible.index(config.start_size) :]
 
 
-def widths(channels: int, most: int, spec: ImageSpec) -> list[int]:
+def widths(channels: int, most: int, spec: DataSpec) -> list[int]:
     """The channels of features of each size, from the smallest. Raises Unsuitable."""
     return [min(channels * 2**k, most) for k in reversed(range(doublings(spec) + 1))]
 

@@ -3,10 +3,10 @@
 from jaxtyping import Float
 from torch import Tensor, cat, nn
 
-from genpipe.interfaces import Labels
+from genpipe.interfaces.tensors import Labels
 
 Vectors = Float[Tensor, "b d"]
-Said = Float[Tensor, "b k"]
+DiscriminatorOutput = Float[Tensor, "b k"]
 
 
 class ProjectionHead(nn.Module):
@@ -16,7 +16,7 @@ class ProjectionHead(nn.Module):
         super().__init__()
         self.plain, self.of_class = nn.Linear(features, 1), nn.Embedding(class_count, features)
 
-    def forward(self, h: Vectors, y: Labels) -> Said:
+    def forward(self, h: Vectors, y: Labels) -> DiscriminatorOutput:
         return self.plain(h) + (self.of_class(y) * h).sum(1, keepdim=True)
 
 
@@ -27,7 +27,7 @@ class AuxiliaryHead(nn.Module):
         super().__init__()
         self.real, self.classes = nn.Linear(features, 1), nn.Linear(features, class_count)
 
-    def forward(self, h: Vectors, y: Labels) -> Said:
+    def forward(self, h: Vectors, y: Labels) -> DiscriminatorOutput:
         return cat([self.real(h), self.classes(h)], dim=1)
 
 
@@ -37,5 +37,5 @@ class PlainHead(nn.Linear):
     def __init__(self, features: int) -> None:
         super().__init__(features, 1)
 
-    def forward(self, h: Vectors, y: Labels | None = None) -> Said:
+    def forward(self, h: Vectors, y: Labels | None = None) -> DiscriminatorOutput:
         return super().forward(h)

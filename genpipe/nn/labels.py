@@ -1,10 +1,12 @@
-"""How labels enter class-conditional systems."""
+"""How labels enter class-conditional models."""
 
 import torch
 from torch import Tensor, nn
 
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Batch, ImageSpec, Labels
+from genpipe.interfaces.phases import Batch
+from genpipe.interfaces.spec import DataSpec
+from genpipe.interfaces.tensors import Labels
 
 
 class WithLabels(nn.Module):
@@ -29,17 +31,17 @@ def beside(given: Tensor, y: Labels, class_count: int) -> Tensor:
     return torch.cat([given, planes.expand(*one_hot.shape, *given.shape[2:])], dim=1)
 
 
-def class_count(spec: ImageSpec) -> int:
+def class_count(spec: DataSpec) -> int:
     """The number of classes. Raises Unsuitable if fewer than two have training images: then no label tells anything."""
     if len(spec.trained) < 2:
         raise Unsuitable(
-            "a class-conditional system needs training images with labels of at least two classes, and this data set "
-            f"has {len(spec.trained) or 'none'}. Take labelled data, or a system that asks for no labels."
+            "a class-conditional model needs training images with labels of at least two classes, and this data set "
+            f"has {len(spec.trained) or 'none'}. Take labeled data, or a model that asks for no labels."
         )
     return len(spec.classes)
 
 
 def known(batch: Batch) -> Labels:
     """The labels of a batch of data with classes."""
-    assert batch.y is not None, "a class-conditional system was given a batch without labels"
+    assert batch.y is not None, "a class-conditional model was given a batch without labels"
     return batch.y

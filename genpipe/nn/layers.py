@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 
 
-def put_out(net: nn.Module, run: Callable[[], object]) -> list[Tensor]:
+def layer_outputs(net: nn.Module, run: Callable[[], object]) -> list[Tensor]:
     """What layers of a net put out while something runs, outermost first.
 
     Of maps [b c h w] it is the last of each size, and of rows [b d] the last of each length. Layers in front of the

@@ -6,13 +6,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from genpipe.interfaces import Images, Measure
+from genpipe.interfaces.likelihood import Measure
+from genpipe.interfaces.tensors import Images
 
 LEVEL = 2 / 255
 """From one level to the next, and how wide the cell of a level is, on the scale of [-1, 1]."""
 
 
-def dequantised(x: Images, rng: torch.Generator) -> Images:
+def dequantized(x: Images, rng: torch.Generator) -> Images:
     """Each number drawn uniformly from the cell of its level; the outer cells end 1/255 beyond ±1.
 
     The mean of log p(x + u) over such u is a lower bound on the log of p integrated over the cells (Theis et al. 2016,

@@ -14,7 +14,9 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid, softplus
 
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Images, ImageSpec, Measure
+from genpipe.interfaces.likelihood import Measure
+from genpipe.interfaces.spec import DataSpec
+from genpipe.interfaces.tensors import Images
 from genpipe.nn.levels import LEVEL
 
 Outputs = Float[Tensor, "b k h w"]
@@ -25,7 +27,7 @@ Name = Literal[
     "gaussian_pixel_variance",
     "bernoulli",
     "continuous_bernoulli",
-    "discretised_logistic",
+    "discretized_logistic",
 ]
 _FINEST = 2 * log(LEVEL) - log(12)
 """log σ² of a number that is uniform within its cell: nothing finer is known of images of 256 levels."""
@@ -129,7 +131,7 @@ class ContinuousBernoulli(Likelihood):
         return (_langevin(outputs / 2) * (256 / 255)).clamp(-1, 1)
 
 
-class DiscretisedLogistic(Likelihood):
+class DiscretizedLogistic(Likelihood):
     """The probability of 256 levels: a logistic distribution integrated over each cell, the outer ones without end.
 
     Kingma et al. 2016 (arXiv:1606.04934); outputs are its mean m and log s, as in Salimans et al. 2017
@@ -157,12 +159,12 @@ class DiscretisedLogistic(Likelihood):
         return m, torch.exp(_above(log_s, _NARROWEST))
 
 
-def likelihood(name: Name, variance: float, spec: ImageSpec) -> Likelihood:
+def likelihood(name: Name, variance: float, spec: DataSpec) -> Likelihood:
     """The likelihood of a name; only "gaussian" asks for the variance. Raises Unsuitable."""
     if name == "bernoulli" and spec.levels != 2:
         raise Unsuitable(
             f"a Bernoulli likelihood is one of images of two levels, and these have {spec.levels}. Give the data set "
-            "`binarise: threshold` or `sampled`, or take `likelihood: continuous_bernoulli`."
+            "`binarize: threshold` or `sampled`, or take `likelihood: continuous_bernoulli`."
         )
     if name == "gaussian":
         return Gaussian(variance)
@@ -171,7 +173,7 @@ def likelihood(name: Name, variance: float, spec: ImageSpec) -> Likelihood:
         "gaussian_pixel_variance": PixelGaussian,
         "bernoulli": Bernoulli,
         "continuous_bernoulli": ContinuousBernoulli,
-        "discretised_logistic": DiscretisedLogistic,
+        "discretized_logistic": DiscretizedLogistic,
     }[name]()
 
 

@@ -1,4 +1,4 @@
-"""Normalisation whose scale and shift are told by a vector: a class, a code, a style."""
+"""Normalization whose scale and shift are told by a vector: a class, a code, a style."""
 
 import torch
 from jaxtyping import Float
@@ -15,7 +15,7 @@ class BatchNorm(nn.BatchNorm2d):
         return super().forward(x)
 
 
-class Modulated(nn.Module):
+class ConditionalNorm(nn.Module):
     """(1 + A c) ∘ norm(x) + B c, where the norm has no scale and shift of its own."""
 
     def __init__(self, norm: nn.Module, channels: int, condition_dim: int, bias: bool) -> None:
@@ -28,14 +28,14 @@ class Modulated(nn.Module):
         return (1 + scale) * self.norm(x) + shift
 
 
-def conditional_batch_norm(channels: int, condition_dim: int) -> Modulated:
+def conditional_batch_norm(channels: int, condition_dim: int) -> ConditionalNorm:
     """Class-conditional batch norm (de Vries et al. 2017, arXiv:1707.00683); for a one-hot class a row of A each."""
-    return Modulated(nn.BatchNorm2d(channels, affine=False), channels, condition_dim, bias=False)
+    return ConditionalNorm(nn.BatchNorm2d(channels, affine=False), channels, condition_dim, bias=False)
 
 
-def adaptive_instance_norm(channels: int, style_dim: int) -> Modulated:
+def adaptive_instance_norm(channels: int, style_dim: int) -> ConditionalNorm:
     """AdaIN with a learned affine map of the style, eq. 1 of Karras et al. 2019 (arXiv:1812.04948)."""
-    return Modulated(nn.InstanceNorm2d(channels, eps=1e-8), channels, style_dim, bias=True)
+    return ConditionalNorm(nn.InstanceNorm2d(channels, eps=1e-8), channels, style_dim, bias=True)
 
 
 class PixelNorm(nn.Module):

@@ -1,4 +1,4 @@
-"""What the two players of an adversarial game minimise: functions of what D says of real and of generated images.
+"""What the two players of an adversarial game minimize: functions of what D says of real and of generated images.
 
 Where D(x) is a probability, D says its logit, so that log D = −softplus(−logit) and log(1 − D) = −softplus(logit).
 """
@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import relu, softplus
 
-from genpipe.interfaces import Scalar
+from genpipe.interfaces.tensors import Scalar
 
 Logits = Float[Tensor, "b 1"]
 Loss = Literal["non-saturating", "minimax", "least-squares", "wasserstein", "hinge", "relativistic-average"]
@@ -64,7 +64,7 @@ def wasserstein(real: Logits, fake: Logits) -> Scalar:
 
 
 def linear(fake: Logits) -> Scalar:
-    """−E D(G(z)), what G minimises against a critic and in the hinge game."""
+    """−E D(G(z)), what G minimizes against a critic and in the hinge game."""
     return -fake.mean()
 
 
@@ -96,7 +96,7 @@ OBJECTIVES: Mapping[Loss, Objective] = {
 }
 
 
-def said(objective: Objective, real: Logits, fake: Logits) -> dict[str, Tensor]:
+def logit_logs(objective: Objective, real: Logits, fake: Logits) -> dict[str, Tensor]:
     """What D says on average, for the curves: a probability where it is one; of a critic its estimate too."""
     values = [x.detach().sigmoid() if objective.probability else x.detach() for x in (real, fake)]
     logs = dict(zip(("d_real", "d_fake"), (value.mean() for value in values), strict=True))

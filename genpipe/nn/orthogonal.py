@@ -6,14 +6,14 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from genpipe.interfaces import Scalar
+from genpipe.interfaces.tensors import Scalar
 from genpipe.nn.precision import full_precision
 from genpipe.nn.spectral import LAYERS
 
 Form = Literal["relaxed", "full"]
 
 
-def initialise_orthogonally(module: nn.Module) -> None:
+def initialize_orthogonally(module: nn.Module) -> None:
     """Gives a layer's weight orthonormal rows or columns, whichever are fewer, and no bias; for `Module.apply`."""
     if isinstance(module, LAYERS):
         nn.init.orthogonal_(module.weight)
@@ -32,11 +32,11 @@ def orthogonality(weights: Iterable[Tensor], form: Form = "relaxed") -> Scalar:
 
 
 def kernels(module: nn.Module) -> Iterator[Tensor]:
-    """The weights of the convolutions and dense layers in a module, as they are before any parametrisation."""
+    """The weights of the convolutions and dense layers in a module, as they are before any parametrization."""
     for layer in module.modules():
         if isinstance(layer, LAYERS) and not isinstance(layer, nn.Embedding):
-            parametrised = getattr(layer, "parametrizations", None)
-            yield parametrised["weight"].original if parametrised else layer.weight
+            parametrized = getattr(layer, "parametrizations", None)
+            yield parametrized["weight"].original if parametrized else layer.weight
 
 
 def _departure(weight: Tensor, form: Form) -> Scalar:

@@ -9,10 +9,11 @@ from torch import Tensor, nn
 from torch.nn.functional import relu
 
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Images, Scalar, Style
+from genpipe.interfaces.styles import Style
+from genpipe.interfaces.tensors import Images, Scalar
+from genpipe.nn.affine import moved
 from genpipe.nn.objectives import Logits
 from genpipe.nn.precision import full_precision
-from genpipe.nn.warping import moved
 
 Critic = Callable[[Images], Logits]
 Kind = Literal["none", "wgan-gp", "wgan-gp-one-sided", "r1", "r2", "dragan", "consistency", "balanced-consistency"]
@@ -120,7 +121,7 @@ class Penalty(Lazy):
         self.kind = kind
 
     def forward(self, critic: Critic, real: Images, fake: Images) -> dict[str, Tensor]:
-        """What D has to minimise besides its loss in this turn, by name: the weighted penalty, or nothing."""
+        """What D has to minimize besides its loss in this turn, by name: the weighted penalty, or nothing."""
         if self.kind == "none" or not self._due():
             return {}
         return {"penalty": self.weight * self.every_turns * PENALTIES[self.kind](critic, real, fake)}
@@ -152,7 +153,7 @@ class PathLength(Lazy):
         self.register_buffer("mean", torch.zeros(()))
 
     def forward(self, draw: Callable[[Style], Images], styles: Callable[[], Style]) -> dict[str, Tensor]:
-        """What G has to minimise besides its loss in this turn, by name: the weighted penalty, or nothing."""
+        """What G has to minimize besides its loss in this turn, by name: the weighted penalty, or nothing."""
         if not self.weight or not self._due():
             return {}
         lengths = path_lengths(draw, styles())
@@ -161,7 +162,7 @@ class PathLength(Lazy):
 
 
 def refuse_batch_norm(discriminator: nn.Module) -> None:
-    """Raises Unsuitable if D normalises over batches, for then the gradient at an image is not of that image alone."""
+    """Raises Unsuitable if D normalizes over batches, for then the gradient at an image is not of that image alone."""
     if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in discriminator.modules()):
         raise Unsuitable(
             "a penalty on the gradient at each image needs a discriminator that judges it by itself, and this one has "

@@ -4,11 +4,11 @@ from math import erf, sqrt
 
 import torch
 
-from genpipe.interfaces import Codes
+from genpipe.interfaces.tensors import Codes
 
 
 class StandardNormalPrior:
-    """p(z) = N(0, I) over latent_dim numbers: the `prior` of the systems that inherit it, first of their bases."""
+    """p(z) = N(0, I) over latent_dim numbers: the `prior` of the models that inherit it, first of their bases."""
 
     latent_dim: int
 
@@ -27,7 +27,7 @@ class StandardNormalPrior:
 
 
 class UniformPrior:
-    """p(z) = U(0, 1) of each of latent_dim numbers: the `prior` of systems whose codes are sigmoids."""
+    """p(z) = U(0, 1) of each of latent_dim numbers: the `prior` of models whose codes are sigmoids."""
 
     latent_dim: int
 

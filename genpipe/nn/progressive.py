@@ -12,7 +12,7 @@ Features = Float[Tensor, "b c h w"]
 
 
 class Scaled(nn.Module):
-    """A weight times a factor at each pass, as a parametrisation."""
+    """A weight times a factor at each pass, as a parametrization."""
 
     def __init__(self, factor: float) -> None:
         super().__init__()
@@ -22,8 +22,8 @@ class Scaled(nn.Module):
         return weight * self.factor
 
 
-def equalised(module: nn.Module, gain: float = sqrt(2), rate: float = 1.0) -> nn.Module:
-    """The same module with equalised learning rates of every convolution and dense layer in it: section 4.1.
+def equalized_lr(module: nn.Module, gain: float = sqrt(2), rate: float = 1.0) -> nn.Module:
+    """The same module with equalized learning rates of every convolution and dense layer in it: section 4.1.
 
     A weight is `gain` / √fan-in times one that starts from N(0, 1), so that Adam moves all layers by the same share of
     their size; a bias starts at 0. With another `rate` both learn so many times as fast.
@@ -40,10 +40,10 @@ def equalised(module: nn.Module, gain: float = sqrt(2), rate: float = 1.0) -> nn
     return module
 
 
-class DoublingConvolution(nn.Conv2d):
+class UpsampleConv2d(nn.Conv2d):
     """What a convolution of 3 × 3 makes of features that were first doubled in side, every value four times.
 
-    It is a transposed convolution whose kernel has sums of neighbouring weights: four products where there were nine.
+    It is a transposed convolution whose kernel has sums of neighboring weights: four products where there were nine.
     """
 
     def __init__(self, inputs: int, outputs: int) -> None:
@@ -54,7 +54,7 @@ class DoublingConvolution(nn.Conv2d):
         return conv_transpose2d(x, kernel.transpose(0, 1), self.bias, stride=2, padding=1)
 
 
-class MinibatchDeviation(nn.Module):
+class MinibatchStdDev(nn.Module):
     """Features with one more channel: how much the images of a group differ on average, section 3.
 
     Groups are of four images, or of fewer where the batch cannot be divided so.

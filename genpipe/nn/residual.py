@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, relu
 
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Codes, Images, ImageSpec
-from genpipe.nn.adversarial import Game
+from genpipe.interfaces.spec import DataSpec
+from genpipe.interfaces.tensors import Codes, Images
+from genpipe.nn.adversarial import GANConfig
 from genpipe.nn.attention import SelfAttention
 from genpipe.nn.modulation import BatchNorm, Condition
 from genpipe.nn.strided import SEED_SIZE, doublings
@@ -24,7 +25,7 @@ Norm = Callable[[int], nn.Module]
 """Makes a norm of so many channels, which is called with features and a condition."""
 
 
-class Residual(Game):
+class Residual(GANConfig):
     """How wide the two are, and where they pay attention."""
 
     generator_channels: Annotated[int, Field(ge=1)] = 64
@@ -44,9 +45,9 @@ class Up(nn.Module):
         self.shortcut = nn.Conv2d(inputs, outputs, 1)
 
     def forward(self, x: Features, condition: Condition | None) -> Features:
-        h = self.first(_doubled(relu(self.norms[0](x, condition))))
+        h = self.first(_upsample(relu(self.norms[0](x, condition))))
         h = self.second(relu(self.norms[1](h, condition)))
-        return h + _doubled(self.shortcut(x))  # a 1 × 1 convolution is the same before doubling, and cheaper
+        return h + _upsample(self.shortcut(x))  # a 1 × 1 convolution is the same before doubling, and cheaper
 
 
 class Down(nn.Module):
@@ -69,7 +70,7 @@ class Down(nn.Module):
 class Generator(nn.Module):
     """Codes [b inputs], and a condition for each block if norms ask for it, to images in [-1, 1]. Raises Unsuitable."""
 
-    def __init__(self, config: Residual, inputs: int, spec: ImageSpec, norm: Norm = BatchNorm) -> None:
+    def __init__(self, config: Residual, inputs: int, spec: DataSpec, norm: Norm = BatchNorm) -> None:
         super().__init__()
         _check_attention(config, spec)
         widths = [config.generator_channels * 2**k for k in reversed(range(doublings(spec) + 1))]
@@ -89,7 +90,7 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """Images with what the head is told besides, such as labels, to what the head says. Raises Unsuitable."""
 
-    def __init__(self, config: Residual, spec: ImageSpec, head: Callable[[int], nn.Module]) -> None:
+    def __init__(self, config: Residual, spec: DataSpec, head: Callable[[int], nn.Module]) -> None:
         super().__init__()
         widths = [spec.channels, *(config.discriminator_channels * 2**k for k in range(doublings(spec)))]
         halving = [Down(i, o, first=k == 0) for k, (i, o) in enumerate(pairwise(widths))]
@@ -112,7 +113,7 @@ def _attention(config: Residual, sizes: Sequence[int], widths: Sequence[int]) ->
     )
 
 
-def _check_attention(config: Residual, spec: ImageSpec) -> None:
+def _check_attention(config: Residual, spec: DataSpec) -> None:
     """Raises Unsuitable if self-attention is wanted where no features are."""
     wanted, sizes = config.attention_size, [SEED_SIZE * 2**k for k in range(doublings(spec) + 1)]
     if wanted is not None and wanted not in sizes:
@@ -122,5 +123,5 @@ def _check_attention(config: Residual, spec: ImageSpec) -> None:
         )
 
 
-def _doubled(x: Features) -> Features:
+def _upsample(x: Features) -> Features:
     return interpolate(x, scale_factor=2, mode="nearest")

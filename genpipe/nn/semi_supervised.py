@@ -7,11 +7,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from genpipe.interfaces import Codes, Images, ImageSpec, Labels, Logs, Scalar
-from genpipe.nn.bodies import Body, encoder
+from genpipe.interfaces.spec import DataSpec
+from genpipe.interfaces.tensors import Codes, Images, Labels, Logs, Scalar
+from genpipe.nn.encoder_decoder import EncoderDecoder, encoder
 from genpipe.nn.labels import beside
 from genpipe.nn.likelihoods import Likelihood
-from genpipe.nn.variational import Posterior, kl_to_standard_normal, likelihood_decoder, negative_bound
+from genpipe.nn.variational import Posterior, kl_to_standard_normal, likelihood_decoder, negative_elbo
 
 Inputs = Float[Tensor, "b *x"]
 """Images, or codes that stand for them."""
@@ -20,7 +21,7 @@ Inputs = Float[Tensor, "b *x"]
 class M1(nn.Module):
     """A VAE of images alone, whose codes are features; section 2.1."""
 
-    def __init__(self, config: Body, feature_dim: int, spec: ImageSpec, given: Likelihood) -> None:
+    def __init__(self, config: EncoderDecoder, feature_dim: int, spec: DataSpec, given: Likelihood) -> None:
         super().__init__()
         self.likelihood = given
         self.encoder = encoder(config, spec, 2 * feature_dim)
@@ -38,7 +39,7 @@ class M1(nn.Module):
 
     def loss(self, x: Images) -> tuple[Scalar, Logs]:
         """Negative evidence lower bound in nats per image."""
-        return negative_bound(x, self.posterior(x), self.decoder, self.likelihood, 1.0)
+        return negative_elbo(x, self.posterior(x), self.decoder, self.likelihood, 1.0)
 
 
 class CodeGaussian(nn.Module):
@@ -81,18 +82,18 @@ class M2(nn.Module):
         """What the decoder puts out for codes and labels."""
         return self.decoder(beside(z, y, self.class_count))
 
-    def negative_bound(self, x: Inputs, y: Labels) -> Float[Tensor, " b"]:
+    def negative_elbo(self, x: Inputs, y: Labels) -> Float[Tensor, " b"]:
         """−L(x, y), where L is the lower bound on log p(x, y) in nats; eq. 6."""
-        return self._negative_bound(x, self.trunk(x), self._noise(x), y)
+        return self._negative_elbo(x, self.trunk(x), self._noise(x), y)
 
-    def negative_bounds(self, x: Inputs) -> Float[Tensor, "b k"]:
+    def negative_elbos(self, x: Inputs) -> Float[Tensor, "b k"]:
         """−L(x, y) of each class y in nats; the codes of an x for all classes come from one noise."""
         k, parts = self.class_count, (x, self.trunk(x), self._noise(x))
         each, h, noise = (part.repeat_interleave(k, dim=0) for part in parts)
         y = torch.arange(k, device=x.device).repeat(len(x))
-        return self._negative_bound(each, h, noise, y).view(len(x), k)
+        return self._negative_elbo(each, h, noise, y).view(len(x), k)
 
-    def _negative_bound(self, x: Inputs, h: Float[Tensor, "b *h"], noise: Codes, y: Labels) -> Float[Tensor, " b"]:
+    def _negative_elbo(self, x: Inputs, h: Float[Tensor, "b *h"], noise: Codes, y: Labels) -> Float[Tensor, " b"]:
         mu, logvar = self.encoder(beside(h, y, self.class_count)).to(x.dtype).chunk(2, dim=1)
         outputs = self.decode(mu + torch.exp(0.5 * logvar) * noise, y)
         return self.likelihood.nll(x, outputs) + kl_to_standard_normal(mu, logvar) + log(self.class_count)
@@ -105,26 +106,26 @@ class M2(nn.Module):
         return self.classifier(x).to(x.dtype).log_softmax(1)
 
 
-def unlabelled_bound(of_classes: Float[Tensor, "b k"], log_q: Float[Tensor, "b k"]) -> Float[Tensor, " b"]:
+def unlabeled_bound(of_classes: Float[Tensor, "b k"], log_q: Float[Tensor, "b k"]) -> Float[Tensor, " b"]:
     """−U(x) in nats: the mean of −L(x, y) over q(y|x), less the entropy of that; eq. 7."""
     return (log_q.exp() * (of_classes + log_q)).sum(1)
 
 
 def objective(
-    unlabelled: Float[Tensor, " u"],
-    labelled: Float[Tensor, " l"],
+    unlabeled: Float[Tensor, " u"],
+    labeled: Float[Tensor, " l"],
     classification: Float[Tensor, " l"],
-    labelled_share: float,
+    labeled_share: float,
     classification_weight: float,
 ) -> tuple[Scalar, Logs]:
     """J^α in nats per image, eqs. 8 and 9, of −U(x), −L(x, y) and −log q(y|x).
 
-    Labelled images weigh as is their share of the data, whatever it is of the batch; the mean cross-entropy of their
+    Labeled images weigh as is their share of the data, whatever it is of the batch; the mean cross-entropy of their
     labels has a weight of its own, α/N of the paper.
     """
-    free, told, nats = _mean(unlabelled), _mean(labelled), _mean(classification)
-    loss = (1 - labelled_share) * free + labelled_share * told + classification_weight * nats
-    logs = {"unlabelled_nats": free, "labelled_nats": told, "classification_nats": nats}
+    free, told, nats = _mean(unlabeled), _mean(labeled), _mean(classification)
+    loss = (1 - labeled_share) * free + labeled_share * told + classification_weight * nats
+    logs = {"unlabeled_nats": free, "labeled_nats": told, "classification_nats": nats}
     return loss, {name: value.detach() for name, value in logs.items()}
 
 

@@ -1,4 +1,4 @@
-"""Spectral normalisation (Miyato et al. 2018, arXiv:1802.05957): weights divided by their largest singular value."""
+"""Spectral normalization (Miyato et al. 2018, arXiv:1802.05957): weights divided by their largest singular value."""
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ LAYERS = (nn.Linear, nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.ConvTranspose3
 
 
 class SpectralNorm(nn.Module):
-    """A weight over σ, as a parametrisation; σ is followed by power iteration, algorithm 1 of the paper.
+    """A weight over σ, as a parametrization; σ is followed by power iteration, algorithm 1 of the paper.
 
     Only u is kept, and its length counts for nothing, so that an average over steps serves as well.
     """
@@ -47,8 +47,8 @@ class SpectralNorm(nn.Module):
         return normalize(W @ v, dim=0), v
 
 
-def spectrally_normalised(module: nn.Module) -> nn.Module:
-    """The same module with spectral normalisation of every convolution, dense layer and embedding in it."""
+def spectrally_normalized(module: nn.Module) -> nn.Module:
+    """The same module with spectral normalization of every convolution, dense layer and embedding in it."""
     for layer in [m for m in module.modules() if isinstance(m, LAYERS)]:
         assert isinstance(layer.weight, Tensor)
         dim = int(isinstance(layer, nn.ConvTranspose2d | nn.ConvTranspose3d))  # whose inputs come first

@@ -10,15 +10,15 @@ from pydantic import Field
 from torch import nn
 
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import ImageSpec
-from genpipe.nn.adversarial import Game
-from genpipe.nn.conv import doubling, halving
+from genpipe.interfaces.spec import DataSpec
+from genpipe.nn.adversarial import GANConfig
+from genpipe.nn.conv import downsample_stack, upsample_stack
 
 SEED_SIZE = 4
 """Side in pixels of the generator's first feature map."""
 
 
-class Strided(Game):
+class DCGANConfig(GANConfig):
     """How wide the two are."""
 
     generator_channels: Annotated[int, Field(ge=1)] = 64
@@ -28,21 +28,21 @@ class Strided(Game):
     """A penalty on gradients needs another than batch (Gulrajani et al. 2017, arXiv:1704.00028, section 4)."""
 
 
-def generator(config: Strided, inputs: int, spec: ImageSpec) -> nn.Sequential:
+def generator(config: DCGANConfig, inputs: int, spec: DataSpec) -> nn.Sequential:
     """Codes [b inputs] to images [b c h w] in [-1, 1]. Raises Unsuitable."""
     widths = [config.generator_channels * 2**k for k in reversed(range(doublings(spec)))]
     seed = nn.ConvTranspose2d(inputs, widths[0], SEED_SIZE, bias=False)
-    return nn.Sequential(nn.Unflatten(1, (inputs, 1, 1)), seed, doubling([*widths, spec.channels]))
+    return nn.Sequential(nn.Unflatten(1, (inputs, 1, 1)), seed, upsample_stack([*widths, spec.channels]))
 
 
-def discriminator(config: Strided, channels: int, spec: ImageSpec) -> nn.Sequential:
+def discriminator(config: DCGANConfig, channels: int, spec: DataSpec) -> nn.Sequential:
     """Images [b channels h w] to logits [b 1]. Raises Unsuitable."""
     widths = [config.discriminator_channels * 2**k for k in range(doublings(spec))]
-    halvings = halving([channels, *widths], config.discriminator_norm)
+    halvings = downsample_stack([channels, *widths], config.discriminator_norm)
     return nn.Sequential(halvings, nn.Conv2d(widths[-1], 1, SEED_SIZE), nn.Flatten())
 
 
-def initialise(module: nn.Module) -> None:
+def initialize(module: nn.Module) -> None:
     """Section 4 of the paper for convolutions; batch norm around 1, as in its code."""
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
         nn.init.normal_(module.weight, 0.0, 0.02)
@@ -52,12 +52,12 @@ def initialise(module: nn.Module) -> None:
         nn.init.normal_(module.weight, 1.0, 0.02)
 
 
-def doublings(spec: ImageSpec) -> int:
+def doublings(spec: DataSpec) -> int:
     """How often the first feature map doubles to reach the image. Raises Unsuitable."""
     side = spec.height
     if spec.width != side or side < 2 * SEED_SIZE or side & (side - 1):
         raise Unsuitable(
             "strided convolutions draw square images whose side is a power of two from 8 up, but they are "
-            f"{side}×{spec.width}. Change `size` of the data set."
+            f"{side}×{spec.width}. Change `image_size` of the data set."
         )
     return (side // SEED_SIZE).bit_length() - 1

@@ -8,10 +8,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from genpipe.interfaces import Codes, Images, Style, Styles
+from genpipe.interfaces.styles import Style, Styles
+from genpipe.interfaces.tensors import Codes, Images
 from genpipe.nn.fading import FadingGenerator, Output, Share, blurred
 from genpipe.nn.modulation import PixelNorm, adaptive_instance_norm
-from genpipe.nn.progressive import DoublingConvolution, equalised
+from genpipe.nn.progressive import UpsampleConv2d, equalized_lr
 from genpipe.nn.strided import SEED_SIZE
 
 Features = Float[Tensor, "b _ _ _"]
@@ -22,7 +23,7 @@ LAYERS_A_SIZE = 2
 def mapping(latent_dim: int, style_dim: int, layers: int, rate: float) -> nn.Sequential:
     """Codes z, held at one length, to styles w; it learns `rate` times as fast as the rest (appendix C)."""
     dims = [latent_dim, *[style_dim] * layers]
-    dense = (equalised(nn.Linear(i, o), rate=rate) for i, o in pairwise(dims))
+    dense = (equalized_lr(nn.Linear(i, o), rate=rate) for i, o in pairwise(dims))
     return nn.Sequential(PixelNorm(), *(part for layer in dense for part in (layer, nn.LeakyReLU(0.2))))
 
 
@@ -34,13 +35,13 @@ class StyledLayer(nn.Module):
         self.strength = nn.Parameter(torch.zeros(channels, 1, 1))
         self.bent = nn.LeakyReLU(0.2)
         self.norm = adaptive_instance_norm(channels, style_dim)
-        equalised(self.norm, gain=1.0)
+        equalized_lr(self.norm, gain=1.0)
 
     def forward(self, x: Features, w: Style, noise: Noise) -> Features:
         return self.norm(self.bent(x + self.strength * noise), w)
 
 
-class Constant(nn.Module):
+class ConstantInput(nn.Module):
     """The same learned features for every image of a batch."""
 
     def __init__(self, channels: int) -> None:
@@ -51,12 +52,12 @@ class Constant(nn.Module):
         return self.features.expand(len(like), -1, -1, -1)
 
 
-class Doubling(nn.Module):
+class Upsample(nn.Module):
     """Twice the side, by a convolution and a binomial filter."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
-        self.convolution = equalised(DoublingConvolution(inputs, outputs))
+        self.convolution = equalized_lr(UpsampleConv2d(inputs, outputs))
 
     def forward(self, x: Features) -> Features:
         return blurred(self.convolution(x))
@@ -67,7 +68,7 @@ class StyledBlock(nn.Module):
 
     def __init__(self, before: nn.Module, channels: int, style_dim: int) -> None:
         super().__init__()
-        self.before, self.between = before, equalised(nn.Conv2d(channels, channels, 3, padding=1))
+        self.before, self.between = before, equalized_lr(nn.Conv2d(channels, channels, 3, padding=1))
         self.one, self.two = (StyledLayer(channels, style_dim) for _ in range(LAYERS_A_SIZE))
 
     def forward(self, x: Tensor, w_one: Style, w_two: Style, noise_one: Noise, noise_two: Noise) -> Features:
@@ -88,7 +89,7 @@ class StyledGenerator(nn.Module):
     ) -> None:
         super().__init__()
         self.to_style = to_style
-        before = [Constant(widths[0]), *(Doubling(i, o) for i, o in pairwise(widths))]
+        before = [ConstantInput(widths[0]), *(Upsample(i, o) for i, o in pairwise(widths))]
         blocks = [StyledBlock(way, width, style_dim) for way, width in zip(before, widths, strict=True)]
         self.net = FadingGenerator(blocks, widths, channels, levels, output)
         self.sides = [SEED_SIZE * 2 ** (k // LAYERS_A_SIZE) for k in range(LAYERS_A_SIZE * len(widths))]

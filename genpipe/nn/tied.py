@@ -7,9 +7,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from genpipe.interfaces import Codes, Images, ImageSpec
+from genpipe.interfaces.spec import DataSpec
+from genpipe.interfaces.tensors import Codes, Images
 from genpipe.nn.autoencoding import Autoencoding
-from genpipe.nn.bodies import Width
+from genpipe.nn.encoder_decoder import Width
 from genpipe.nn.priors import UniformPrior
 from genpipe.schema import Strict
 
@@ -63,7 +64,7 @@ class TiedAutoencoder(UniformPrior, Autoencoding):
     A unit of a code lies between 0 and 1 too, so samples decode codes that are uniform there.
     """
 
-    def __init__(self, config: Tied, spec: ImageSpec, tied: bool = True) -> None:
+    def __init__(self, config: Tied, spec: DataSpec, tied: bool = True) -> None:
         nn.Module.__init__(self)
         self.latent_dim, self.shape = config.latent_dim, spec.shape
         sizes = [spec.values, *config.widths, config.latent_dim]

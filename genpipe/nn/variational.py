@@ -10,21 +10,13 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor, nn
 
-from genpipe.interfaces import (
-    Batch,
-    Codes,
-    Decodes,
-    Generative,
-    HasImportanceWeights,
-    Images,
-    ImageSpec,
-    Infers,
-    Logs,
-    Phase,
-    Reconstructs,
-    Scalar,
-)
-from genpipe.nn.bodies import Body, decoder, encoder
+from genpipe.interfaces.generative import Decodes, Generative, Reconstructs
+from genpipe.interfaces.likelihood import HasImportanceWeights
+from genpipe.interfaces.phases import Batch, Phase
+from genpipe.interfaces.posterior import HasPosterior
+from genpipe.interfaces.spec import DataSpec
+from genpipe.interfaces.tensors import Codes, Images, Logs, Scalar
+from genpipe.nn.encoder_decoder import EncoderDecoder, decoder, encoder
 from genpipe.nn.likelihoods import Likelihood, Name, Outputs, likelihood
 from genpipe.nn.priors import StandardNormalPrior
 
@@ -35,7 +27,7 @@ _DECODED_VALUES = 2**20
 """At most so many numbers are decoded at once where many codes of an image are."""
 
 
-class LatentVariable(Body):
+class LatentVariable(EncoderDecoder):
     """The bodies of q(z|x) and of p(x|z), and which p(x|z) it is."""
 
     likelihood: Name = "gaussian"
@@ -51,10 +43,10 @@ class Variational(LatentVariable):
     """1 gives the evidence lower bound (β of a β-VAE)."""
 
 
-class LatentVariableModel(StandardNormalPrior, Generative, Infers, Decodes, Reconstructs, HasImportanceWeights):
+class LatentVariableModel(StandardNormalPrior, Generative, HasPosterior, Decodes, Reconstructs, HasImportanceWeights):
     """p(z) = N(0, I), q(z|x) = N(μ(x), diag σ²(x)) and p(x|z) of the likelihood; how they are trained is left open."""
 
-    def __init__(self, config: LatentVariable, spec: ImageSpec) -> None:
+    def __init__(self, config: LatentVariable, spec: DataSpec) -> None:
         super().__init__(config, spec)
         self.latent_dim = config.latent_dim
         self.likelihood = likelihood(config.likelihood, config.decoder_variance, spec)
@@ -67,7 +59,7 @@ class LatentVariableModel(StandardNormalPrior, Generative, Infers, Decodes, Reco
 
     @abstractmethod
     def loss(self, batch: Batch) -> tuple[Scalar, Logs]:
-        """What is to be minimised, in nats per image."""
+        """What is to be minimized, in nats per image."""
 
     def posterior(self, x: Images) -> Posterior:
         mu, logvar = self.encoder(x).to(x.dtype).chunk(2, dim=1)
@@ -83,13 +75,13 @@ class LatentVariableModel(StandardNormalPrior, Generative, Infers, Decodes, Reco
         return many_log_weights(x, self.posterior(x), self.decoder, self.likelihood, draws, rng)
 
 
-def likelihood_decoder(config: Body, inputs: int, spec: ImageSpec, given: Likelihood) -> nn.Sequential:
+def likelihood_decoder(config: EncoderDecoder, inputs: int, spec: DataSpec, given: Likelihood) -> nn.Sequential:
     """Codes [b inputs] to the outputs that a likelihood asks for."""
-    outputs = ImageSpec(given.outputs * spec.channels, spec.height, spec.width)
+    outputs = DataSpec(given.outputs * spec.channels, spec.height, spec.width)
     return decoder(config, inputs, outputs, last=nn.Identity)
 
 
-def negative_bound(
+def negative_elbo(
     x: Images, posterior: Posterior, decode: Decoder, given: Likelihood, kl_weight: float
 ) -> tuple[Scalar, Logs]:
     """Negative evidence lower bound in nats per image, eq. 3 of the paper, with the KL weighted; both parts as logs.
@@ -109,9 +101,7 @@ def kl_to_standard_normal(mu: Codes, logvar: Codes) -> Float[Tensor, " b"]:
     return 0.5 * (mu.square() + logvar.exp() - 1 - logvar).sum(1)
 
 
-def importance_bound(
-    x: Images, posterior: Posterior, decode: Decoder, given: Likelihood, draws: int
-) -> tuple[Scalar, Logs]:
+def iwae_loss(x: Images, posterior: Posterior, decode: Decoder, given: Likelihood, draws: int) -> tuple[Scalar, Logs]:
     """Negative importance-weighted bound of so many codes, in nats per image (arXiv:1509.00519, eq. 8).
 
     For one code it is the negative evidence lower bound with a KL that is sampled. How many codes weigh in is a log.

@@ -1,6 +1,6 @@
 """Augmentation of views of an object on a plain background (Sundermeyer et al. 2018, arXiv:1902.01275, section 3.4).
 
-The plain background is what has the colour of an image's first pixel; all else is the object.
+The plain background is what has the color of an image's first pixel; all else is the object.
 """
 
 from typing import Annotated
@@ -11,22 +11,22 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample, interpolate
 
-from genpipe.interfaces import Images
+from genpipe.interfaces.tensors import Images
 from genpipe.schema import Strict
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Rng = torch.Generator | None
 _PATCHES = 4
-"""A random background has so many random colours along each side, and is smooth between them."""
+"""A random background has so many random colors along each side, and is smooth between them."""
 _PLAIN = 0.02
-"""Colours that differ by less are the same."""
+"""Colors that differ by less are the same."""
 
 
 class Augmentation(Strict):
     """How much of each; 0 is none."""
 
     background: Share = 0.8
-    """The contrast of random colours behind the object."""
+    """The contrast of random colors behind the object."""
     light: Share = 0.4
     """The brightness of the object changes by a factor that is at most so far from 1."""
     occlusion: Share = 0.3
@@ -45,7 +45,7 @@ def augmented(x: Images, config: Augmentation, rng: Rng = None) -> Images:
     moved = _moved(torch.cat([pixels * mask, mask], 1), config, rng)
     item, mask = moved[:, :-1], moved[:, -1:]
     light = 1 + config.light * _between(x, (len(x), 1, 1, 1), rng)
-    behind = plain + config.background * (_colours(x, rng) - plain)
+    behind = plain + config.background * (_colors(x, rng) - plain)
     seen = (light * item).clamp(max=1) + (1 - mask) * behind
     return 2 * torch.where(_hidden(x, config.occlusion, rng), _uniform(x, (*x.shape[:2], 1, 1), rng), seen) - 1
 
@@ -59,8 +59,8 @@ def _moved(x: Float[Tensor, "b k h w"], config: Augmentation, rng: Rng) -> Float
     return grid_sample(x, affine_grid(theta, list(x.shape), align_corners=False), align_corners=False)
 
 
-def _colours(x: Images, rng: Rng) -> Images:
-    """Smooth random colours from 0 to 1."""
+def _colors(x: Images, rng: Rng) -> Images:
+    """Smooth random colors from 0 to 1."""
     patches = _uniform(x, (*x.shape[:2], _PATCHES, _PATCHES), rng)
     return interpolate(patches, size=x.shape[2:], mode="bilinear")
 

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from genpipe import paths
-from genpipe.analyses._plots import DENSITY, PAPER, style
 from genpipe.errors import GenpipeError
+from genpipe.plotting import DENSITY, PAPER, style
 from genpipe.reporting.reading import Made, Result, damaged
 from genpipe.reporting.wording import number, words
 
-ORDER = ("sample_grid.png", "reconstruction.png", "nearest_neighbours.png")
+ORDER = ("sample_grid.png", "reconstruction.png", "nearest_neighbors.png")
 _SMALL_PX = 200
-_INK, _LINE = "#010203", "#040506"  # stand for colours that the page decides, light or dark
+_INK, _LINE = "#010203", "#040506"  # stand for colors that the page decides, light or dark
 _STYLE = {"svg.fonttype": "none", "svg.hashsalt": "genpipe", **style(_INK)}
 
 
@@ -138,7 +138,7 @@ def _svg(name: str, steps: list[float], values: list[float], unique: str) -> str
 
 
 def _for_page(svg: str, unique: str) -> str:
-    """The drawing as a part of a page: no prologue, colours of the page, identifiers that no other drawing uses."""
+    """The drawing as a part of a page: no prologue, colors of the page, identifiers that no other drawing uses."""
     prefix = re.sub(r"[^A-Za-z0-9]", lambda m: f"_{ord(m[0])}_", unique)
     svg = svg[svg.index("<svg") :].replace(_INK, "currentColor").replace(_LINE, "var(--accent)")
     return re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}-", svg)

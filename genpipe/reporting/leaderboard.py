@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from genpipe import paths
-from genpipe.files import whole_file
+from genpipe.files import atomic_file
 from genpipe.reporting.reading import Made, Result, results
 from genpipe.reporting.wording import decimals, fact, number, words
 
@@ -142,16 +142,16 @@ def write_csv(root: Path) -> Path:
     """The path of the leaderboard as comma-separated values. Raises GenpipeError if a file is damaged."""
     import pandas as pd  # slow to import, and `rows` can do without
 
-    with whole_file(root / CSV) as temporary:
+    with atomic_file(root / CSV) as temporary:
         pd.DataFrame(rows(root), dtype=object).to_csv(temporary, index=False, lineterminator="\n")
     return root / CSV
 
 
 def _rows(board: Board) -> Iterable[dict[str, Any]]:
-    nothing: dict[str, Any] = {"data": board.data, "experiment": REAL, "system": None, "state": "real", "seed": None}
+    nothing: dict[str, Any] = {"data": board.data, "experiment": REAL, "model": None, "state": "real", "seed": None}
     yield nothing | {"parameters": None} | _cells(board, None)
     for result in board.results:
-        row = nothing | {"experiment": result.name, "system": result.system, "state": result.state}
+        row = nothing | {"experiment": result.name, "model": result.model, "state": result.state}
         row |= {"seed": result.how.seed if result.how else None, "parameters": result.values.get("parameters")}
         yield row | _cells(board, result) | result.further
 

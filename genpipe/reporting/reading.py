@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from genpipe import paths
-from genpipe.document import read
+from genpipe.config.document import read
 from genpipe.errors import ConfigError, GenpipeError
 from genpipe.files import read_text
 
@@ -47,7 +47,7 @@ class Made(_Found):
 class How(_Found):
     """The circumstances of an experiment; what else it holds is a `Made` for each score."""
 
-    system: str
+    model: str
     data: str
     seed: int | None = None
     commit: str | None = None
@@ -76,7 +76,7 @@ class Result:
     """One experiment of the index and, once it has run, what came of it."""
 
     name: str
-    system: str
+    model: str
     data: str
     how: How | None
     values: Mapping[str, int | float]
@@ -151,15 +151,15 @@ class _Scores(BaseModel):
     how: How
 
 
-def _result(root: Path, name: str, system: str, data: str) -> Result:
+def _result(root: Path, name: str, model: str, data: str) -> Result:
     file = paths.scores(name)
     if not (root / file).exists():
-        return Result(name, system, data, None, {}, {})
+        return Result(name, model, data, None, {}, {})
     scores = parsed(_Scores, _text(root, file), file)
     values = {k: v for k, v in (scores.model_extra or {}).items() if v is not None}
     notes = scores.how.model_extra or {}
     made = {k: _made(notes[k], k, file) for k in values if k in notes}
-    return Result(name, scores.how.system, scores.how.data, scores.how, values, made)
+    return Result(name, scores.how.model, scores.how.data, scores.how, values, made)
 
 
 def _made(note: object, score: str, file: Path) -> Made:

@@ -48,7 +48,7 @@ def capital(sentence: str) -> str:
 
 
 def words(key: str) -> str:
-    """`nearest_neighbours` as a reader would write it; a hash is named by what it is."""
+    """`nearest_neighbors` as a reader would write it; a hash is named by what it is."""
     return key.replace("_sha256", " SHA-256").replace("_", " ")
 
 

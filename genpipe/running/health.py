@@ -1,12 +1,12 @@
 """What is to be seen in the curves of a training that goes wrong without failing.
 
-No system is named here: a check looks at a column of the curves, which is called PHASE/WHAT, in the last rows.
+No model is named here: a check looks at a column of the curves, which is called PHASE/WHAT, in the last rows.
 """
 
 from collections.abc import Callable, Sequence
 from statistics import median
 
-from genpipe.training.moments import NONFINITE, REWINDS, Moment, Row
+from genpipe.training.callbacks import NONFINITE, REWINDS, Row, StepInfo
 
 ROWS = 5
 """So many rows in a row have to say so."""
@@ -39,8 +39,8 @@ class Health:
         self._rows: list[Row] = []
         self._told: set[str] = set()
 
-    def __call__(self, moment: Moment) -> None:
-        self.look(moment.row)
+    def __call__(self, info: StepInfo) -> None:
+        self.look(info.row)
 
     def look(self, row: Row) -> None:
         """Runs all checks after one more row."""

@@ -13,16 +13,18 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from genpipe import fingerprints, paths, wiring
-from genpipe.document import read
+from genpipe import fingerprints, paths
+from genpipe.config import wiring
+from genpipe.config.document import read
+from genpipe.config.wiring import Stage
 from genpipe.errors import ConfigError, InputsChanged
 from genpipe.files import read_json
 from genpipe.paths import INDEX
 from genpipe.running.code import among, imported, imported_by_others, is_code
-from genpipe.wiring import Stage
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
+
 
 Stamp = tuple[int, int, int]
 """Size in bytes, time of change in ns since 1970, and the same as nobody can set it."""

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from genpipe.training.moments import Moment
+from genpipe.training.callbacks import StepInfo
 
 LINES = 10
 """About so many lines are printed where there is no terminal."""
@@ -19,14 +19,14 @@ class ProgressWatcher:
         self.bar, self.title, self.told = bar, title, 0.0
         self.task = bar.add_task(title, total=None, figures="")
 
-    def __call__(self, moment: Moment) -> None:
-        losses = {k.removesuffix("/loss"): v for k, v in moment.row.items() if k.endswith("/loss")}
+    def __call__(self, info: StepInfo) -> None:
+        losses = {k.removesuffix("/loss"): v for k, v in info.row.items() if k.endswith("/loss")}
         figures = "  ".join(f"{name} {value:.4g}" for name, value in losses.items())
-        figures = f"{moment.images_per_sec:,.0f} images/s  {figures}"
-        self.bar.update(self.task, completed=moment.step, total=moment.steps, figures=figures)
-        if not self.bar.console.is_terminal and moment.step / moment.steps >= self.told:
+        figures = f"{info.images_per_sec:,.0f} images/s  {figures}"
+        self.bar.update(self.task, completed=info.step, total=info.steps, figures=figures)
+        if not self.bar.console.is_terminal and info.step / info.steps >= self.told:
             self.told += 1 / LINES
-            self.bar.console.print(f"{self.title}: step {moment.step}/{moment.steps}  {figures}", soft_wrap=True)
+            self.bar.console.print(f"{self.title}: step {info.step}/{info.steps}  {figures}", soft_wrap=True)
 
     def warn(self, text: str) -> None:
         """Shows a warning above the bar."""
@@ -35,7 +35,7 @@ class ProgressWatcher:
 
 @contextmanager
 def progress(title: str) -> Iterator[ProgressWatcher]:
-    """A watcher that shows how a training goes, for as long as the block runs."""
+    """A callback that shows how a training goes, for as long as the block runs."""
     notebook = Console().is_jupyter  # it claims to be a terminal, and would keep every move of a bar
     console = Console(highlight=False, force_jupyter=False, force_terminal=False if notebook else None)
     columns = (

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from genpipe import paths
-from genpipe.files import read_json, whole_folder, write_json
+from genpipe.files import atomic_directory, read_json, write_json
 from genpipe.running.inputs import Inputs
 
 _INPUTS, _OUTPUTS = "inputs.json", "outputs"
@@ -24,7 +24,7 @@ def set_aside(inputs: Inputs) -> bool:
         return False
     if (fingerprint := inputs.fingerprint()) is None:
         return False
-    with whole_folder(paths.finished(inputs.stage.name)) as folder:
+    with atomic_directory(paths.finished(inputs.stage.name)) as folder:
         for output in inputs.stage.outs:
             _move(inputs.root / output, folder / _OUTPUTS / output)
         write_json(folder / _INPUTS, fingerprint)

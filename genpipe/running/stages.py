@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from genpipe import BEGAN_NS, paths, wiring
+from genpipe import BEGAN_NS, paths
+from genpipe.config import wiring
 from genpipe.errors import InputsChanged, ModelWarning, UsageError
 from genpipe.files import write_json
-from genpipe.running import guarded
 from genpipe.running.doubting import doubted
 from genpipe.running.inputs import Inputs
+from genpipe.running.process import run_cli
 from genpipe.running.setting_aside import set_aside, take_up
 from genpipe.running.stopping import end_with_dvc
 
@@ -38,7 +39,7 @@ def stage(
     status, not in a traceback.
     """
     end_with_dvc()
-    return guarded(lambda: _keyed(name, run, sys.argv[1:] if arguments is None else arguments, recorded))
+    return run_cli(lambda: _keyed(name, run, sys.argv[1:] if arguments is None else arguments, recorded))
 
 
 def single(name: str, run: Callable[[], Callable[[], object] | None]) -> int:
@@ -52,7 +53,7 @@ def single(name: str, run: Callable[[], Callable[[], object] | None]) -> int:
             after()
             inputs.verify()
 
-    return guarded(verified)
+    return run_cli(verified)
 
 
 def _keyed(

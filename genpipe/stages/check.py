@@ -1,8 +1,9 @@
 """Everything that is wrong in the YAML files, before anything runs: genpipe-stage check."""
 
-from genpipe import config, paths
-from genpipe.composing import verify
-from genpipe.files import whole_folder, write_json
+from genpipe import paths
+from genpipe.config.project import load_project
+from genpipe.files import atomic_directory, write_json
+from genpipe.project.checking import verify
 from genpipe.running.stages import single
 
 
@@ -11,11 +12,11 @@ def check() -> None:
 
     What it writes is the same until they have, so that nothing runs again because of it.
     """
-    project = config.load()
+    project = load_project()
     verify(project)
-    with whole_folder(paths.SEEN) as folder:
+    with atomic_directory(paths.SOURCE_STATES) as folder:
         for name in project.index.datasets:
-            write_json(folder / paths.seen(name).name, project.data(name).seen())
+            write_json(folder / paths.source_state(name).name, project.data(name).source_state())
     write_json(paths.CHECKED, {"valid": True})
 
 

@@ -5,12 +5,12 @@ deletes what is there before that stage runs.
 """
 
 from genpipe import fingerprints, outputs, paths
-from genpipe.running import guarded
+from genpipe.running.process import run_cli
 
 
 def main() -> int:
     """Runs the stage; returns an exit status."""
-    return guarded(_run)
+    return run_cli(_run)
 
 
 def _run() -> None:

@@ -5,7 +5,7 @@ from importlib import import_module
 
 from genpipe import paths
 from genpipe.errors import UsageError
-from genpipe.running import collect_seldom, guarded, leave
+from genpipe.running.process import fast_exit, relax_gc, run_cli
 
 
 def main() -> None:
@@ -13,13 +13,13 @@ def main() -> None:
 
     DVC starts commands by name, and "python" may be one without genpipe.
     """
-    leave(guarded(_script))
+    fast_exit(run_cli(_script))
 
 
 def run(stage: str) -> None:
     """Runs a stage with the words of the command line, and ends the process."""
-    collect_seldom()
-    leave(import_module(f"genpipe.stages.{stage}").main())
+    relax_gc()
+    fast_exit(import_module(f"genpipe.stages.{stage}").main())
 
 
 def _script() -> None:

@@ -1,15 +1,15 @@
 """Score an experiment: genpipe-stage evaluate NAME."""
 
-from genpipe import config
-from genpipe.evaluation import evaluate
+from genpipe.config.project import load_project
+from genpipe.evaluation.scoring import evaluate
 from genpipe.running.inputs import Inputs
 from genpipe.running.stages import Facts, stage
-from genpipe.tracking import Tracker
+from genpipe.tracking.runs import Tracker
 
 
 def run(name: str, inputs: Inputs) -> Facts:
     """Writes scores and pictures, and copies them to MLflow."""
-    project = config.load()
+    project = load_project()
     experiment = project.experiment(name)
     inputs.verify()
     evaluate(project, experiment)

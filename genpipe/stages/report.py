@@ -2,15 +2,15 @@
 
 from collections.abc import Callable
 
-from genpipe import config
-from genpipe.reporting import write_report
+from genpipe.config.project import load_project
+from genpipe.reporting.page import write_report
 from genpipe.running.stages import single
-from genpipe.tracking import Tracker
+from genpipe.tracking.runs import Tracker
 
 
 def report() -> Callable[[], object]:
     """Writes the report and makes sure that every experiment has its run in MLflow."""
-    project = config.load()
+    project = load_project()
     write_report(project.root)
     return Tracker(project).mirror_all
 

@@ -1,22 +1,23 @@
 """Train an experiment: genpipe-stage train NAME."""
 
-from genpipe import config, paths
+from genpipe import paths
+from genpipe.config.project import load_project
 from genpipe.running.health import Health, warnings
 from genpipe.running.inputs import Inputs
 from genpipe.running.progress import progress
 from genpipe.running.stages import Facts, stage
 from genpipe.running.stopping import signals
-from genpipe.tracking import Tracker
+from genpipe.tracking.runs import Tracker
 from genpipe.training.curves import read_curves
-from genpipe.training.experiment import assist, checkpoints, clear_checkpoints, train
+from genpipe.training.experiment import checkpoints, clear_checkpoints, run_worker, train
 
 
 def run(name: str, inputs: Inputs) -> Facts:
     """Trains, or goes on where a training was stopped."""
-    experiment = (project := config.load()).experiment(name)
+    experiment = (project := load_project()).experiment(name)
     kept = checkpoints(project, experiment, inputs.verify_state)
     inputs.verify()  # so the key of the checkpoints is of the code that runs
-    assist(project, experiment, signals(), kept)
+    run_worker(project, experiment, signals(), kept)
     with Tracker(project).training(experiment) as tracked, progress(name) as shown:
         facts = train(project, experiment, [shown, tracked, Health(shown.warn, tracked.warn)], signals(), kept)
         yield {**facts, "warnings": warnings(read_curves(project.root / paths.curves(name)))}

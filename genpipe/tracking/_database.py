@@ -8,7 +8,7 @@ from pathlib import Path
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 from genpipe.errors import GenpipeError
-from genpipe.files import whole_file
+from genpipe.files import atomic_file
 
 BUSY_SEC = 20.0
 """So long another program may be writing."""
@@ -97,5 +97,5 @@ def _make(store: Path, artifacts: str) -> None:
     """A new store; MLflow makes and changes its tables for a second, and a kill in between leaves nothing usable."""
     for left in store.parent.glob(f".{store.name}.*.tmp*"):
         left.unlink()
-    with whole_file(store) as temporary:
+    with atomic_file(store) as temporary:
         SqlAlchemyStore(f"sqlite:///{temporary}", artifacts).engine.dispose()

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from genpipe import paths
-from genpipe.config import Experiment, Project
+from genpipe.config.project import Experiment, Project
 from genpipe.errors import GenpipeError
 from genpipe.files import read_json
 from genpipe.provenance import run_key
 from genpipe.running import health
+from genpipe.training.callbacks import Row
 from genpipe.training.curves import read_curves
-from genpipe.training.moments import Row
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from mlflow.entities import Metric, Run
 from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
-from genpipe.config import Experiment
-from genpipe.tracking._store import known, metrics_of, send, within
-from genpipe.training.moments import Moment
+from genpipe.config.project import Experiment
+from genpipe.tracking.store import known, metrics_of, send, within
+from genpipe.training.callbacks import StepInfo
 
 if TYPE_CHECKING:
     from genpipe.tracking.runs import Tracker
+
 
 FLUSH_SEC = 10.0
 """Curves are sent no more often than this."""
@@ -24,7 +25,7 @@ WARNINGS = "genpipe.warnings"
 
 
 class Live:
-    """A watcher of a training; rows wait here and are sent together."""
+    """A callback of a training; rows wait here and are sent together."""
 
     def __init__(self, tracker: "Tracker", experiment: Experiment) -> None:
         self.tracker, self.experiment = tracker, experiment
@@ -52,9 +53,9 @@ class Live:
         self.monitor = SystemMetricsMonitor(self.run.info.run_id, SYSTEM_METRICS_SEC, resume_logging=bool(found))
         self.monitor.start()
 
-    def __call__(self, moment: Moment) -> None:
-        row = {**moment.row, "images_per_sec": moment.images_per_sec}
-        self.waiting += [m for m in metrics_of(row, moment.step) if (m.key, m.step) not in self.known]
+    def __call__(self, info: StepInfo) -> None:
+        row = {**info.row, "images_per_sec": info.images_per_sec}
+        self.waiting += [m for m in metrics_of(row, info.step) if (m.key, m.step) not in self.known]
         if time.monotonic() - self.sent_at > FLUSH_SEC:
             self.flush()
 

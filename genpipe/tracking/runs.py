@@ -9,14 +9,14 @@ import mlflow
 from mlflow.entities import Dataset, DatasetInput, Param, Run
 
 from genpipe import paths
-from genpipe.config import Experiment, Project
+from genpipe.config.project import Experiment, Project
 from genpipe.errors import GenpipeError, Locked, Stopped
 from genpipe.files import locked
 from genpipe.provenance import data_digest, origin, run_key
 from genpipe.tracking import _results
-from genpipe.tracking._store import WAIT_SEC, address, brief, connection, metrics_of, send_new, within
 from genpipe.tracking.live import WARNINGS, Live
 from genpipe.tracking.served import has_model, log_model
+from genpipe.tracking.store import WAIT_SEC, address, brief, connection, metrics_of, send_new, within
 from genpipe.training.curves import read_curves
 
 CALL_SEC = 2 * WAIT_SEC
@@ -43,7 +43,7 @@ class Tracker:
 
     @contextmanager
     def training(self, experiment: Experiment) -> Iterator[Live]:
-        """A watcher that copies the curves of a training into a new run, or on into the run of a stopped one."""
+        """A callback that copies the curves of a training into a new run, or on into the run of a stopped one."""
         live = Live(self, experiment)
         self.safely(live.open)
         try:

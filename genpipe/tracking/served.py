@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from genpipe import registry
 from genpipe.errors import GenpipeError
 from genpipe.packages import Packages
-from genpipe.tracking._store import address, brief, connection, present
+from genpipe.tracking.store import address, brief, connection, present
 
 NAME = "model"
 """What a run calls its model."""
@@ -25,7 +25,7 @@ MOST_IMAGES = 1000
 """In one answer, which has a word of text for every number of an image."""
 
 
-class Wish(BaseModel):
+class SampleRequest(BaseModel):
     """One row of what a served model is asked for."""
 
     n: int = Field(default=1, ge=1, le=MOST_IMAGES)
@@ -45,14 +45,14 @@ class ServedModel(mlflow.pyfunc.PythonModel):  # type: ignore[name-defined]
             registry.use(Packages(Path(next(iter(found.submodule_search_locations or ()))).parent, own))
         self.model, _ = load_model(Path(context.artifacts["model"]))
 
-    def predict(self, model_input: list[Wish]) -> list[Images]:
+    def predict(self, model_input: list[SampleRequest]) -> list[Images]:
         """The images of every wish. Raises UsageError if there are too many."""
         from genpipe.errors import UsageError
-        from genpipe.sampling import draw
+        from genpipe.sampling.drawing import generate_samples
 
         if (asked := sum(wish.n for wish in model_input)) > MOST_IMAGES:
             raise UsageError(f"{asked:,} images are asked for at once; at most {MOST_IMAGES:,} are drawn.")
-        return [draw(self.model, wish.n, seed=wish.seed).tolist() for wish in model_input]
+        return [generate_samples(self.model, wish.n, seed=wish.seed).tolist() for wish in model_input]
 
 
 def download(model: str, folder: Path) -> Path:
@@ -90,7 +90,7 @@ def log_model(run: Run, folder: Path) -> None:
     with mlflow.start_run(run_id=run.info.run_id):
         mlflow.pyfunc.log_model(
             name=NAME,
-            python_model=str(package / "serving.py"),
+            python_model=str(package / "tracking" / "serving.py"),
             artifacts={"model": str(folder)},
             code_paths=[str(package), *([str(used.root / used.own)] if used.own else [])],
             model_config={"package": used.own} if used.own else None,

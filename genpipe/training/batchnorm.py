@@ -1,4 +1,4 @@
-"""Batch normalisation that looks at the batches of all processes together."""
+"""Batch normalization that looks at the batches of all processes together."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ from torch.distributed import all_reduce, get_world_size
 from torch.nn.modules.batchnorm import _BatchNorm
 
 
-def synchronise(model: nn.Module) -> None:
-    """Lets every batch normalisation of a model see the parts of a batch that the other processes have."""
+def synchronize(model: nn.Module) -> None:
+    """Lets every batch normalization of a model see the parts of a batch that the other processes have."""
     for module in model.modules():
         if isinstance(module, _BatchNorm):
-            module.__class__ = _Synchronised  # in place, because phases may hold the module already
+            module.__class__ = _Synchronized  # in place, because phases may hold the module already
 
 
-class _Synchronised(_BatchNorm):
+class _Synchronized(_BatchNorm):
     """Mean and variance of equally large parts of a batch; differentiable as often as one likes, unlike PyTorch's."""
 
     def _check_input_dim(self, input: Tensor) -> None:  # noqa: A002 - as PyTorch calls it
@@ -27,11 +27,11 @@ class _Synchronised(_BatchNorm):
         x, dims, shape = input.float(), [0, *range(2, input.ndim)], (1, -1, *[1] * (input.ndim - 2))
         count = get_world_size() * x.numel() // x.shape[1]
         mu = _Sum.apply(x.sum(dims)) / count
-        centred = x - mu.view(shape)
-        var = _Sum.apply(centred.square().sum(dims)) / count
+        centered = x - mu.view(shape)
+        var = _Sum.apply(centered.square().sum(dims)) / count
         if self.track_running_stats:
             self._follow(mu.detach(), var.detach() * count / max(count - 1, 1))
-        y = centred * torch.rsqrt(var + self.eps).view(shape)
+        y = centered * torch.rsqrt(var + self.eps).view(shape)
         y = y if self.weight is None else y * self.weight.view(shape)
         return (y if self.bias is None else y + self.bias.view(shape)).to(input.dtype)
 

@@ -8,11 +8,11 @@ from math import ceil
 import torch
 
 from genpipe import paths, registry
-from genpipe.config import Experiment, Project
-from genpipe.data._batches import Batches
-from genpipe.data._storage import Prepared
+from genpipe.config.project import Experiment, Project
+from genpipe.dataset.batches import BatchLoader
+from genpipe.dataset.storage import Prepared
 from genpipe.errors import OutOfMemory
-from genpipe.interfaces import Phase
+from genpipe.interfaces.phases import Phase
 from genpipe.training.devices import fabric
 from genpipe.training.experiment import memory_of
 from genpipe.training.loop import fit, seed
@@ -64,7 +64,7 @@ def _tried(project: Project, experiment: Experiment) -> None:
     steps = max(_until_a_turn(phase) for phase in model.phases())
     train = knobs.train.model_copy(update={"steps": steps, "on_nan": "skip"})
     with memory_of(experiment, device.device):
-        batches = Batches.of(prepared, size=train.batch_size, seed=knobs.seed, device=device.device)
+        batches = BatchLoader.of(prepared, size=train.batch_size, seed=knobs.seed, device=device.device)
         fit(model, batches, train, knobs.optim, device=device)
 
 

@@ -4,14 +4,14 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from genpipe.files import whole_file
-from genpipe.training.moments import Row
+from genpipe.files import atomic_file
+from genpipe.training.callbacks import Row
 
 
 def write_curves(curves: Sequence[Row], path: Path) -> None:
     """Writes a table with a row a logging step; steps are whole numbers."""
     columns = list(dict.fromkeys(["step", *(name for row in curves for name in row)]))
-    with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+    with atomic_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, columns)
         table.writeheader()
         table.writerows({**row, "step": int(row["step"])} for row in curves)

@@ -16,12 +16,12 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
-from genpipe.data._batches import Batches
-from genpipe.data._storage import Prepared
+from genpipe.config.schemas import Strategy, Train
+from genpipe.dataset.batches import BatchLoader
+from genpipe.dataset.storage import Prepared
 from genpipe.errors import TrainingError
-from genpipe.interfaces import Trainable
+from genpipe.interfaces.phases import Trainable
 from genpipe.training.checkpoints import fresh_random_states
-from genpipe.training.knobs import Strategy, Train
 
 _RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
 """Where torchrun, SLURM and Fabric tell a process its number."""
@@ -36,10 +36,10 @@ def first_process(train: Train) -> bool:
 def devices(train: Train) -> Fabric:
     """The devices that a recipe asks for. Raises TrainingError if they are not there or cannot share a batch."""
     device = fabric(train.precision, train.devices, train.nodes, train.strategy)
-    if train.batch_size % (device.world_size * train.accumulate_steps):
+    if train.batch_size % (device.world_size * train.grad_accumulation_steps):
         raise TrainingError(
             f"train.batch_size {train.batch_size} cannot be divided equally: there are {device.world_size} devices and "
-            f"accumulate_steps is {train.accumulate_steps}. Make it a multiple of their product."
+            f"grad_accumulation_steps is {train.grad_accumulation_steps}. Make it a multiple of their product."
         )
     return device
 
@@ -81,22 +81,22 @@ def _as_many_as_started(device: Fabric) -> None:
 
 def verify_alike(device: Fabric, key: str) -> None:
     """Raises TrainingError if the processes do not all train the same: each has read knobs and code by itself."""
-    if len(set(gathered(device, key))) > 1:
+    if len(set(all_gather(device, key))) > 1:
         raise TrainingError(
             "the processes of this training have read different knobs, data or code. Give all machines the same files, "
             "edit none while a training starts, and run again."
         )
 
 
-def shared_batches(prepared: Prepared, model: Trainable, train: Train, seed: int, device: Fabric) -> Batches:
+def shared_batches(prepared: Prepared, model: Trainable, train: Train, seed: int, device: Fabric) -> BatchLoader:
     """The training images in batches, as the model asks for them; this process has its part of each."""
-    return Batches.of(
+    return BatchLoader.of(
         prepared, size=train.batch_size, seed=seed, device=device.device, part=(device.global_rank, device.world_size),
-        extras=model.extras, groups=model.groups, alternating=model.alternating,
+        fields=model.fields, group_by=model.group_by, balance_by=model.balance_by,
     )  # fmt: skip
 
 
-def in_step(device: Fabric, model: nn.Module) -> None:
+def broadcast_weights(device: Fabric, model: nn.Module) -> None:
     """Gives every process the first one's weights, and each but the first random numbers of its own."""
     if device.world_size == 1:
         return
@@ -126,19 +126,19 @@ def mean(device: Fabric, values: Tensor) -> Tensor:
     return values if device.world_size == 1 else cast(Tensor, device.all_reduce(values, reduce_op="mean"))
 
 
-def whole(tensor: Tensor) -> Tensor:
+def full_tensor(tensor: Tensor) -> Tensor:
     """The tensor itself, or all of one of which each process has a part; then all processes must ask."""
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
-def agreed(device: Fabric, signal: int) -> int:
+def any_signal(device: Fabric, signal: int) -> int:
     """The signal that any of the processes was sent, so that all of them obey after the same step."""
     if device.world_size == 1:
         return signal
-    return int(torch.tensor(gathered(device, signal)).max())
+    return int(torch.tensor(all_gather(device, signal)).max())
 
 
-def gathered(device: Fabric, value: Any) -> list[Any]:
+def all_gather(device: Fabric, value: Any) -> list[Any]:
     """What every process gives, in their order."""
     found = [value] * device.world_size
     if device.world_size > 1:

@@ -8,24 +8,24 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 
-from genpipe import config, paths, registry
-from genpipe.config import Experiment, Project
-from genpipe.data._storage import Prepared
+from genpipe import paths, registry
+from genpipe.config.project import Experiment, Project, load_project
+from genpipe.dataset.storage import Prepared
 from genpipe.modelfiles import save_model
 from genpipe.provenance import result_key
+from genpipe.training.callbacks import Outcome, StepInfo
 from genpipe.training.checkpoints import Checkpoints
 from genpipe.training.curves import write_curves
 from genpipe.training.devices import devices, first_process, shared_batches, verify_alike
 from genpipe.training.loop import Stopping, fit, seed
 from genpipe.training.memory import memory_in_words
-from genpipe.training.moments import Moment, Outcome
 from genpipe.training.snapshots import Snapshots
 
 
 def train(
     project: Project,
     experiment: Experiment,
-    watchers: Sequence[Callable[[Moment], None]] = (),
+    callbacks: Sequence[Callable[[StepInfo], None]] = (),
     stopping: Stopping | None = None,
     kept: Checkpoints | None = None,
 ) -> Mapping[str, Any]:
@@ -45,8 +45,8 @@ def train(
     with memory_of(experiment, device.device):
         outcome = fit(
             model, batches, knobs.train, knobs.optim,
-            device=device, checkpoints=kept, watchers=watchers, stopping=stopping,
-            look=snapshots.look,
+            device=device, checkpoints=kept, callbacks=callbacks, stopping=stopping,
+            sample_hook=snapshots.hook,
         )  # fmt: skip
     if device.is_global_zero:
         folder = project.root / paths.model(experiment.name)
@@ -69,7 +69,7 @@ def _facts(outcome: Outcome, parameters: int, steps: int, device: Fabric) -> Map
     }
 
 
-def assist(project: Project, experiment: Experiment, stopping: Stopping, kept: Checkpoints) -> None:
+def run_worker(project: Project, experiment: Experiment, stopping: Stopping, kept: Checkpoints) -> None:
     """Trains along and ends the process if it is one of several and not the first, which alone watches and writes."""
     if not first_process(experiment.knobs.train):
         train(project, experiment, stopping=stopping, kept=kept)
@@ -83,7 +83,7 @@ def checkpoints(project: Project, experiment: Experiment, verify: Callable[[], o
 
 def clear_checkpoints(name: str) -> None:
     """Removes the checkpoints of an experiment of this folder's project, whose results are sure."""
-    project = config.load()
+    project = load_project()
     checkpoints(project, project.experiment(name)).clear()
 
 

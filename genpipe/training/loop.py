@@ -1,4 +1,4 @@
-"""One loop that trains every system: each phase gets its turn, the rest of the weights frozen."""
+"""One loop that trains every model: each phase gets its turn, the rest of the weights frozen."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -10,22 +10,22 @@ from lightning_fabric import Fabric
 from lightning_fabric.utilities.seed import seed_everything
 from torch import Tensor
 
-from genpipe.data._batches import Batches
+from genpipe.config.schemas import Optim, Train
+from genpipe.dataset.batches import BatchLoader
 from genpipe.errors import NonFiniteLoss, Stopped
-from genpipe.interfaces import Phase, Trainable
-from genpipe.training.averaging import Average
-from genpipe.training.batchnorm import synchronise
+from genpipe.interfaces.phases import Phase, Trainable
+from genpipe.training.batchnorm import synchronize
+from genpipe.training.callbacks import REWINDS, Outcome, Row, SampleHook, StepInfo, Throughput
 from genpipe.training.checkpoints import Checkpoints, fresh_random_states, random_states, restore_random_states
-from genpipe.training.devices import agreed, gathered, in_step, mean, whole
-from genpipe.training.knobs import Optim, Train
-from genpipe.training.moments import REWINDS, Clock, Look, Moment, Outcome, Row
-from genpipe.training.notes import Notes
+from genpipe.training.curve_logger import CurveLogger
+from genpipe.training.devices import all_gather, any_signal, broadcast_weights, full_tensor, mean
+from genpipe.training.ema import EMA
 from genpipe.training.numerics import numerics
 from genpipe.training.optimizers import buffered, optimizer, step_if_finite
+from genpipe.training.phase_step import PhaseStep, compile_steps
 from genpipe.training.resuming import Training
 from genpipe.training.schedules import changes, learning_rate
-from genpipe.training.sharding import Sharded, cut_as, cut_optimizer
-from genpipe.training.turns import Turn, compile_turns
+from genpipe.training.sharding import Sharded, shard_like, shard_optimizer
 
 Stopping = AbstractContextManager[Callable[[], int]]
 """While it is entered, what it gave says which signal asked the training to stop; 0 is none."""
@@ -38,15 +38,15 @@ def seed(number: int) -> None:
 
 def fit(
     model: Trainable,
-    batches: Batches,
+    batches: BatchLoader,
     train: Train,
     optim: Mapping[str, Optim],
     *,
     device: Fabric,
     checkpoints: Checkpoints | None = None,
-    watchers: Sequence[Callable[[Moment], None]] = (),
+    callbacks: Sequence[Callable[[StepInfo], None]] = (),
     stopping: Stopping | None = None,
-    look: Look | None = None,
+    sample_hook: SampleHook | None = None,
 ) -> Outcome:
     """Trains a model in place; at the end it holds the averaged weights, if averaging is asked for.
 
@@ -55,21 +55,21 @@ def fit(
     Stopped, with a checkpoint written, after the step in which it was asked to stop.
     """
     with numerics(train, device.device), stopping or nullcontext(lambda: 0) as asked:
-        return _fitted(_Run(model, batches, train, optim, device, checkpoints, look), watchers, asked)
+        return _fitted(_Run(model, batches, train, optim, device, checkpoints, sample_hook), callbacks, asked)
 
 
-def _fitted(run: "_Run", watchers: Sequence[Callable[[Moment], None]], asked: Callable[[], int]) -> Outcome:
+def _fitted(run: "_Run", callbacks: Sequence[Callable[[StepInfo], None]], asked: Callable[[], int]) -> Outcome:
     run.begin()
     first, steps = run.step, run.train.steps
-    clock = Clock(run.train.batch_size * run.batches_per_step, run.batches.waited_sec)
+    clock = Throughput(run.train.batch_size * run.batches_per_step, run.batches.waited_sec)
     while run.step < steps:
         run.advance()
-        signal = agreed(run.device, asked())
+        signal = any_signal(run.device, asked())
         try:
             if run.step % run.train.log_every_steps == 0 or run.step == steps:
-                moment = Moment(run.step, steps, run.row(), clock.images_per_sec(run.step - first))
-                for watcher in watchers:
-                    watcher(moment)
+                info = StepInfo(run.step, steps, run.row(), clock.images_per_sec(run.step - first))
+                for callback in callbacks:
+                    callback(info)
             run.keep(signal)
         except NonFiniteLoss as error:
             run.rewind(error)
@@ -77,7 +77,7 @@ def _fitted(run: "_Run", watchers: Sequence[Callable[[Moment], None]], asked: Ca
             raise Stopped(run.step, steps, signal, kept=bool(run.checkpoints))
     speed, waited = clock.images_per_sec(run.step - first), clock.share(run.batches.waited_sec)
     run.finish()
-    return Outcome(run.notes.curves, first, speed, waited)
+    return Outcome(run.logger.curves, first, speed, waited)
 
 
 class _Run:
@@ -86,40 +86,40 @@ class _Run:
     def __init__(
         self,
         model: Trainable,
-        batches: Batches,
+        batches: BatchLoader,
         train: Train,
         optim: Mapping[str, Optim],
         device: Fabric,
         checkpoints: Checkpoints | None,
-        look: Look | None,
+        sample_hook: SampleHook | None,
     ) -> None:
         model.to(device.device).to(memory_format=torch.channels_last)  # faster convolutions, and no change elsewhere
-        in_step(device, model)
+        broadcast_weights(device, model)
         if device.world_size > 1 and train.sync_batchnorm:
-            synchronise(model)
+            synchronize(model)
         self.sharded = Sharded(model, device) if device.world_size > 1 and train.strategy == "fsdp" else None
         self.model, self.batches, self.train, self.optim, self.device = model, batches, train, optim, device
-        self.checkpoints, self.look = checkpoints, look
+        self.checkpoints, self.sample_hook = checkpoints, sample_hook
         self.step = self.position = self.rewinds = 0
         self.phases = model.phases()
         self.batches_per_step = max((p.repeats for p in self.phases), default=1)
         self.skips = train.on_nan == "skip"
-        self.notes = Notes(self.phases, train, device, checkpoints)
+        self.logger = CurveLogger(self.phases, train, device, checkpoints)
         self.optimizers = [self._optimizer(p) for p in self.phases]
-        self.turns = [self._turn_of(p) for p in self.phases]
-        self.average = None
-        if train.average_halflife_images:
-            decay = 0.5 ** (train.batch_size * self.batches_per_step / train.average_halflife_images)
-            self.average = Average(model, decay)
+        self.turns = [self._step_of(p) for p in self.phases]
+        self.ema = None
+        if train.ema_halflife_images:
+            decay = 0.5 ** (train.batch_size * self.batches_per_step / train.ema_halflife_images)
+            self.ema = EMA(model, decay)
 
     def _optimizer(self, phase: Phase) -> Any:
         made = optimizer(phase.module, self.optim[phase.name])
         return self.device.setup_optimizers(buffered(made) if self.skips else made)
 
-    def _turn_of(self, phase: Phase) -> Turn:
+    def _step_of(self, phase: Phase) -> PhaseStep:
         if self.sharded:
             phase = replace(phase, loss=self.sharded.loss(phase.loss))
-        return Turn(phase, self.model, self.device, self.train.accumulate_steps, in_place=not self.sharded)
+        return PhaseStep(phase, self.model, self.device, self.train.grad_accumulation_steps, in_place=not self.sharded)
 
     def begin(self) -> None:
         """What is done once before the first step: the training goes on where it was stopped, if it was."""
@@ -128,11 +128,11 @@ class _Run:
         self.model.train()
         wanted = self.train.compile == "on" or (self.train.compile == "auto" and self.device.device.type == "cuda")
         if wanted and self.step < self.train.steps:
-            compile_turns(self.turns, self.model, self.batches.batch(self.position))
+            compile_steps(self.turns, self.model, self.batches.batch(self.position))
 
     def advance(self) -> None:
         """One step: every phase that is due takes its turns; turn k of each uses the step's k-th batch."""
-        self.model.reach(self.step / self.train.steps)
+        self.model.on_step_start(self.step / self.train.steps)
         self.step += 1
         n = self.batches_per_step
         shared = [self.batches.batch(self.position + k, ahead=2 * n) for k in range(n)]
@@ -143,21 +143,21 @@ class _Run:
                 self._set_learning_rate(phase, moving)
                 for batch in shared[: phase.repeats]:
                     self._turn(phase, turn, moving, batch)
-        if self.average:
-            self.average.update(self.step)
+        if self.ema:
+            self.ema.update(self.step)
 
-    def _turn(self, phase: Phase, turn: Turn, moving: Any, batch: Any) -> None:
+    def _turn(self, phase: Phase, turn: PhaseStep, moving: Any, batch: Any) -> None:
         before = [buffer.clone() for buffer in self.model.buffers()] if self.skips else []
         noted = turn.gradient(batch)
-        if clip := self.optim[phase.name].clip_norm:
+        if clip := self.optim[phase.name].grad_clip_norm:
             norm = self.device.clip_gradients(phase.module, moving, max_norm=clip, error_if_nonfinite=False)
-            noted["grad_norm"] = whole(cast(Tensor, norm))
+            noted["grad_norm"] = full_tensor(cast(Tensor, norm))
         if self.skips:
             noted["loss"] = mean(self.device, noted["loss"])  # all processes leave out the same turns
             noted = step_if_finite(moving, phase.module, noted, zip(self.model.buffers(), before, strict=True))
         else:
             moving.step()
-        self.notes.add(phase.name, noted)
+        self.logger.add(phase.name, noted)
 
     def _set_learning_rate(self, phase: Phase, moving: Any) -> None:
         knobs = self.optim[phase.name]
@@ -168,48 +168,48 @@ class _Run:
 
     def row(self) -> Row:
         """The next row of the curves. Raises NonFiniteLoss."""
-        return self.notes.row(self.step, **({"rewinds": float(self.rewinds)} if self.rewinds else {}))
+        return self.logger.row(self.step, **({"rewinds": float(self.rewinds)} if self.rewinds else {}))
 
     def finish(self) -> None:
         """Takes over the averaged weights and lets the model fit what has a closed form."""
         self.model.requires_grad_(True)
-        if self.average and self.step:
-            self.model.load_state_dict(self.average.state_dict())
+        if self.ema and self.step:
+            self.model.load_state_dict(self.ema.state_dict())
         if self.sharded:
             self.sharded.join()
         self.model.eval()
         with torch.no_grad():
-            self.model.finish(self.batches.in_order())
+            self.model.on_train_end(self.batches.in_order())
 
     def state(self) -> dict[str, Any]:
         """All that decides how the training goes on. Raises NonFiniteLoss rather than keep a poisoned state."""
         state = {
-            "pending": self.notes.fetched(self.step),
+            "pending": self.logger.fetched(self.step),
             "step": self.step,
             "position": self.position,
-            "curves": self.notes.curves,
+            "curves": self.logger.curves,
             "model": self.model.state_dict(),
-            "average": self.average.state_dict() if self.average else {},
+            "average": self.ema.state_dict() if self.ema else {},
             "optimizers": [o.state_dict() for o in self.optimizers],
-            "random": gathered(self.device, random_states()),
+            "random": all_gather(self.device, random_states()),
             "rewinds": self.rewinds,
             "scaler": self.device._precision.state_dict(),
         }
-        return self.sharded.whole(state) if self.sharded else state
+        return self.sharded.full_state(state) if self.sharded else state
 
     def keep(self, signal: int) -> None:
         """Shows the model and writes a checkpoint where that is due; of several processes the first does.
 
         Raises NonFiniteLoss.
         """
-        if self.look and self.step % self.look.every_steps == 0:
-            self.notes.fetched(self.step)  # a loss that is not finite is said before its images are
+        if self.sample_hook and self.step % self.sample_hook.every_steps == 0:
+            self.logger.fetched(self.step)  # a loss that is not finite is said before its images are
             with (
-                self.average.lent() if self.average else nullcontext(),
-                self.sharded.gathered() if self.sharded else nullcontext(),
+                self.ema.applied() if self.ema else nullcontext(),
+                self.sharded.full_weights() if self.sharded else nullcontext(),
             ):
                 if self.device.is_global_zero:
-                    self.look.at(self.step, self.model)
+                    self.sample_hook.at(self.step, self.model)
         if self.checkpoints and (signal or self.step % self.train.checkpoint_every_steps == 0):
             state = self.state()
             if self.device.is_global_zero:
@@ -220,7 +220,7 @@ class _Run:
         optimizers = [
             (made.optimizer, self.optim[p.name]) for made, p in zip(self.optimizers, self.phases, strict=True)
         ]
-        averaged = self.average.state_dict() if self.average else {}
+        averaged = self.ema.state_dict() if self.ema else {}
         Training(
             self.phases, self.train.steps, self.batches_per_step, self.model.state_dict(), averaged, optimizers,
             self.device._precision.state_dict(),
@@ -230,12 +230,12 @@ class _Run:
         """Goes back to a state."""
         self.step, self.position, self.rewinds = state["step"], state["position"], state["rewinds"]
         self.device._precision.load_state_dict(state["scaler"])
-        self.notes.restore(state["curves"], state["pending"], self.model.device)
-        self.model.load_state_dict(cut_as(self.model.state_dict(), state["model"]))
-        if self.average:
-            self.average.load_state_dict(cut_as(self.average.state_dict(), state["average"]))
+        self.logger.restore(state["curves"], state["pending"], self.model.device)
+        self.model.load_state_dict(shard_like(self.model.state_dict(), state["model"]))
+        if self.ema:
+            self.ema.load_state_dict(shard_like(self.ema.state_dict(), state["average"]))
         for made, saved in zip(self.optimizers, state["optimizers"], strict=True):
-            made.optimizer.load_state_dict(cut_optimizer(made.optimizer, saved))
+            made.optimizer.load_state_dict(shard_optimizer(made.optimizer, saved))
             if saved["state"]:
                 buffered(made.optimizer)
         rank = self.device.global_rank

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 import torch
 
+from genpipe.config.schemas import Train
 from genpipe.errors import TrainingError
-from genpipe.training.knobs import Train
 from genpipe.training.memory import keep_freed_memory
 
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from genpipe.training.devices import whole
-from genpipe.training.knobs import Optim
+from genpipe.config.schemas import Optim
+from genpipe.training.devices import full_tensor
 
 _MAKE: Mapping[str, Callable[[list[nn.Parameter], Optim], Optimizer]] = {
     "adam": lambda weights, o: torch.optim.Adam(
@@ -69,4 +69,4 @@ def step_if_finite(
 
 def total_norm(tensors: Iterable[Tensor]) -> Tensor:
     """The norm of all their values together, also of tensors of which each process has a part."""
-    return whole(torch.nn.utils.get_total_norm(tensors))
+    return full_tensor(torch.nn.utils.get_total_norm(tensors))

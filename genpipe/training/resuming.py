@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from genpipe.config.schemas import Optim
 from genpipe.errors import CheckpointError, shortened
-from genpipe.interfaces import Phase
+from genpipe.interfaces.phases import Phase
+from genpipe.training.callbacks import REWINDS
 from genpipe.training.checkpoints import put_random_states, random_states
-from genpipe.training.knobs import Optim
-from genpipe.training.moments import REWINDS
-from genpipe.training.notes import steps_taken
+from genpipe.training.curve_logger import steps_taken
 from genpipe.training.optimizers import optimizer
 
 Found = Iterator[str]

@@ -2,7 +2,7 @@
 
 from math import cos, pi
 
-from genpipe.training.knobs import Optim
+from genpipe.config.schemas import Optim
 
 
 def changes(knobs: Optim) -> bool:

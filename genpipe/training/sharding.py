@@ -44,7 +44,7 @@ class Sharded:
         return partial(self._around, loss)
 
     @contextmanager
-    def gathered(self) -> Iterator[None]:
+    def full_weights(self) -> Iterator[None]:
         """Every process has the whole weights for as long as the block runs; what changes them is lost."""
         around = cast(FSDPModule, self._around)
         around.unshard()
@@ -62,29 +62,29 @@ class Sharded:
                     whole.setdefault(weight, nn.Parameter(weight.full_tensor().detach(), weight.requires_grad))
                     setattr(module, name, whole[weight])
 
-    def whole(self, state: Any) -> Any:
+    def full_state(self, state: Any) -> Any:
         """The same dicts and lists with whole tensors, in the computer's memory; all processes ask, the first gets."""
         if isinstance(state, DTensor):
             full = state.full_tensor()
             return full.cpu() if self.first else full.new_empty(0)
         if isinstance(state, Mapping):
-            return {name: self.whole(value) for name, value in state.items()}
-        return [self.whole(value) for value in state] if isinstance(state, list) else state
+            return {name: self.full_state(value) for name, value in state.items()}
+        return [self.full_state(value) for value in state] if isinstance(state, list) else state
 
 
-def cut_as(likes: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def shard_like(likes: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Whole tensors as this process needs them: its part of those that are cut under the same name."""
-    return {name: _cut_as(likes[name], tensor) for name, tensor in state.items()}
+    return {name: _shard_like(likes[name], tensor) for name, tensor in state.items()}
 
 
-def cut_optimizer(optimizer: Optimizer, saved: Mapping[str, Any]) -> dict[str, Any]:
+def shard_optimizer(optimizer: Optimizer, saved: Mapping[str, Any]) -> dict[str, Any]:
     """The whole state of an optimizer as this process needs it."""
     weights = [weight for group in optimizer.param_groups for weight in group["params"]]
-    cut = {k: {name: _cut_as(weights[k], value) for name, value in of.items()} for k, of in saved["state"].items()}
+    cut = {k: {name: _shard_like(weights[k], value) for name, value in of.items()} for k, of in saved["state"].items()}
     return {**saved, "state": cut}
 
 
-def _cut_as(like: Tensor, value: Any) -> Any:
+def _shard_like(like: Tensor, value: Any) -> Any:
     """The part for this process of a tensor that every process has whole, if the other is cut; else the tensor."""
     if not (isinstance(like, DTensor) and isinstance(value, Tensor) and value.shape == like.shape):
         return value

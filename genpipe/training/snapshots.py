@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int, UInt8
 
+from genpipe.config.schemas import Train
 from genpipe.errors import CheckpointError, DataError, NonFiniteImages, TrainingError
-from genpipe.files import whole_file, whole_folder
-from genpipe.interfaces import Generative
-from genpipe.sampling import draw
-from genpipe.training.knobs import Train
-from genpipe.training.moments import Look
+from genpipe.files import atomic_directory, atomic_file
+from genpipe.interfaces.generative import Generative
+from genpipe.sampling.drawing import generate_samples
+from genpipe.training.callbacks import SampleHook
 
 
 class Snapshots:
@@ -21,9 +21,9 @@ class Snapshots:
         self.folder, self.train, self.seed = folder, train, seed
 
     @property
-    def look(self) -> Look | None:
+    def hook(self) -> SampleHook | None:
         """Takes samples in a training; None if none are wanted."""
-        return Look(self.train.score_every_steps, self._take) if self.train.score_every_steps else None
+        return SampleHook(self.train.score_every_steps, self._take) if self.train.score_every_steps else None
 
     def collect(self, folder: Path) -> None:
         """Writes all that was taken in a whole training into one folder, which it replaces; there may be nothing.
@@ -32,7 +32,7 @@ class Snapshots:
         """
         every = self.train.score_every_steps
         steps = list(range(every, self.train.steps + 1, every)) if every else []
-        with whole_folder(folder) as temporary:
+        with atomic_directory(folder) as temporary:
             np.save(temporary / "steps.npy", np.array(steps, np.int64))
             if steps:
                 np.save(temporary / "images.npy", self._all(steps))
@@ -49,12 +49,12 @@ class Snapshots:
         """Draws samples, always from the same random numbers, and keeps them. Raises TrainingError."""
         training = model.training
         try:
-            images = draw(model.eval(), self.train.score_images, seed=self.seed)
+            images = generate_samples(model.eval(), self.train.score_images, seed=self.seed)
         except NonFiniteImages as error:
             raise TrainingError(f"step {step}: {error}") from None
         finally:
             model.train(training)
-        with whole_file(self._file(step)) as temporary, temporary.open("wb") as file:
+        with atomic_file(self._file(step)) as temporary, temporary.open("wb") as file:
             np.save(file, images)
 
     def _file(self, step: int) -> Path:

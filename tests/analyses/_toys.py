@@ -1,10 +1,13 @@
-"""A system whose codes are known: number i of a code is the brightness of band i of the image."""
+"""A model whose codes are known: number i of a code is the brightness of band i of the image."""
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from genpipe.interfaces import Decodes, Encodes, Evidence, Generative, Phase, Real, Subject
+from genpipe.interfaces.analyses import AnalysisContext
+from genpipe.interfaces.extractors import FeatureSet, Real
+from genpipe.interfaces.generative import Decodes, Encodes, Generative
+from genpipe.interfaces.phases import Phase
 from genpipe.nn.priors import StandardNormalPrior
 
 SIDE = 8
@@ -39,17 +42,17 @@ def rotation(degrees: float) -> Tensor:
     return torch.stack([torch.stack([a.cos(), a.sin()]), torch.stack([-a.sin(), a.cos()])])
 
 
-def seen(images: np.ndarray) -> Evidence:
+def seen(images: np.ndarray) -> FeatureSet:
     """Features are pixels from 0 to 1; an image is of class 1 the more, the brighter its first row is."""
     features = images.reshape(len(images), -1).astype(np.float32) / 255
     bright = 1 / (1 + np.exp(-20 * (features[:, 0] - 0.5)))
-    return Evidence(images, features, np.stack([1 - bright, bright], axis=1).astype(np.float32))
+    return FeatureSet(images, features, np.stack([1 - bright, bright], axis=1).astype(np.float32))
 
 
-def subject(model: Generative, n: int = 400, factors: bool = True) -> Subject:
+def context(model: Generative, n: int = 400, factors: bool = True) -> AnalysisContext:
     """Images of which the bands are uniform: class and category by the first, numbers of both."""
 
-    def real(seed: int) -> Evidence:
+    def real(seed: int) -> FeatureSet:
         rng = np.random.default_rng(seed)
         bands = rng.uniform(-0.9, 0.9, (n, 2))
         images = np.rint((np.repeat(bands, SIDE // 2, axis=1) + 1) * 127.5)
@@ -57,7 +60,7 @@ def subject(model: Generative, n: int = 400, factors: bool = True) -> Subject:
         high = (bands[:, 0] > 0).astype(np.int64)
         known = {"first": bands[:, 0], "second": bands[:, 1], "high": high, "turn": np.exp(1j * bands[:, 1])}
         evidence = seen(images)
-        return Evidence(images, evidence.features, evidence.probabilities, high, factors=known if factors else {})
+        return FeatureSet(images, evidence.features, evidence.probabilities, high, factors=known if factors else {})
 
     training, held_out = real(0), real(1)
-    return Subject(model, training, Real(training, held_out), 0, seen)
+    return AnalysisContext(model, training, Real(training, held_out), 0, seen)

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from genpipe.interfaces import Evidence, Generative, Real, Subject
+from genpipe.interfaces.analyses import AnalysisContext
+from genpipe.interfaces.extractors import FeatureSet, Real
+from genpipe.interfaces.generative import Generative
 
 
 class Nothing(Generative):
@@ -21,14 +23,14 @@ class Nothing(Generative):
         return []
 
 
-def seen(images: np.ndarray) -> Evidence:
+def seen(images: np.ndarray) -> FeatureSet:
     """Features are pixels from 0 to 1; an image is surely of class 1 if its brightest pixel is in its lower half."""
     features = images.reshape(len(images), -1).astype(np.float32) / 255
     lower = (features.argmax(1) >= features.shape[1] // 2).astype(np.float32)
-    return Evidence(images, features, np.stack([1 - lower, lower], axis=1))
+    return FeatureSet(images, features, np.stack([1 - lower, lower], axis=1))
 
 
-Make = Callable[..., Subject]
+Make = Callable[..., AnalysisContext]
 
 
 @pytest.fixture
@@ -39,18 +41,18 @@ def make() -> Make:
         samples: np.ndarray,
         training: np.ndarray,
         held_out: np.ndarray,
-        scorer: Callable[[Evidence, Sequence[str]], Mapping[str, float]] | None = None,
-    ) -> Subject:
+        scorer: Callable[[FeatureSet, Sequence[str]], Mapping[str, float]] | None = None,
+    ) -> AnalysisContext:
         real = Real(seen(training), seen(held_out))
         parts = (Nothing(), seen(samples), real, 0, seen)
-        return Subject(*parts) if scorer is None else Subject(*parts, scorer)
+        return AnalysisContext(*parts) if scorer is None else AnalysisContext(*parts, scorer)
 
     return made
 
 
 @pytest.fixture
 def random_images() -> Callable[[int, int], np.ndarray]:
-    """So many grey images of 8 × 8 pixels, from a seed."""
+    """So many gray images of 8 × 8 pixels, from a seed."""
 
     def made(n: int, seed: int) -> np.ndarray:
         return np.random.default_rng(seed).integers(0, 256, (n, 1, 8, 8), dtype=np.uint8)

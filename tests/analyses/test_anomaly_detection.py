@@ -6,9 +6,13 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from genpipe.analyses.anomaly_detection import AnomalyDetection, auroc, negative_bound, outliers
+from genpipe.analyses.anomaly_detection import AnomalyDetection, auroc, negative_elbo, outliers
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Generative, HasImportanceWeights, HasLikelihood, Images, Real, Reconstructs, Subject
+from genpipe.interfaces.analyses import AnalysisContext
+from genpipe.interfaces.extractors import Real
+from genpipe.interfaces.generative import Generative, Reconstructs
+from genpipe.interfaces.likelihood import HasImportanceWeights, HasLikelihood
+from genpipe.interfaces.tensors import Images
 
 
 class Darkener(Generative, Reconstructs):
@@ -40,13 +44,13 @@ def test_the_area_of_known_cases() -> None:
     assert [auroc(scores, positive), auroc(-scores, positive), auroc(0 * scores, positive)] == [1.0, 0.0, 0.5]
 
 
-def bright_are_outliers(make: Any) -> Subject:
+def bright_are_outliers(make: Any) -> AnalysisContext:
     rng = np.random.default_rng(0)
     labels = np.repeat([0, 1, 3], 20)
     images = (rng.integers(0, 100, (60, 1, 8, 8)) + 120 * (labels == 3)[:, None, None, None]).astype(np.uint8)
     made = make(images, images[:40], images)
     real = Real(replace(made.real.training, labels=labels[:40]), replace(made.real.held_out, labels=labels))
-    return Subject(Darkener(), made.samples, real, 0)
+    return AnalysisContext(Darkener(), made.samples, real, 0)
 
 
 def test_classes_that_are_not_trained_on_are_told_from_the_others(make: Any) -> None:
@@ -58,15 +62,15 @@ def test_classes_that_are_not_trained_on_are_told_from_the_others(make: Any) -> 
 
 
 def test_without_a_class_that_was_left_out_there_is_nothing_to_find(make: Any) -> None:
-    subject = bright_are_outliers(make)
-    real = subject.real
+    context = bright_are_outliers(make)
+    real = context.real
     assert outliers(real.held_out, real.training).sum() == 20
     for training, held_out in (
         (real.held_out, real.held_out),
         (replace(real.training, labels=None), real.held_out),
         (replace(real.training, labels=real.training.labels + 7), real.held_out),
     ):
-        with pytest.raises(Unsuitable, match="leave_out"):
+        with pytest.raises(Unsuitable, match="exclude_classes"):
             outliers(held_out, training)
 
 
@@ -89,11 +93,11 @@ class Exact(Darkener, HasLikelihood):
 
 @pytest.mark.parametrize("model", [Counter(), Exact()], ids=["bound", "exact"])
 def test_a_likelihood_is_a_score_of_its_own(make: Any, model: Generative) -> None:
-    subject = replace(bright_are_outliers(make), model=model)
-    held_out = subject.real.held_out
+    context = replace(bright_are_outliers(make), model=model)
+    held_out = context.real.held_out
     noisy = np.random.default_rng(3).integers(0, 256, held_out.images.shape, dtype=np.uint8)
-    subject = replace(subject, real=replace(subject.real, held_out=replace(held_out, images=noisy)))
-    found = AnomalyDetection(AnomalyDetection.Config(images=6, draws=6)).run(subject)
+    context = replace(context, real=replace(context.real, held_out=replace(held_out, images=noisy)))
+    found = AnomalyDetection(AnomalyDetection.Config(images=6, draws=6)).run(context)
     x, outlier = noisy.astype(np.float64) / 127.5 - 1, held_out.labels == 3
     nats = (noisy > 127).sum((1, 2, 3)) if isinstance(model, Counter) else x.sum((1, 2, 3))
     errors = np.square(x - np.rint((np.minimum(x, 0) + 1) * 127.5) / 127.5 + 1).sum((1, 2, 3))
@@ -107,4 +111,4 @@ def test_a_likelihood_is_a_score_of_its_own(make: Any, model: Generative) -> Non
 def test_the_bound_is_the_mean_over_draws() -> None:
     x, rng = torch.zeros(2, 1, 4, 4), torch.Generator()
     x[1] = 0.5
-    torch.testing.assert_close(negative_bound(Counter(), x, 6, rng), torch.tensor([0.0, 16.0], dtype=torch.float64))
+    torch.testing.assert_close(negative_elbo(Counter(), x, 6, rng), torch.tensor([0.0, 16.0], dtype=torch.float64))

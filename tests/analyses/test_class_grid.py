@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 
 from genpipe.analyses.class_grid import ClassGrid, by_class
-from genpipe.interfaces import Evidence, ImageSpec, Real, Subject
+from genpipe.interfaces.analyses import AnalysisContext
+from genpipe.interfaces.extractors import FeatureSet, Real
+from genpipe.interfaces.spec import DataSpec
 from genpipe.models.cvae import CVAE
 
 
@@ -23,9 +25,9 @@ def test_a_column_is_a_class(labels: list[int], rows: int, classes: int, expecte
 def test_the_picture_has_a_column_a_class() -> None:
     labels = np.arange(12) % 3
     images = np.full((12, 1, 4, 4), labels[:, None, None, None] * 100, np.uint8)
-    samples = Evidence(images, np.zeros((12, 1)), labels=labels)
-    model = CVAE(CVAE.Config(body="mlp"), ImageSpec(1, 4, 4, ("a", "b", "c")))
-    found = ClassGrid(ClassGrid.Config(rows=2)).run(Subject(model, samples, Real(samples, samples), 0))
+    samples = FeatureSet(images, np.zeros((12, 1)), labels=labels)
+    model = CVAE(CVAE.Config(architecture="mlp"), DataSpec(1, 4, 4, ("a", "b", "c")))
+    found = ClassGrid(ClassGrid.Config(rows=2)).run(AnalysisContext(model, samples, Real(samples, samples), 0))
     picture, _ = found.pictures["class_grid"]
     assert picture.shape == (2 * 6 + 2, 3 * 6 + 2, 1)
     assert [picture[4, 4 + 6 * column, 0] for column in range(3)] == [0, 100, 200]

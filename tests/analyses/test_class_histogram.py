@@ -43,20 +43,20 @@ def of_two_kinds(n: int, share: float) -> np.ndarray:
 
 
 def test_a_lost_class_and_a_lost_bin_are_seen(make: Any) -> None:
-    subject = make(of_two_kinds(300, 0), of_two_kinds(400, 0.5), of_two_kinds(200, 0.5))
-    found = ClassHistogram(ClassHistogram.Config(bins=2)).run(subject)
+    context = make(of_two_kinds(300, 0), of_two_kinds(400, 0.5), of_two_kinds(200, 0.5))
+    found = ClassHistogram(ClassHistogram.Config(bins=2)).run(context)
     assert found.numbers == {"classes_hit": 1, "class_kl_nats": pytest.approx(np.log(2)), "ndb": 2}
     picture, caption = found.pictures["class_histogram"]
     assert picture.shape == (600, 1920, 3)
     assert "1 of 2 classes" in caption
     assert "that of held-out images does in 0." in caption
-    real, fake, unseen = in_bins(subject, 2)
+    real, fake, unseen = in_bins(context, 2)
     assert (sorted(real), sorted(fake), sorted(unseen)) == ([200, 200], [0, 300], [100, 100])
 
 
 def test_without_classes_the_bins_are_left(make: Any) -> None:
-    subject = make(of_two_kinds(100, 0.5), of_two_kinds(100, 0.5), of_two_kinds(50, 0.5))
-    blind = replace(subject, samples=replace(subject.samples, probabilities=None))
+    context = make(of_two_kinds(100, 0.5), of_two_kinds(100, 0.5), of_two_kinds(50, 0.5))
+    blind = replace(context, samples=replace(context.samples, probabilities=None))
     found = ClassHistogram(ClassHistogram.Config(bins=2)).run(blind)
     assert found.numbers == {"ndb": 0}
     assert found.pictures["class_histogram"][0].shape == (600, 960, 3)

@@ -9,8 +9,9 @@ import pytest
 
 from genpipe.analyses.code_density import CodeDensity, drawn_like
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Evidence, Subject
-from tests.analyses._toys import Coded, seen, subject
+from genpipe.interfaces.analyses import AnalysisContext
+from genpipe.interfaces.extractors import FeatureSet
+from tests.analyses._toys import Coded, context, seen
 
 
 def clusters(n: int = 600) -> np.ndarray:
@@ -37,7 +38,7 @@ def test_a_mixture_finds_the_clusters_and_comes_in_random_order() -> None:
 def distances(asked: list[int]) -> Any:
     """A scorer that tells how far images are on average from the nearer of the clusters."""
 
-    def score(images: Evidence, metrics: Sequence[str]) -> Mapping[str, float]:
+    def score(images: FeatureSet, metrics: Sequence[str]) -> Mapping[str, float]:
         assert list(metrics) == ["fid"]
         asked.append(len(images.images))
         codes = np.arctanh(np.clip(images.images[:, 0, ::4, 0] / 127.5 - 1, -0.999, 0.999))
@@ -46,8 +47,8 @@ def distances(asked: list[int]) -> Any:
     return score
 
 
-def clustered(asked: list[int]) -> Subject:
-    made = subject(Coded())
+def clustered(asked: list[int]) -> AnalysisContext:
+    made = context(Coded())
     bands = np.tanh(clusters(400) / 2)
     images = np.rint((np.repeat(bands, 4, axis=1) + 1) * 127.5).astype(np.uint8)
     training = seen(np.ascontiguousarray(np.broadcast_to(images[:, None, :, None], (400, 1, 8, 8))))

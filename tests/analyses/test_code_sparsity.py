@@ -4,7 +4,9 @@ import numpy as np
 import torch
 
 from genpipe.analyses.code_sparsity import CodeSparsity
-from genpipe.interfaces import Codes, Encodes, Generative, Images, Subject
+from genpipe.interfaces.analyses import AnalysisContext
+from genpipe.interfaces.generative import Encodes, Generative
+from genpipe.interfaces.tensors import Codes, Images
 
 
 class Pixels(Generative, Encodes):
@@ -29,6 +31,6 @@ def test_silent_and_dead_units_are_counted_whatever_their_scale(make: Any) -> No
     images[:20, 0, 1] = 100
     made = make(images, images, images)
     for scale in (1.0, 1e-3):
-        found = CodeSparsity(CodeSparsity.Config()).run(Subject(Pixels(scale), made.samples, made.real, 0))
+        found = CodeSparsity(CodeSparsity.Config()).run(AnalysisContext(Pixels(scale), made.samples, made.real, 0))
         assert found.numbers == {"code_silent_share": 1 - 1.5 / 8, "code_dead_share": 6 / 8}
         assert found.pictures["code_sparsity"][0].shape == (640, 960, 3)

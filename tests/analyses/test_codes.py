@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from genpipe.analyses._codes import PATHS, encoded, linear, of_prior, quantiles, spherical, starts, way
-from genpipe.nn.passing import decoded
-from tests.analyses._toys import Bands, Coded, subject
+from genpipe.analyses._codes import starts
+from genpipe.nn.batched_inference import decoded
+from genpipe.nn.latent_space import PATHS, encoded, linear, of_prior, quantiles, spherical, way
+from tests.analyses._toys import Bands, Coded, context
 
 
 def test_codes_go_there_and_back() -> None:
@@ -37,9 +38,9 @@ def test_quantiles_of_the_prior_are_those_of_the_normal_distribution() -> None:
 
 
 def test_one_sets_out_from_held_out_images_or_from_the_prior() -> None:
-    z, whose = starts(subject(Coded()), 5)
+    z, whose = starts(context(Coded()), 5)
     assert whose == "held-out images"
-    assert (z == encoded(Coded(), subject(Coded()).real.held_out.images[:5])).all()
-    z, whose = starts(subject(Bands()), 5)
+    assert (z == encoded(Coded(), context(Coded()).real.held_out.images[:5])).all()
+    z, whose = starts(context(Bands()), 5)
     assert (whose, z.shape) == ("the prior", (5, 2))
     assert (z == of_prior(Bands(), 5, 0)).all()

@@ -10,7 +10,7 @@ import torch
 from genpipe.analyses._disentangling import dci, importances, mig, mutual_information, sap
 from genpipe.analyses.disentanglement import Disentanglement
 from genpipe.errors import Unsuitable
-from tests.analyses._toys import Bands, Coded, rotation, subject
+from tests.analyses._toys import Bands, Coded, context, rotation
 
 
 def brute_force_information(a: list[int], b: list[int]) -> float:
@@ -81,7 +81,7 @@ def test_dci_by_hand() -> None:
 def test_the_analysis_tells_straight_codes_from_turned_ones() -> None:
     config = Disentanglement.Config(factors=["first", "second"])
     straight, turned = (
-        Disentanglement(config).run(subject(Coded(mixing=m))).numbers for m in (torch.eye(2), rotation(45.0))
+        Disentanglement(config).run(context(Coded(mixing=m))).numbers for m in (torch.eye(2), rotation(45.0))
     )
     assert straight["mig"] > 0.6 > 0.2 > turned["mig"]
     assert straight["sap"] > 0.9 > 0.3 > turned["sap"]
@@ -91,11 +91,11 @@ def test_the_analysis_tells_straight_codes_from_turned_ones() -> None:
 
 def test_without_factors_it_is_refused() -> None:
     with pytest.raises(Unsuitable, match="no factors are known"):
-        Disentanglement(Disentanglement.Config()).run(subject(Coded(), factors=False))
+        Disentanglement(Disentanglement.Config()).run(context(Coded(), factors=False))
 
 
 def test_the_picture_names_the_factors() -> None:
-    found = Disentanglement(Disentanglement.Config(trees=2)).run(subject(Coded()))
+    found = Disentanglement(Disentanglement.Config(trees=2)).run(context(Coded()))
     picture, caption = found.pictures["disentanglement"]
     assert picture.ndim == 3
     assert f"MIG {found.numbers['mig']:.3f}" in caption

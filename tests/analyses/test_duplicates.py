@@ -7,8 +7,8 @@ from genpipe.analyses.duplicates import Duplicates, apart, closest
 
 
 def share(make: Any, samples: np.ndarray, training: np.ndarray) -> float:
-    subject = make(samples, training, training[:10])
-    return Duplicates(Duplicates.Config(images=300)).run(subject).numbers["duplicate_share"]
+    context = make(samples, training, training[:10])
+    return Duplicates(Duplicates.Config(images=300)).run(context).numbers["duplicate_share"]
 
 
 def test_a_generator_of_few_images_repeats_itself_and_the_data_does_not(make: Any, random_images: Any) -> None:
@@ -20,7 +20,7 @@ def test_a_generator_of_few_images_repeats_itself_and_the_data_does_not(make: An
     assert share(make, half, training) == pytest.approx(0.5, abs=0.03)
 
 
-def test_an_image_is_not_its_own_neighbour(random_images: Any) -> None:
+def test_an_image_is_not_its_own_neighbor(random_images: Any) -> None:
     images = random_images(20, 0)
     images[7] = images[3]
     images[12] = images[5]

@@ -5,7 +5,7 @@ import pytest
 
 from genpipe.analyses._factors import binned, columns, known, reader, restored
 from genpipe.errors import Unsuitable
-from tests.analyses._toys import Bands, subject
+from tests.analyses._toys import Bands, context
 
 
 def test_kinds_of_factors_become_columns_and_back() -> None:
@@ -29,13 +29,13 @@ def test_bins_are_equally_wide_and_categories_stay() -> None:
 
 def test_a_factor_that_is_not_known_is_named() -> None:
     with pytest.raises(Unsuitable, match=r"no factor 'secnod' is known of these images\. Did you mean 'second'"):
-        known(subject(Bands()).real.training, ["secnod"])
+        known(context(Bands()).real.training, ["secnod"])
     with pytest.raises(Unsuitable, match="no factors are known"):
-        known(subject(Bands(), factors=False).real.training)
+        known(context(Bands(), factors=False).real.training)
 
 
 def test_what_decided_an_image_is_read_off_it() -> None:
-    of = subject(Bands())
+    of = context(Bands())
     reading = reader(of)
     assert min(reading.r2[name] for name in ("first", "second", "turn")) > 0.99
     held_out = of.real.held_out
@@ -45,7 +45,7 @@ def test_what_decided_an_image_is_read_off_it() -> None:
 
 
 def test_noise_cannot_be_read() -> None:
-    of = subject(Bands())
+    of = context(Bands())
     for evidence, seed in ((of.real.training, 0), (of.real.held_out, 1)):
         evidence.factors["first"][:] = np.random.default_rng(seed).random(400)
     assert reader(of).r2["first"] < 0.1

@@ -22,16 +22,16 @@ def test_the_plane_is_that_of_the_widest_directions_of_the_real_features() -> No
 
 @pytest.mark.parametrize("method", ["principal_components", "tsne"])
 def test_a_picture_of_at_most_so_many_images(make: Any, random_images: Any, method: str) -> None:
-    subject = make(random_images(80, 0), random_images(60, 1), random_images(9, 2))
+    context = make(random_images(80, 0), random_images(60, 1), random_images(9, 2))
     analysis = FeatureEmbedding(FeatureEmbedding.Config(method=method, images=70, perplexity=5.0))
-    first, again = analysis.run(subject), analysis.run(subject)
+    first, again = analysis.run(context), analysis.run(context)
     picture, caption = first.pictures["feature_embedding"]
     assert "60 training images and 70 samples" in caption
     assert ("embedding_variance_share" in first.numbers) == (method == "principal_components")
     assert (picture == again.pictures["feature_embedding"][0]).all(), "the same seed gives the same picture"
 
 
-def test_too_wide_a_neighbourhood_is_refused(make: Any, random_images: Any) -> None:
-    subject = make(random_images(10, 0), random_images(10, 1), random_images(9, 2))
+def test_too_wide_a_neighborhood_is_refused(make: Any, random_images: Any) -> None:
+    context = make(random_images(10, 0), random_images(10, 1), random_images(9, 2))
     with pytest.raises(Unsuitable, match="perplexity 30 needs more than 20 images"):
-        FeatureEmbedding(FeatureEmbedding.Config(method="tsne")).run(subject)
+        FeatureEmbedding(FeatureEmbedding.Config(method="tsne")).run(context)

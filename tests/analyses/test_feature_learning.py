@@ -12,8 +12,13 @@ from genpipe.analyses._linear import l2_svm, validated
 from genpipe.analyses._patches import contrasted, dictionary
 from genpipe.analyses.feature_learning import FeatureLearning
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Generative, HasFeatures, Images, ImageSpec, Known, Subject
-from genpipe.nn.layers import put_out
+from genpipe.interfaces.analyses import AnalysisContext
+from genpipe.interfaces.dataset_info import DatasetInfo
+from genpipe.interfaces.features import HasFeatures
+from genpipe.interfaces.generative import Generative
+from genpipe.interfaces.spec import DataSpec
+from genpipe.interfaces.tensors import Images
+from genpipe.nn.layers import layer_outputs
 
 CPU = torch.device("cpu")
 WAYS = ("learned", "kmeans", "pixels")
@@ -35,7 +40,7 @@ class Parity(Generative, HasFeatures):
         return [x[:, :, :2, :2].sign().prod(3).prod(2)[:, :, None, None].expand(-1, -1, 8, 8), x.new_zeros(len(x), 2)]
 
 
-def subject(make: Any, n: int = 300) -> Subject:
+def context(make: Any, n: int = 300) -> AnalysisContext:
     """Images of noise, whose class is Parity's feature."""
     images = np.random.default_rng(0).integers(0, 256, (n, 1, 8, 8), dtype=np.uint8)
     labels = (np.where(images[:, 0, :2, :2] > 127, 1, -1).prod((1, 2)) > 0).astype(np.int64)
@@ -50,25 +55,27 @@ def subject(make: Any, n: int = 300) -> Subject:
 
 def test_features_are_compared_with_pixels_at_few_and_at_all_labels(make: Any) -> None:
     knobs = FeatureLearning.Config(labels_a_class=[5, 20, 500], seeds=2, kmeans_features=8, patch_pixels=3)
-    found = FeatureLearning(knobs).run(subject(make))
+    found = FeatureLearning(knobs).run(context(make))
     names = [f"svm_accuracy_{way}{few}" for way in WAYS for few in ("_5_a_class", "_20_a_class", "")]
     assert list(found.numbers) == names, "of 500 a class there are not enough"
     assert [found.numbers[f"svm_accuracy_learned{few}"] for few in ("_5_a_class", "_20_a_class", "")] == [1, 1, 1]
     assert max(found.numbers[f"svm_accuracy_{way}"] for way in ("kmeans", "pixels")) < 0.65
     assert found.pictures["feature_learning"][0].shape == (640, 960, 3)
     assert "150 labels" in found.pictures["feature_learning"][1]
-    assert FeatureLearning(knobs).run(subject(make)).numbers == found.numbers
+    assert FeatureLearning(knobs).run(context(make)).numbers == found.numbers
 
 
 def test_what_it_needs_is_said(make: Any) -> None:
     analysis = FeatureLearning(FeatureLearning.Config(patch_pixels=6))
-    assert "two classes" in str(analysis.missing(Known(ImageSpec(1, 8, 8))))
-    assert "patch_pixels is 6, and the images have 4×4" in str(analysis.missing(Known(ImageSpec(1, 4, 4, ("a", "b")))))
-    assert analysis.missing(Known(ImageSpec(1, 8, 8, ("a", "b")))) is None
-    unlabelled = subject(make)
-    unlabelled = replace(unlabelled, real=make(*(np.zeros((3, 1, 8, 8), np.uint8),) * 3).real)
-    with pytest.raises(Unsuitable, match="labelled data"):
-        analysis.run(unlabelled)
+    assert "two classes" in str(analysis.unmet_requirement(DatasetInfo(DataSpec(1, 8, 8))))
+    assert "patch_pixels is 6, and the images have 4×4" in str(
+        analysis.unmet_requirement(DatasetInfo(DataSpec(1, 4, 4, ("a", "b"))))
+    )
+    assert analysis.unmet_requirement(DatasetInfo(DataSpec(1, 8, 8, ("a", "b")))) is None
+    unlabeled = context(make)
+    unlabeled = replace(unlabeled, real=make(*(np.zeros((3, 1, 8, 8), np.uint8),) * 3).real)
+    with pytest.raises(Unsuitable, match="labeled data"):
+        analysis.run(unlabeled)
 
 
 def blobs(n: int = 200) -> tuple[np.ndarray, np.ndarray]:
@@ -81,11 +88,11 @@ def blobs(n: int = 200) -> tuple[np.ndarray, np.ndarray]:
 def test_the_svm_is_scikit_learns(error_weight: float) -> None:
     rows, labels = blobs()
     ours = l2_svm(rows, labels, error_weight, CPU)
-    standardised = (rows - rows.mean(0)) / rows.std(0)
-    theirs = LinearSVC(C=error_weight, tol=1e-8, max_iter=100_000).fit(standardised, labels)
+    standardized = (rows - rows.mean(0)) / rows.std(0)
+    theirs = LinearSVC(C=error_weight, tol=1e-8, max_iter=100_000).fit(standardized, labels)
     weights = np.vstack([theirs.coef_.T, theirs.intercept_])
     assert ours.weights.numpy() == pytest.approx(weights, rel=1e-3, abs=1e-4)
-    assert ours.accuracy(rows, labels) == theirs.score(standardised, labels)
+    assert ours.accuracy(rows, labels) == theirs.score(standardized, labels)
 
 
 def test_errors_weigh_as_much_as_serves_unseen_rows() -> None:
@@ -132,7 +139,7 @@ def test_means_of_patches_are_the_same_on_any_number_of_threads() -> None:
 
 def test_whitening_leaves_variances_alike_where_there_is_contrast() -> None:
     rng = np.random.default_rng(0)
-    images = np.repeat(rng.integers(0, 256, (500, 1, 8, 4), dtype=np.uint8), 2, axis=3)  # neighbours are alike
+    images = np.repeat(rng.integers(0, 256, (500, 1, 8, 4), dtype=np.uint8), 2, axis=3)  # neighbors are alike
     means = dictionary(images, 2, 4, 0, CPU)
     windows = np.lib.stride_tricks.sliding_window_view(images, (2, 2), axis=(2, 3)).transpose(0, 2, 3, 1, 4, 5)
     patches = contrasted(torch.from_numpy(windows.reshape(-1, 4) / 127.5 - 1).float())
@@ -150,7 +157,7 @@ def test_layers_put_out_the_last_maps_of_each_size_without_the_answer() -> None:
     )  # fmt: skip
     x = torch.randn(5, 1, 8, 8)
     net.eval()  # in training the spectral norm moves
-    found = put_out(net, lambda: net(x))
+    found = layer_outputs(net, lambda: net(x))
     assert [tuple(one.shape) for one in found] == [(5, 3, 8, 8), (5, 4, 4, 4), (5, 64), (5, 7)]
     assert torch.equal(found[0], net[:3](x))
     assert torch.equal(found[3], net[:7](x))

@@ -9,7 +9,10 @@ from torch import nn
 from genpipe.analyses._transferring import CodeClassifier, balanced, drawn_anew, taught
 from genpipe.analyses.feature_transfer import FeatureTransfer
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Codes, Encodes, Generative, Images, Real, Subject
+from genpipe.interfaces.analyses import AnalysisContext
+from genpipe.interfaces.extractors import Real
+from genpipe.interfaces.generative import Encodes, Generative
+from genpipe.interfaces.tensors import Codes, Images
 
 
 class Corner(Generative, Encodes):
@@ -31,34 +34,34 @@ class Corner(Generative, Encodes):
         return self.encoder(x.flatten(1))
 
 
-def bright_corners(make: Any, n: int = 400) -> Subject:
+def bright_corners(make: Any, n: int = 400) -> AnalysisContext:
     """The class is whether the upper left pixel is bright; all others are noise."""
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (n, 1, 8, 8), dtype=np.uint8)
     labels = (images[:, 0, 0, 0] >= 128).astype(np.int64)
     made = make(images[:5], images[: n // 2], images[n // 2 :])
     half = replace(made.real.training, labels=labels[: n // 2]), replace(made.real.held_out, labels=labels[n // 2 :])
-    return Subject(Corner(), made.samples, Real(*half), 0)
+    return AnalysisContext(Corner(), made.samples, Real(*half), 0)
 
 
 def test_an_encoder_that_sees_what_matters_needs_few_labels(make: Any) -> None:
-    subject = bright_corners(make)
-    before = {name: weight.clone() for name, weight in subject.model.state_dict().items()}
+    context = bright_corners(make)
+    before = {name: weight.clone() for name, weight in context.model.state_dict().items()}
     state = torch.get_rng_state()
     knobs = FeatureTransfer.Config(labels=[10, 100], steps=100, seeds=2)
-    found = FeatureTransfer(knobs).run(subject)
+    found = FeatureTransfer(knobs).run(context)
     assert list(found.numbers) == [f"{way}_accuracy_{n}" for way in ("transfer", "scratch") for n in (10, 100)]
     gains = [found.numbers[f"transfer_accuracy_{n}"] - found.numbers[f"scratch_accuracy_{n}"] for n in (10, 100)]
     assert min(gains) > 0.15
     assert found.numbers["transfer_accuracy_10"] < found.numbers["transfer_accuracy_100"]
     assert found.pictures["feature_transfer"][0].shape == (640, 960, 3)
-    assert FeatureTransfer(knobs).run(subject).numbers == found.numbers
-    assert all(torch.equal(weight, before[name]) for name, weight in subject.model.state_dict().items())
+    assert FeatureTransfer(knobs).run(context).numbers == found.numbers
+    assert all(torch.equal(weight, before[name]) for name, weight in context.model.state_dict().items())
     assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_too_few_labels_are_told(make: Any) -> None:
-    with pytest.raises(Unsuitable, match="1,000 labelled training images, and this data set has 200"):
+    with pytest.raises(Unsuitable, match="1,000 labeled training images, and this data set has 200"):
         FeatureTransfer(FeatureTransfer.Config()).run(bright_corners(make))
 
 

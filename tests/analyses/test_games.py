@@ -12,21 +12,25 @@ from torch import Tensor, nn
 from genpipe.analyses._points import Lattice, components
 from genpipe.analyses.critic_estimate import CriticEstimate
 from genpipe.analyses.discriminator_optimum import DiscriminatorOptimum, Game
-from genpipe.analyses.saturation import Saturation, gradient_norms
+from genpipe.analyses.generator_gradient import GeneratorGradient, gradient_norms
 from genpipe.analyses.truncation import Truncation, drawn_within
 from genpipe.data.mixture import Mixture
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Evidence, ImageSpec, Real, Subject
+from genpipe.interfaces.analyses import AnalysisContext
+from genpipe.interfaces.extractors import FeatureSet, Real
+from genpipe.interfaces.spec import DataSpec
 from genpipe.models.gan import GAN
 from genpipe.nn.priors import StandardNormalPrior
 
 
-def points(layout: str, count: int = 20_000) -> tuple[Mixture, Evidence]:
+def points(layout: str, count: int = 20_000) -> tuple[Mixture, FeatureSet]:
     """A mixture and its points as training images."""
     mixture = Mixture(Mixture.Config(layout=layout, components=3, deviation=0.06, images=count), Path())
     collection = mixture.collection(0)
     images = np.concatenate([chunk.images for chunk in collection.read(np.arange(count))]).transpose(0, 3, 1, 2)
-    return mixture, Evidence(images, images.reshape(count, -1).astype(np.float32), None, np.asarray(collection.labels))
+    return mixture, FeatureSet(
+        images, images.reshape(count, -1).astype(np.float32), None, np.asarray(collection.labels)
+    )
 
 
 class Known(nn.Module):
@@ -40,10 +44,10 @@ class Known(nn.Module):
         return self.function(x)
 
 
-def subject(dimensions: int, real: Evidence, generator: Any, discriminator: Any) -> Subject:
-    model = GAN(GAN.Config(latent_dim=4, widths=[4]), ImageSpec(dimensions, 1, 1, ("0", "1", "2"))).eval()
+def context(dimensions: int, real: FeatureSet, generator: Any, discriminator: Any) -> AnalysisContext:
+    model = GAN(GAN.Config(latent_dim=4, widths=[4]), DataSpec(dimensions, 1, 1, ("0", "1", "2"))).eval()
     model.generator, model.discriminator = Known(generator), Known(discriminator)
-    return Subject(model, real, Real(real, real), 0)
+    return AnalysisContext(model, real, Real(real, real), 0)
 
 
 @pytest.mark.parametrize("layout", ["line", "ring"])
@@ -51,7 +55,7 @@ def test_masses_of_cells_are_those_of_the_density(layout: str) -> None:
     mixture, real = points(layout)
     lattice = Lattice(mixture.channels, 100)
     mass = lattice.mass(components(real))
-    density = mixture.density(lattice.centres) * 0.02**mixture.channels
+    density = mixture.density(lattice.centers) * 0.02**mixture.channels
     assert mass.sum() == pytest.approx(1, abs=1e-4)
     assert np.abs(mass - density).sum() < 0.04
     assert np.abs(lattice.counted(real.images[:, :, 0, 0] / 127.5 - 1) - mass).sum() < 0.6, "of 20,000 points"
@@ -66,7 +70,7 @@ def test_of_equal_densities_the_value_is_minus_log_4_and_d_a_half(layout: str) -
         mine = means[torch.arange(len(z)) % 3] + 0.06 * z[:, : mixture.channels]
         return mine[:, :, None, None]
 
-    given = subject(mixture.channels, real, generator, lambda x: torch.zeros(len(x), 1))
+    given = context(mixture.channels, real, generator, lambda x: torch.zeros(len(x), 1))
     numbers = DiscriminatorOptimum(DiscriminatorOptimum.Config(cells=50)).run(given).numbers
     assert numbers["value_nats"] == pytest.approx(-log(4), abs=1e-6)
     assert numbers["optimal_value_nats"] == pytest.approx(-log(4), abs=0.01)
@@ -80,7 +84,7 @@ def test_densities_apart_are_told_apart_surely() -> None:
     def generator(z: Tensor) -> Tensor:
         return torch.full((len(z), 1, 1, 1), 0.35)
 
-    given = subject(1, real, generator, lambda x: 2000 * ((x.flatten(1) - 0.35).abs() - 0.02))
+    given = context(1, real, generator, lambda x: 2000 * ((x.flatten(1) - 0.35).abs() - 0.02))
     found = DiscriminatorOptimum(DiscriminatorOptimum.Config()).run(given)
     assert found.numbers["value_nats"] == pytest.approx(0, abs=0.01)
     assert found.numbers["jsd_nats"] == pytest.approx(log(2), abs=0.01)
@@ -98,13 +102,13 @@ def test_the_optimal_value_is_minus_log_4_and_twice_the_divergence() -> None:
 
 def test_images_have_no_density_to_draw(make: Any, random_images: Any) -> None:
     given = make(*(random_images(20, k) for k in range(3)))
-    model = GAN(GAN.Config(latent_dim=2, widths=[4]), ImageSpec(1, 8, 8))
+    model = GAN(GAN.Config(latent_dim=2, widths=[4]), DataSpec(1, 8, 8))
     with pytest.raises(Unsuitable, match="`mixture` with `size: 1`"):
-        DiscriminatorOptimum(DiscriminatorOptimum.Config()).run(Subject(model, given.samples, given.real, 0))
+        DiscriminatorOptimum(DiscriminatorOptimum.Config()).run(AnalysisContext(model, given.samples, given.real, 0))
 
 
 def test_the_norms_are_those_of_the_gradients_of_the_losses() -> None:
-    model = GAN(GAN.Config(latent_dim=3, widths=[5]), ImageSpec(1, 2, 2))
+    model = GAN(GAN.Config(latent_dim=3, widths=[5]), DataSpec(1, 2, 2))
     z = torch.randn(6, 3)
     for name, loss in (
         ("minimax", lambda d: (1 - d.sigmoid()).log().mean()),
@@ -118,14 +122,14 @@ def test_the_norms_are_those_of_the_gradients_of_the_losses() -> None:
 
 def test_only_the_minimax_gradient_vanishes_and_the_model_stays_as_it_was(make: Any, random_images: Any) -> None:
     given = make(*(random_images(60, k) for k in range(3)))
-    model = GAN(GAN.Config(latent_dim=4, widths=[16]), ImageSpec(1, 8, 8))
+    model = GAN(GAN.Config(latent_dim=4, widths=[16]), DataSpec(1, 8, 8))
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    analysis = Saturation(Saturation.Config(turns=200, looks=5, lr=1e-2))
-    found = analysis.run(Subject(model, given.samples, given.real, 0))
-    assert found.numbers["saturation_minimax_left"] < 0.2
-    assert found.numbers["saturation_non_saturating_left"] > 1
+    analysis = GeneratorGradient(GeneratorGradient.Config(turns=200, looks=5, lr=1e-2))
+    found = analysis.run(AnalysisContext(model, given.samples, given.real, 0))
+    assert found.numbers["generator_gradient_minimax_left"] < 0.2
+    assert found.numbers["generator_gradient_non_saturating_left"] > 1
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
-    assert found.numbers == analysis.run(Subject(model, given.samples, given.real, 0)).numbers
+    assert found.numbers == analysis.run(AnalysisContext(model, given.samples, given.real, 0)).numbers
 
 
 @pytest.mark.parametrize("threshold", [0.1, 1.0, 3.0])
@@ -144,16 +148,16 @@ def test_truncated_codes_are_normal_within_the_threshold(threshold: float) -> No
 
 
 def test_truncation_scores_samples_at_each_threshold(make: Any, random_images: Any) -> None:
-    asked: list[Evidence] = []
+    asked: list[FeatureSet] = []
 
-    def scorer(images: Evidence, metrics: Any) -> dict[str, float]:
+    def scorer(images: FeatureSet, metrics: Any) -> dict[str, float]:
         assert tuple(metrics) == ("precision_recall",)
         asked.append(images)
         return {"precision_x": 1 - 0.1 * len(asked), "recall_x": 0.1 * len(asked)}
 
     given = make(*(random_images(20, k) for k in range(3)))
-    model = GAN(GAN.Config(latent_dim=4, widths=[16]), ImageSpec(1, 8, 8)).eval()
-    looked_at = Subject(model, given.samples, given.real, 0, given.see, scorer)
+    model = GAN(GAN.Config(latent_dim=4, widths=[16]), DataSpec(1, 8, 8)).eval()
+    looked_at = AnalysisContext(model, given.samples, given.real, 0, given.extract, scorer)
     found = Truncation(Truncation.Config(thresholds=[2.0, 0.01, 0.5], images=30)).run(looked_at)
     assert found.numbers == {
         "truncation_precision_rank_correlation": pytest.approx(-1),
@@ -169,7 +173,7 @@ def test_the_critics_estimate_is_set_beside_fid_of_the_same_steps(make: Any, ran
     given = make(*(random_images(20, k) for k in range(3)))
     curves = [{"step": float(s), "discriminator/critic_estimate": 10.0 / s} for s in range(5, 31, 5)]
     scores = [{"step": float(s), "fid_x": 100.0 / s, "fid_x_infinite": 0.0} for s in (10, 20, 30)]
-    looked_at = Subject(given.model, given.samples, given.real, 0, curves=curves, scores_by_step=scores)
+    looked_at = AnalysisContext(given.model, given.samples, given.real, 0, curves=curves, scores_by_step=scores)
     found = CriticEstimate(CriticEstimate.Config()).run(looked_at)
     assert found.numbers == {"critic_fid_rank_correlation": pytest.approx(1)}
     assert "rank correlation is 1.00" in found.pictures["critic_estimate"][1]

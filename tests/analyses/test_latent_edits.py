@@ -1,4 +1,4 @@
-"""Arithmetic and directions of codes, of systems whose codes are known."""
+"""Arithmetic and directions of codes, of models whose codes are known."""
 
 from dataclasses import replace
 from typing import Any
@@ -9,14 +9,16 @@ import torch
 from torch import Tensor
 
 from genpipe.analyses.arithmetic import Arithmetic
-from genpipe.analyses.direction import Direction
+from genpipe.analyses.latent_direction import LatentDirection
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Analysis, Findings, Generative, Real
-from tests.analyses._toys import SIDE, Bands, Coded, subject
+from genpipe.interfaces.analyses import Analysis, AnalysisResult
+from genpipe.interfaces.extractors import Real
+from genpipe.interfaces.generative import Generative
+from tests.analyses._toys import SIDE, Bands, Coded, context
 
 
-def run(kind: type[Analysis], model: Generative, factors: bool = True, **knobs: Any) -> Findings:
-    return kind(kind.Config(**knobs)).run(subject(model, factors=factors))
+def run(kind: type[Analysis], model: Generative, factors: bool = True, **knobs: Any) -> AnalysisResult:
+    return kind(kind.Config(**knobs)).run(context(model, factors=factors))
 
 
 @pytest.mark.parametrize("factor", [None, "high"])
@@ -34,7 +36,7 @@ def test_what_is_no_part_of_the_sum_stays() -> None:
     assert np.abs(third[0] - fourth[0]).max() > 60
 
 
-def test_a_system_that_encodes_nothing_adds_codes_of_what_it_draws() -> None:
+def test_a_model_that_encodes_nothing_adds_codes_of_what_it_draws() -> None:
     found = run(Arithmetic, Bands(), averaged=20, trials=100)
     assert found.numbers["arithmetic_accuracy"] > 0.8
     assert set(found.numbers) == {"arithmetic_accuracy"}, "its codes show what they show by definition"
@@ -50,7 +52,7 @@ class Same(Bands):
     ("kind", "knobs", "why"),
     [
         (Arithmetic, {"averaged": 20}, "arithmetic: 1 of 2 values of class have over 20 examples, and two are needed."),
-        (Direction, {}, "direction: no example shows one of the two ends of class."),
+        (LatentDirection, {}, "direction: no example shows one of the two ends of class."),
     ],
 )
 def test_samples_that_are_all_alike_are_shown_as_such(kind: type[Analysis], knobs: dict[str, int], why: str) -> None:
@@ -64,46 +66,48 @@ def test_samples_that_are_all_alike_are_shown_as_such(kind: type[Analysis], knob
 @pytest.mark.parametrize(("factor", "axis"), [(None, 0), ("high", 0), ("first", 0), ("second", 1), ("turn", 1)])
 @pytest.mark.parametrize("model", [Coded(), Bands()], ids=["coded", "drawn"])
 def test_a_factor_rises_along_its_direction(model: Generative, factor: str | None, axis: int) -> None:
-    found = run(Direction, model, factor=factor, starts=20, shown=2, images=5, reach=0.5)
+    found = run(LatentDirection, model, factor=factor, starts=20, shown=2, images=5, reach=0.5)
     least = 0.4 if factor == "high" else 0.9  # a category as it is read stands still away from the border
-    assert found.numbers["direction_rank_correlation"] > least
-    picture = found.pictures["direction"][0]
+    assert found.numbers["latent_direction_rank_correlation"] > least
+    picture = found.pictures["latent_direction"][0]
     first = picture[2 : 2 + SIDE, 2:, 0].astype(int)
     line = first[(0, -1)[axis], SIDE // 2 :: SIDE + 2]
     assert (np.diff(line) > 0).all()
 
 
 def test_a_direction_backwards_is_the_other_way() -> None:
-    there, back = (run(Direction, Coded(), ends=ends, starts=10).pictures["direction"][1] for ends in ([0, 1], [1, 0]))
+    there, back = (
+        run(LatentDirection, Coded(), ends=ends, starts=10).pictures["latent_direction"][1] for ends in ([0, 1], [1, 0])
+    )
     assert there != back
-    picture = run(Direction, Coded(), ends=[1, 0], starts=5, images=5).pictures["direction"][0]
+    picture = run(LatentDirection, Coded(), ends=[1, 0], starts=5, images=5).pictures["latent_direction"][0]
     assert (np.diff(picture[4, 2 + SIDE // 2 :: SIDE + 2, 0].astype(int)) < 0).all()
 
 
 def test_a_direction_without_meaning_is_followed_by_nothing() -> None:
-    of = subject(Coded())
+    of = context(Coded())
     rng = np.random.default_rng(0)
     shuffled = replace(of.real.training, labels=rng.permutation(of.real.training.labels))
     of = replace(of, real=Real(shuffled, of.real.held_out))
-    found = Direction(Direction.Config(starts=50, reach=0.02)).run(of)
-    assert abs(found.numbers["direction_rank_correlation"]) < 1
-    assert found.pictures["direction_seen"][0].shape[2] == 3
+    found = LatentDirection(LatentDirection.Config(starts=50, reach=0.02)).run(of)
+    assert abs(found.numbers["latent_direction_rank_correlation"]) < 1
+    assert found.pictures["latent_direction_seen"][0].shape[2] == 3
 
 
-@pytest.mark.parametrize("kind", [Arithmetic, Direction])
+@pytest.mark.parametrize("kind", [Arithmetic, LatentDirection])
 def test_what_is_not_known_is_refused(kind: type[Analysis]) -> None:
     with pytest.raises(Unsuitable, match="no factors are known"):
         run(kind, Coded(), factors=False, factor="first")
-    unlabelled = subject(Coded())
-    nothing = replace(unlabelled.real.training, labels=None)
+    unlabeled = context(Coded())
+    nothing = replace(unlabeled.real.training, labels=None)
     with pytest.raises(Unsuitable, match="classes are not known"):
-        kind(kind.Config()).run(replace(unlabelled, real=Real(nothing, nothing)))
+        kind(kind.Config()).run(replace(unlabeled, real=Real(nothing, nothing)))
 
 
 def test_numbers_are_no_categories() -> None:
     with pytest.raises(Unsuitable, match="second has no two categories"):
         run(Arithmetic, Coded(), factor="second")
     with pytest.raises(Unsuitable, match=r"class has no value 7; `ends` are two of \[0, 1\]"):
-        run(Direction, Coded(), ends=[0, 7])
+        run(LatentDirection, Coded(), ends=[0, 7])
     with pytest.raises(Unsuitable, match="0 of 2 values of class have over 5000 examples"):
         run(Arithmetic, Coded(), averaged=5000)

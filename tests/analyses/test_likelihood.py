@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from genpipe.analyses.likelihood import Likelihood, bound
-from genpipe.interfaces import Generative, HasImportanceWeights, HasLikelihood
+from genpipe.interfaces.generative import Generative
+from genpipe.interfaces.likelihood import HasImportanceWeights, HasLikelihood
 
 
 class Uniform(Generative, HasLikelihood):
@@ -38,25 +39,25 @@ class Weighted(Uniform, HasImportanceWeights):
 
 
 @pytest.fixture
-def subject(make: Any, random_images: Any) -> Any:
+def context(make: Any, random_images: Any) -> Any:
     return make(random_images(4, 0), random_images(4, 1), random_images(150, 2))
 
 
 @pytest.mark.parametrize(("of", "bits"), [("density", 8.0), ("256 levels", 8.0), ("2 levels", 1.0)])
-def test_bits_are_of_images_as_they_are_stored(subject: Any, of: str, bits: float) -> None:
-    found = Likelihood(Likelihood.Config()).run(replace(subject, model=Uniform(of)))
+def test_bits_are_of_images_as_they_are_stored(context: Any, of: str, bits: float) -> None:
+    found = Likelihood(Likelihood.Config()).run(replace(context, model=Uniform(of)))
     assert found.numbers == {
         "nll_nats": pytest.approx(bits * log(2) * 64, rel=1e-6),
         "bits_per_dimension": pytest.approx(bits, rel=1e-6),
     }
     picture, caption = found.pictures["likelihood"]
     assert picture.shape == (600, 960, 3)
-    assert ("dequantised" in caption) == (of == "density")
+    assert ("dequantized" in caption) == (of == "density")
     assert "150 held-out ones, which is" in caption
 
 
-def test_bounds_of_few_codes_stand_beside_the_estimate(subject: Any) -> None:
-    found = Likelihood(Likelihood.Config(images=120, draws=200)).run(replace(subject, model=Weighted("2 levels")))
+def test_bounds_of_few_codes_stand_beside_the_estimate(context: Any) -> None:
+    found = Likelihood(Likelihood.Config(images=120, draws=200)).run(replace(context, model=Weighted("2 levels")))
     numbers = found.numbers
     assert list(numbers) == [
         "nll_nats",
@@ -73,8 +74,8 @@ def test_bounds_of_few_codes_stand_beside_the_estimate(subject: Any) -> None:
     assert "estimated with 200 codes each" in caption
 
 
-def test_a_single_code_gives_the_lower_bound_alone(subject: Any) -> None:
-    found = Likelihood(Likelihood.Config(draws=1)).run(replace(subject, model=Weighted("2 levels")))
+def test_a_single_code_gives_the_lower_bound_alone(context: Any) -> None:
+    found = Likelihood(Likelihood.Config(draws=1)).run(replace(context, model=Weighted("2 levels")))
     assert found.numbers["nll_nats"] == found.numbers["negative_bound_1_nats"]
     assert found.pictures["likelihood"][0].shape == (600, 960, 3)
 

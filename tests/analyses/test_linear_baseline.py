@@ -5,21 +5,22 @@ import pytest
 import torch
 
 from genpipe.analyses.linear_baseline import LinearBaseline, projected
-from genpipe.data._batches import Batches
+from genpipe.dataset.batches import BatchLoader
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import ImageSpec, Subject
+from genpipe.interfaces.analyses import AnalysisContext
+from genpipe.interfaces.spec import DataSpec
 from genpipe.models.pca import PCA
-from genpipe.nn.pixels import to_model, to_pixels
+from genpipe.nn.pixel_range import to_model, to_pixels
 
 
 def fitted(images: np.ndarray, length: int) -> PCA:
-    model = PCA(PCA.Config(latent_dim=length), ImageSpec(1, 8, 8))
-    model.finish(Batches(images, None, size=50, seed=0, device=torch.device("cpu")).in_order())
+    model = PCA(PCA.Config(latent_dim=length), DataSpec(1, 8, 8))
+    model.on_train_end(BatchLoader(images, None, size=50, seed=0, device=torch.device("cpu")).in_order())
     return model
 
 
 @pytest.mark.parametrize("n", [40, 300])
-def test_it_is_the_system_of_principal_components(random_images: Any, n: int) -> None:
+def test_it_is_the_model_of_principal_components(random_images: Any, n: int) -> None:
     training, held_out = random_images(n, 0), random_images(30, 1)
     with torch.inference_mode():
         theirs = to_pixels(fitted(training, 7).reconstruct(to_model(torch.from_numpy(held_out)))).numpy()
@@ -29,8 +30,8 @@ def test_it_is_the_system_of_principal_components(random_images: Any, n: int) ->
 
 def test_principal_components_are_as_good_as_themselves(make: Any, random_images: Any) -> None:
     made = make(*(random_images(n, n) for n in (5, 200, 100)))
-    subject = Subject(fitted(made.real.training.images, 9), made.samples, made.real, 0)
-    found = LinearBaseline(LinearBaseline.Config(images=4)).run(subject)
+    context = AnalysisContext(fitted(made.real.training.images, 9), made.samples, made.real, 0)
+    found = LinearBaseline(LinearBaseline.Config(images=4)).run(context)
     assert found.numbers["linear_baseline_error_ratio"] == pytest.approx(1, abs=1e-3)
     assert found.pictures["linear_baseline"][0].shape == (3 * 10 + 2, 4 * 10 + 2, 1)
 

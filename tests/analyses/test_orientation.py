@@ -8,7 +8,10 @@ from scipy.spatial.transform import Rotation
 
 from genpipe.analyses.orientation import FACTORS, Orientation, angles, nearest_by_cosine
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Codes, Encodes, Evidence, Generative, Images, Real, Subject
+from genpipe.interfaces.analyses import AnalysisContext
+from genpipe.interfaces.extractors import FeatureSet, Real
+from genpipe.interfaces.generative import Encodes, Generative
+from genpipe.interfaces.tensors import Codes, Images
 
 
 class Flat(Generative, Encodes):
@@ -47,7 +50,7 @@ def test_the_nearest_is_by_direction_among_those_that_are_allowed() -> None:
     assert nearest_by_cosine(queries, book, allowed).tolist() == [0, 2, 1]
 
 
-def with_factors(evidence: Evidence, q: np.ndarray, labels: np.ndarray) -> Evidence:
+def with_factors(evidence: FeatureSet, q: np.ndarray, labels: np.ndarray) -> FeatureSet:
     return replace(evidence, labels=labels, factors=dict(zip(FACTORS, q.T, strict=True)))
 
 
@@ -57,20 +60,20 @@ def test_a_view_is_found_again_in_its_class(make: Any, random_images: Any) -> No
     q, labels = random_quaternions(60, 0), np.arange(60) % 2
     made = make(images, images, images[:20])
     real = Real(with_factors(made.real.training, q, labels), with_factors(made.real.held_out, q[:20], labels[:20]))
-    subject = Subject(Flat(), made.samples, real, 0)
+    context = AnalysisContext(Flat(), made.samples, real, 0)
     still = dict.fromkeys(("background", "light", "occlusion", "shift", "scale"), 0.0)
-    found = Orientation(Orientation.Config(**still, images=4)).run(subject)
+    found = Orientation(Orientation.Config(**still, images=4)).run(context)
     assert list(found.numbers.values()) == pytest.approx([0, 0, 0], abs=1e-4)
     assert found.pictures["orientation"][0].shape == (3 * 10 + 2, 4 * 10 + 2, 1)
-    moved = Orientation(Orientation.Config(shift=0.5)).run(subject).numbers
+    moved = Orientation(Orientation.Config(shift=0.5)).run(context).numbers
     assert moved["orientation_error_degrees"] > 30
     assert moved["orientation_error_clean_degrees"] == pytest.approx(0, abs=1e-4)
     wrong = replace(real.held_out, labels=1 - labels[:20])
-    crossed = Orientation(Orientation.Config(**still)).run(replace(subject, real=Real(real.training, wrong))).numbers
+    crossed = Orientation(Orientation.Config(**still)).run(replace(context, real=Real(real.training, wrong))).numbers
     assert crossed["orientation_error_clean_degrees"] >= crossed["orientation_least_error_degrees"] > 1
 
 
 def test_without_known_orientations_it_is_refused(make: Any, random_images: Any) -> None:
     made = make(*(random_images(5, seed) for seed in range(3)))
     with pytest.raises(Unsuitable, match="qw is not known"):
-        Orientation(Orientation.Config()).run(Subject(Flat(), made.samples, made.real, 0))
+        Orientation(Orientation.Config()).run(AnalysisContext(Flat(), made.samples, made.real, 0))

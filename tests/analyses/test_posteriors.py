@@ -9,11 +9,12 @@ import torch
 
 from genpipe.analyses.active_units import ActiveUnits
 from genpipe.analyses.aggregated_posterior import AggregatedPosterior, marginal_kl, mmd2
-from genpipe.interfaces import Decodes, Encodes, Generative, Infers
+from genpipe.interfaces.generative import Decodes, Encodes, Generative
+from genpipe.interfaces.posterior import HasPosterior
 from genpipe.nn.priors import StandardNormalPrior
 
 
-class Known(StandardNormalPrior, Generative, Infers, Decodes):
+class Known(StandardNormalPrior, Generative, HasPosterior, Decodes):
     """Means with given deviations, decided by the image, and the variance that is missing to 1."""
 
     class Config: ...
@@ -55,46 +56,46 @@ class Certain(StandardNormalPrior, Generative, Encodes, Decodes):
 
 
 @pytest.fixture
-def subject(make: Any, random_images: Any) -> Any:
+def context(make: Any, random_images: Any) -> Any:
     return make(random_images(4, 0), random_images(4, 1), random_images(1500, 2))
 
 
-def test_units_are_active_if_their_means_vary(subject: Any) -> None:
-    found = ActiveUnits(ActiveUnits.Config()).run(replace(subject, model=Known((0.9, 0.11, 0.09, 0.0, 0.5))))
+def test_units_are_active_if_their_means_vary(context: Any) -> None:
+    found = ActiveUnits(ActiveUnits.Config()).run(replace(context, model=Known((0.9, 0.11, 0.09, 0.0, 0.5))))
     assert found.numbers == {"active_units": 3}
     picture, caption = found.pictures["active_units"]
     assert picture.shape == (600, 960, 3)
     assert "1,500 held-out images, largest first: 3 of 5 exceed 0.01" in caption
-    wide = ActiveUnits(ActiveUnits.Config(threshold=0.3)).run(replace(subject, model=Known((0.9, 0.5))))
+    wide = ActiveUnits(ActiveUnits.Config(threshold=0.3)).run(replace(context, model=Known((0.9, 0.5))))
     assert wide.numbers == {"active_units": 1}
 
 
-def test_codes_that_are_drawn_make_up_the_prior_though_their_means_do_not(subject: Any) -> None:
-    found = AggregatedPosterior(AggregatedPosterior.Config()).run(replace(subject, model=Known((0.9, 0.1, 0.5))))
+def test_codes_that_are_drawn_make_up_the_prior_though_their_means_do_not(context: Any) -> None:
+    found = AggregatedPosterior(AggregatedPosterior.Config()).run(replace(context, model=Known((0.9, 0.1, 0.5))))
     assert found.numbers["prior_mmd2"] == pytest.approx(0, abs=2e-3)
     assert found.numbers["prior_marginal_kl_nats"] == pytest.approx(0, abs=0.02)
     assert found.pictures["aggregated_posterior"][0].shape == (800, 1920, 3)
 
 
-def test_codes_off_the_prior_are_noticed(subject: Any) -> None:
-    shifted = AggregatedPosterior(AggregatedPosterior.Config()).run(replace(subject, model=Known((0.9, 0.1), 1.0)))
+def test_codes_off_the_prior_are_noticed(context: Any) -> None:
+    shifted = AggregatedPosterior(AggregatedPosterior.Config()).run(replace(context, model=Known((0.9, 0.1), 1.0)))
     assert shifted.numbers["prior_mmd2"] > 0.1
     assert 0.8 < shifted.numbers["prior_marginal_kl_nats"] < 1.05, "half a nat for each number, less what bins hide"
-    alike = AggregatedPosterior(AggregatedPosterior.Config()).run(replace(subject, model=Certain()))
+    alike = AggregatedPosterior(AggregatedPosterior.Config()).run(replace(context, model=Certain()))
     assert alike.numbers["prior_marginal_kl_nats"] == pytest.approx(2 * np.log(20), abs=0.02), (
         "all in one bin of twenty"
     )
 
 
-def test_classes_have_colours_of_their_own(subject: Any) -> None:
+def test_classes_have_colors_of_their_own(context: Any) -> None:
     model = Known((0.9, 0.5))
-    plain = AggregatedPosterior(AggregatedPosterior.Config()).run(replace(subject, model=model))
-    held_out = replace(subject.real.held_out, labels=np.arange(1500) % 3)
-    classes = replace(subject, model=model, real=replace(subject.real, held_out=held_out))
-    coloured = AggregatedPosterior(AggregatedPosterior.Config()).run(classes)
+    plain = AggregatedPosterior(AggregatedPosterior.Config()).run(replace(context, model=model))
+    held_out = replace(context.real.held_out, labels=np.arange(1500) % 3)
+    classes = replace(context, model=model, real=replace(context.real, held_out=held_out))
+    colored = AggregatedPosterior(AggregatedPosterior.Config()).run(classes)
     name = "aggregated_posterior"
-    assert coloured.numbers == plain.numbers
-    assert (coloured.pictures[name][0] != plain.pictures[name][0]).any()
+    assert colored.numbers == plain.numbers
+    assert (colored.pictures[name][0] != plain.pictures[name][0]).any()
 
 
 def test_the_distance_of_distributions_is_that_of_a_loop() -> None:

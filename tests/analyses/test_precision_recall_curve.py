@@ -25,25 +25,25 @@ def test_coverage_equals_brute_force() -> None:
 
 def test_points_on_a_line() -> None:
     points, queries = np.array([[0.0], [1.0], [3.0], [7.0]]), np.array([[-1.5], [4.5], [14.0]])
-    # first neighbours lie at 1, 1, 2, 4 and second ones at 3, 2, 3, 6
+    # first neighbors lie at 1, 1, 2, 4 and second ones at 3, 2, 3, 6
     np.testing.assert_allclose(covered(queries, points, 2), [1 / 3, 2 / 3])
 
 
 def test_one_mode_of_two_has_precision_and_half_the_recall(make: Any, random_images: Any) -> None:
     dark, bright = random_images(120, 0) // 4, 255 - random_images(120, 1) // 4
     both = np.concatenate([dark, bright])
-    subject = make(dark[:60], both[1::2], both[::2])
-    found = PrecisionRecallCurve(PrecisionRecallCurve.Config(most_neighbours=5)).run(subject)
+    context = make(dark[:60], both[1::2], both[::2])
+    found = PrecisionRecallCurve(PrecisionRecallCurve.Config(most_neighbors=5)).run(context)
     assert found.numbers == {}
     picture, caption = found.pictures["precision_recall_curve"]
     assert picture.shape == (800, 800, 3)
-    assert "of 60 samples as the neighbourhood grows from k = 1 to 5" in caption
-    precision, recall = curve(subject.real.training.features, subject.samples.features, 5)
+    assert "of 60 samples as the neighborhood grows from k = 1 to 5" in caption
+    precision, recall = curve(context.real.training.features, context.samples.features, 5)
     assert precision[4] > 0.9
     assert recall[4] == pytest.approx(0.5, abs=0.02)
 
 
-def test_more_neighbours_than_images_are_refused(make: Any, random_images: Any) -> None:
-    subject = make(*(random_images(10, seed) for seed in range(3)))
-    with pytest.raises(Unsuitable, match="of 10 images none has 10 neighbours"):
-        PrecisionRecallCurve(PrecisionRecallCurve.Config()).run(subject)
+def test_more_neighbors_than_images_are_refused(make: Any, random_images: Any) -> None:
+    context = make(*(random_images(10, seed) for seed in range(3)))
+    with pytest.raises(Unsuitable, match="of 10 images none has 10 neighbors"):
+        PrecisionRecallCurve(PrecisionRecallCurve.Config()).run(context)

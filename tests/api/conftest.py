@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from genpipe import config, paths
-from genpipe.data._preparing import prepare
+from genpipe import paths
+from genpipe.config.project import load_project
+from genpipe.dataset.preparing import prepare
 from genpipe.training.experiment import checkpoints, train
 from tests.conftest import PARAMS, ROOT, VAE
 from tests.tracking._runs import finished
@@ -23,8 +24,8 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(ROOT / "dvc.yaml", root)
     os.chdir(root)
     try:
-        opened = config.load()
-        prepare(opened.data("tiny").opened, size=8, fit="crop", seed=0, folder=paths.data("tiny"))
+        opened = load_project()
+        prepare(opened.data("tiny").opened, image_size=8, resize_mode="crop", seed=0, folder=paths.data("tiny"))
         train(opened, opened.experiment("vae"))
         checkpoints(opened, opened.experiment("vae")).clear()
         finished(opened, "vae")

@@ -11,15 +11,16 @@ import pytest
 import torch
 
 import genpipe
-from genpipe import config, paths, registry
-from genpipe.analyses._codes import encoded
-from genpipe.data._storage import Prepared
+from genpipe import paths, registry
+from genpipe.config.project import load_project
+from genpipe.dataset.storage import Prepared
 from genpipe.errors import CheckpointError, DataError, GenpipeError, ModelWarning, UsageError
 from genpipe.files import read_json, write_json
 from genpipe.modelfiles import load_model, save_model
-from genpipe.nn.passing import decoded, rebuilt
-from genpipe.sampling import draw
-from genpipe.tracking import Tracker
+from genpipe.nn.batched_inference import decoded, rebuilt
+from genpipe.nn.latent_space import encoded
+from genpipe.sampling.drawing import generate_samples
+from genpipe.tracking.runs import Tracker
 from genpipe.training.curves import read_curves
 from tests.conftest import ROOT
 
@@ -29,7 +30,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from genpipe.interfaces import Decodes, Generative
+from genpipe.interfaces.generative import Decodes
+from genpipe.interfaces.generative import Generative
 from genpipe.schema import Strict
 
 Path("ran").touch()
@@ -59,7 +61,7 @@ def test_an_experiment_does_what_its_model_does(here: Path) -> None:
     model, _ = load_model(paths.model("vae"))
     held_out = np.array(Prepared.open(paths.data("tiny")).images("test"))
     vae = genpipe.open("vae")
-    assert np.array_equal(vae.sample(5, seed=3).planes, draw(model, 5, seed=3))
+    assert np.array_equal(vae.sample(5, seed=3).planes, generate_samples(model, 5, seed=3))
     assert np.array_equal(vae.held_out.planes, held_out)
     z = vae.encode(vae.held_out[:3])
     assert np.array_equal(z, encoded(model, held_out[:3]))
@@ -168,9 +170,9 @@ def test_foreign_code_runs_only_if_it_is_trusted(here: Path) -> None:
     folder, code = here / "runs" / "foreign" / "model", here / "genpipe" / "models" / "foreign_imle.py"
     Path("mine.py").write_text(IMLE)
     mine = genpipe.build(registry.load_file(Path("mine.py")), images=genpipe.open("vae").held_out)
-    save_model(mine.model, "foreign_imle", mine.model.built_from[0], mine.spec, folder)
+    save_model(mine.model, "foreign_imle", mine.model.init_args[0], mine.spec, folder)
     Path("ran").unlink()
-    with pytest.raises(CheckpointError, match="no system is called 'foreign_imle'"):
+    with pytest.raises(CheckpointError, match="no model is called 'foreign_imle'"):
         genpipe.open(folder, trust=True)
     code.parent.mkdir(parents=True)
     code.write_text(IMLE)
@@ -183,17 +185,17 @@ def test_foreign_code_runs_only_if_it_is_trusted(here: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["../../ran", "os.path", ""])
-def test_a_system_is_a_name_and_no_path(here: Path, name: str) -> None:
+def test_a_model_is_a_name_and_no_path(here: Path, name: str) -> None:
     said = read_json(paths.model("vae") / "model.json")
-    write_json(paths.model("vae") / "model.json", {**said, "system": name})
-    with pytest.raises(CheckpointError, match="no system is called"):
+    write_json(paths.model("vae") / "model.json", {**said, "model": name})
+    with pytest.raises(CheckpointError, match="no model is called"):
         genpipe.open(Path("runs/vae"), trust=True)
 
 
 def test_a_model_of_mlflow_comes_back_the_same(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(GenpipeError, match=r"cannot be had from MLflow .* there is no such store"):
         genpipe.open("models:/digits/1")
-    Tracker(config.load()).mirror_all()
+    Tracker(load_project()).mirror_all()
     (found,) = mlflow.MlflowClient().search_logged_models([mlflow.get_experiment_by_name("genpipe").experiment_id])
     mlflow.register_model(found.model_uri, "digits")
     monkeypatch.setattr("pickle.load", None)  # nothing is unpickled
@@ -205,7 +207,7 @@ def test_a_model_of_mlflow_comes_back_the_same(here: Path, monkeypatch: pytest.M
 
 def test_who_cannot_is_told_who_can(here: Path) -> None:
     gan = genpipe.build("dcgan", images=np.zeros((4, 16, 16), np.uint8))
-    with pytest.raises(UsageError, match=r"encodes nothing\. Systems that do: .*vae"):
+    with pytest.raises(UsageError, match=r"encodes nothing\. Models that do: .*vae"):
         gan.encode(np.zeros((4, 16, 16), np.uint8))
-    with pytest.raises(UsageError, match=r"reconstructs nothing\. Systems that do: .*vae"):
+    with pytest.raises(UsageError, match=r"reconstructs nothing\. Models that do: .*vae"):
         gan.reconstruct(np.zeros((4, 16, 16), np.uint8))

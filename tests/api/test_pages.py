@@ -10,8 +10,8 @@ import pytest
 from nbclient import NotebookClient
 
 import genpipe
-from genpipe import config
-from genpipe.tracking import Tracker
+from genpipe.config.project import load_project
+from genpipe.tracking.runs import Tracker
 from tests.conftest import ROOT
 
 FENCE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -22,7 +22,7 @@ PAGE = (ROOT / "docs" / "python.md").read_text()
 @pytest.fixture
 def registered(here: Path) -> None:
     """The experiment's model is in MLflow under the name that the page has."""
-    Tracker(config.load()).mirror_all()
+    Tracker(load_project()).mirror_all()
     (found,) = mlflow.MlflowClient().search_logged_models([mlflow.get_experiment_by_name("genpipe").experiment_id])
     mlflow.register_model(found.model_uri, "digits")
 

@@ -9,10 +9,10 @@ from PIL import Image
 
 import genpipe
 from genpipe import paths
+from genpipe.dataset.reading import Reading
 from genpipe.errors import UnknownName, UsageError
-from genpipe.reading import Reading
+from genpipe.evaluation.ad_hoc import score_words
 from genpipe.reporting.leaderboard import rows
-from genpipe.scoring import score_words
 
 A, B = (np.random.default_rng(k).integers(0, high, (60, 8, 8), dtype=np.uint8) for k, high in ((0, 256), (1, 200)))
 
@@ -50,7 +50,7 @@ def test_what_does_not_compare_is_said_with_the_arguments_that_help() -> None:
     with pytest.raises(UsageError, match="metrics is empty"):
         genpipe.score(A, B, [], "pixels")
     with pytest.raises(UsageError, match="asks for held-out real images, and real has none"):
-        genpipe.score(A, B, "memorisation", "pixels")
+        genpipe.score(A, B, "memorization", "pixels")
 
 
 def test_the_leaderboard_is_that_of_the_report(here: Path) -> None:

@@ -1,4 +1,4 @@
-"""Systems built and trained on images at hand."""
+"""Models built and trained on images at hand."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ from torch import nn
 import genpipe
 from genpipe.api.training import _knobs
 from genpipe.errors import ConfigError, UnknownName, UsageError
-from genpipe.interfaces import Batch, Decodes, Generative, Phase
+from genpipe.interfaces.generative import Decodes, Generative
+from genpipe.interfaces.phases import Batch, Phase
 from genpipe.schema import Strict
 
 X = np.random.default_rng(0).integers(0, 256, (40, 8, 8), dtype=np.uint8)
@@ -19,7 +20,7 @@ Y = np.arange(40) % 3
 
 
 def small(**knobs: Any) -> genpipe.Model:
-    return genpipe.build("vae", images=X, body="mlp", widths=[16], latent_dim=3, **knobs)
+    return genpipe.build("vae", images=X, architecture="mlp", widths=[16], latent_dim=3, **knobs)
 
 
 def test_five_lines_train_a_model_and_show_what_it_draws() -> None:
@@ -49,13 +50,13 @@ def test_the_same_seed_gives_the_same() -> None:
 
 def test_recipes_give_what_is_not_given() -> None:
     vae = genpipe.build("vae", images=np.repeat(np.repeat(X, 4, 1), 4, 2))
-    assert vae.model.built_from[0].latent_dim == 8
-    assert genpipe.build("beta_vae", images=X, body="mlp", widths=[8]).system == "vae"
+    assert vae.model.init_args[0].latent_dim == 8
+    assert genpipe.build("beta_vae", images=X, architecture="mlp", widths=[8]).system == "vae"
     knobs = _knobs(vae, {}, {})
     assert (knobs.train.steps, knobs.train.batch_size, knobs.optim["autoencoder"].lr) == (1800, 64, 2e-3)
-    assert knobs.train.average_halflife_images == 8000
-    assert _knobs(vae, {"steps": 180}, {}).train.average_halflife_images == 800
-    assert _knobs(vae, {"steps": 180, "average_halflife_images": 7}, {}).train.average_halflife_images == 7
+    assert knobs.train.ema_halflife_images == 8000
+    assert _knobs(vae, {"steps": 180}, {}).train.ema_halflife_images == 800
+    assert _knobs(vae, {"steps": 180, "ema_halflife_images": 7}, {}).train.ema_halflife_images == 7
     assert _knobs(vae, {"steps": 1000}, {}).train.log_every_steps == 20
 
 
@@ -88,7 +89,7 @@ def test_what_is_wrong_is_said_before_anything_trains(call: Any, error: type[Exc
 
 
 def test_classes_are_learned_and_drawn_in_turn() -> None:
-    cvae = genpipe.build("cvae", images=X, labels=Y * 2, body="mlp", widths=[8])
+    cvae = genpipe.build("cvae", images=X, labels=Y * 2, architecture="mlp", widths=[8])
     assert cvae.spec.classes == ("0", "1", "2", "3", "4")
     assert cvae.spec.trained == (0, 2, 4)
     genpipe.fit(cvae, X, Y * 2, steps=2, progress=False)
@@ -107,7 +108,7 @@ def test_images_of_two_levels_are_known_as_such() -> None:
 
 
 class Nearest(Generative, Decodes):
-    """A system of one's own, as in a notebook."""
+    """A model of one's own, as in a notebook."""
 
     class Config(Strict):
         latent_dim: int = 4
@@ -131,7 +132,7 @@ class Nearest(Generative, Decodes):
         return self.net(z)
 
 
-def test_a_system_of_ones_own_is_trained_and_not_saved_where_nobody_could_open_it(tmp_path: Path) -> None:
+def test_a_model_of_ones_own_is_trained_and_not_saved_where_nobody_could_open_it(tmp_path: Path) -> None:
     mine = genpipe.build(Nearest, images=X, latent_dim=2)
     with pytest.raises(ConfigError, match=r"train.steps: the key is missing"):
         genpipe.fit(mine, X)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from genpipe import cli
+from genpipe.cli import main
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,6 @@ def genpipe(
 
     def run(*words: str) -> Outcome:
         monkeypatch.setattr("sys.argv", ["genpipe", *words])
-        return Outcome(cli.run(), *capsys.readouterr())
+        return Outcome(main.run(), *capsys.readouterr())
 
     return run

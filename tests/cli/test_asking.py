@@ -1,4 +1,4 @@
-"""The questions of new-experiment, asked through a terminal of the system's own."""
+"""The questions of new-experiment, asked through a terminal of the model's own."""
 
 import os
 import pty
@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from genpipe.composing import recipes
-from genpipe.config import Project
+from genpipe.config.project import Project
+from genpipe.project import recipes
 
 REPOSITORY = Path(__file__).parents[2]
 Contents = Callable[[], dict[str, str]]
@@ -25,7 +25,7 @@ class Terminal:
     def __init__(self, root: Path) -> None:
         self.master, other = pty.openpty()
         environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}
-        code = "from genpipe.cli import main; main()"
+        code = "from genpipe.cli.main import main; main()"
         self.process = subprocess.Popen(
             [sys.executable, "-c", code, "new-experiment"],
             cwd=root,
@@ -85,7 +85,9 @@ def test_it_asks_lists_the_choices_and_shows_the_command(terminal: Terminal, sma
     terminal.answer("What to call it? [vae-2]: ", "vae\n")
     assert "pipelines/vae.yaml would be overwritten" in terminal.answer("call it? [vae-2]: ", "wide\n")
     terminal.answer("path=value: ", "?\n")
-    assert "  latent_dim: 8                    # numbers in a code" in terminal.answer("path=value: ", "model.body=x\n")
+    assert "  latent_dim: 8                    # numbers in a code" in terminal.answer(
+        "path=value: ", "model.architecture=x\n"
+    )
     assert "should be 'mlp' or 'conv'" in terminal.answer("path=value: ", "train.steps=5\n")
     terminal.answer("path=value: ", "\n")
     terminal.answer("With how many seeds? [1]: ", "none\n")

@@ -46,8 +46,8 @@ def test_a_script_gets_all_experiments_of_a_grid(genpipe: Run) -> None:
         ("--recipe vae --seeds 2", "a name is needed"),
         ("", "a name is needed"),
         ("x --recipe vae --seeds 0", "--seeds 0: 1 or more are needed"),
-        ("x --recipe vae --grid model.body=mlp,mlp", "mlp is given twice"),
-        ("x --recipe vae --grid model.body", "--grid model.body: a path, '=' and a value"),
+        ("x --recipe vae --grid model.architecture=mlp,mlp", "mlp is given twice"),
+        ("x --recipe vae --grid model.architecture", "--grid model.architecture: a path, '=' and a value"),
     ],
 )
 def test_wrong_flags(genpipe: Run, contents: Contents, words: str, message: str) -> None:

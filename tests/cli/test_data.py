@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from genpipe.config import Project
-from genpipe.document import read
+from genpipe.config.document import read
+from genpipe.config.project import Project
 
 Run = Callable[..., Any]
 
@@ -36,14 +36,27 @@ def changed(before: str, after: str) -> list[str]:
 
 def test_add_writes_one_line_of_each_file(genpipe: Run, small_project: Path, faces: Path) -> None:
     params, wiring = texts(small_project)
-    options = ("--size", "32", "--channels", "1", "--limit", "50", "--crop", "random", "--flip", "--split", "4")
+    options = (
+        "--image-size",
+        "32",
+        "--channels",
+        "1",
+        "--max-images",
+        "50",
+        "--crop",
+        "random",
+        "--horizontal-flip",
+        "--split",
+        "4",
+    )
     knobs = (*options, "--set", "skip_broken=true")
     done = genpipe("data", "add", "faces", "--source", "folder", "--path", "faces", *knobs)
     assert (done.status, done.err) == (0, "")
-    assert done.out.startswith("Wrote params.yaml and dvc.yaml.\nNext: genpipe data look faces")
+    assert done.out.startswith("Wrote params.yaml and dvc.yaml.\nNext: genpipe data inspect faces")
     (line,) = changed(params, (small_project / "params.yaml").read_text())
     assert line == (
-        "    faces: {source: folder, path: faces, size: 32, fit: random_crop, channels: 1, limit: 50, flip: true, "
+        "    faces: {source: folder, path: faces, image_size: 32, resize_mode: random_crop, channels: 1, "
+        "max_images: 50, horizontal_flip: true, "
         "test_images: 4, skip_broken: true}"
     )
     (line,) = changed(wiring, (small_project / "dvc.yaml").read_text())
@@ -54,16 +67,18 @@ def test_add_writes_one_line_of_each_file(genpipe: Run, small_project: Path, fac
 
 
 def test_data_can_be_made_of_two_levels_and_is_shown_so(genpipe: Run, small_project: Path) -> None:
-    done = genpipe("data", "add", "two", "--source", "digits", "--size", "8", "--binarise", "sampled", "--limit", "30")
+    done = genpipe(
+        "data", "add", "two", "--source", "digits", "--image-size", "8", "--binarize", "sampled", "--max-images", "30"
+    )
     assert (done.status, done.err) == (0, "")
-    assert "binarise: sampled}" in (small_project / "params.yaml").read_text()
+    assert "binarize: sampled}" in (small_project / "params.yaml").read_text()
     assert Project(small_project).data("two").spec().levels == 2
-    genpipe("data", "look", "two", "-o", "sheet.png")
+    genpipe("data", "inspect", "two", "-o", "sheet.png")
     assert set(np.unique(Image.open(small_project / "sheet.png"))) == {0, 128, 255}, "128 is the gap of the sheet"
 
 
 def test_data_without_labels_is_looked_at_by_its_pixels(genpipe: Run, small_project: Path, faces: Path) -> None:
-    options = ("--source", "folder", "--path", "faces", "--size", "32", "--set", "labels=false")
+    options = ("--source", "folder", "--path", "faces", "--image-size", "32", "--set", "labels=false")
     done = genpipe("data", "add", "faces", *options)
     assert "scores look at the pixels" in done.out
     assert 'extractors: ["pixels"]}' in (small_project / "params.yaml").read_text()
@@ -89,10 +104,10 @@ def test_the_same_again_changes_nothing_and_another_needs_force(genpipe: Run, sm
     before = texts(small_project)
     assert "nothing changed" in genpipe(*words).out
     assert texts(small_project) == before
-    done = genpipe(*words, "--size", "16")
+    done = genpipe(*words, "--image-size", "16")
     assert (done.status, "datasets.f of params.yaml would be overwritten" in done.err) == (1, True)
     assert texts(small_project) == before
-    assert genpipe(*words, "--size", "16", "--force").status == 0
+    assert genpipe(*words, "--image-size", "16", "--force").status == 0
 
 
 def test_a_path_in_the_project_is_stored_as_its_own_and_found_from_any_folder(
@@ -115,7 +130,7 @@ def test_a_path_in_the_project_is_stored_as_its_own_and_found_from_any_folder(
 
 def test_what_is_replaced_or_removed_is_watched_no_more(genpipe: Run, small_project: Path, faces: Path) -> None:
     params = (small_project / "params.yaml").read_text()
-    words = ("--source", "folder", "--size", "8", "--set", "extractors=[pixels]")
+    words = ("--source", "folder", "--image-size", "8", "--set", "extractors=[pixels]")
     genpipe("data", "add", "f", "--path", "faces", *words)
     genpipe("data", "add", "g", "--path", "faces", *words)
     genpipe("data", "add", "f", "--path", "faces/a", *words, "--force")
@@ -145,7 +160,7 @@ def test_a_data_set_is_removed_if_nothing_is_lost(genpipe: Run, small_project: P
     )
     assert "Did you mean 'mnist5k'" in genpipe("data", "remove", "mnist").err
     assert texts(small_project) == before
-    genpipe("data", "add", "s", "--source", "shapes", "--size", "8", "--set", "images=40")
+    genpipe("data", "add", "s", "--source", "shapes", "--image-size", "8", "--set", "images=40")
     assert "git does not hold it" in genpipe("data", "remove", "s").err
     for words in (["init", "-q"], ["add", "-A"], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "1"]):
         subprocess.run(["git", *words], cwd=small_project, check=True)
@@ -181,7 +196,7 @@ def test_a_mistake_is_one_message_and_writes_nothing(
 
 def test_files_that_dvc_does_not_watch_are_found_by_check(genpipe: Run, small_project: Path, faces: Path) -> None:
     params = small_project / "params.yaml"
-    line = "    f: {source: folder, path: faces, size: 8}\n"
+    line = "    f: {source: folder, path: faces, image_size: 8}\n"
     params.write_text(params.read_text().replace("datasets:\n", f"datasets:\n{line}"))
     done = genpipe("check")
     assert done.status == 1
@@ -200,8 +215,8 @@ def test_list_shows_what_there_is(genpipe: Run, faces: Path) -> None:
 
 def test_look_writes_a_sheet_and_never_over_another(genpipe: Run, small_project: Path, faces: Path) -> None:
     (faces / "a" / "0.png").write_bytes(b"broken")
-    genpipe("data", "add", "f", "--source", "folder", "--path", "faces", "--size", "16", "--split", "4")
-    done = genpipe("data", "look", "f")
+    genpipe("data", "add", "f", "--source", "folder", "--path", "faces", "--image-size", "16", "--split", "4")
+    done = genpipe("data", "inspect", "f")
     assert done.status == 0
     assert "sizes: 9×9 (11)" in done.out
     assert "broken: 1\n  a/0.png: not a picture" in done.out
@@ -209,12 +224,12 @@ def test_look_writes_a_sheet_and_never_over_another(genpipe: Run, small_project:
     assert done.out.endswith("Wrote f.png.\n")
     with Image.open(small_project / "f.png") as sheet:
         assert sheet.size == (2 + 8 * 18, 2 + 2 * 18)
-    again = genpipe("data", "look", "f")
+    again = genpipe("data", "inspect", "f")
     assert (again.status, "f.png exists" in again.err) == (1, True)
-    seen = json.loads(genpipe("data", "look", "f", "--force", "--json").out)
+    seen = json.loads(genpipe("data", "inspect", "f", "--force", "--json").out)
     assert seen["classes"] == {"a": {"train": 4, "test": 2}, "b": {"train": 4, "test": 2}}
     assert seen["broken"][0]["image"] == "a/0.png"
-    assert genpipe("data", "look", "ff").status == 1
+    assert genpipe("data", "inspect", "ff").status == 1
 
 
 def test_look_tells_splits_and_what_is_left_out(genpipe: Run, small_project: Path, faces: Path) -> None:
@@ -223,21 +238,21 @@ def test_look_tells_splits_and_what_is_left_out(genpipe: Run, small_project: Pat
         shutil.copytree(faces / "a", small_project / "x" / split / "a")
     (small_project / "x" / "train" / "notes.txt").write_text("x")
     (small_project / "x" / "link.png").symlink_to(faces / "a" / "0.png")
-    genpipe("data", "add", "f", "--source", "folder", "--path", "x", "--size", "16")
-    done = genpipe("data", "look", "f")
+    genpipe("data", "add", "f", "--source", "folder", "--path", "x", "--image-size", "16")
+    done = genpipe("data", "inspect", "f")
     assert "splits: train is train, test is val\nleft out, as neither train nor test: unlabeled (6)\n" in done.out
     assert "skipped, as no pictures: links (1), .txt (1)\n" in done.out
-    seen = json.loads(genpipe("data", "look", "f", "--force", "--json").out)
+    seen = json.loads(genpipe("data", "inspect", "f", "--force", "--json").out)
     assert seen["classes"] == {"a": {"train": 6, "test": 6}, "b": {"train": 6, "test": 0}}
     assert (seen["split_folders"], seen["unused_images"]) == (["train", "val"], {"unlabeled": 6})
     assert seen["skipped_files"] == {"links": 1, ".txt": 1}
 
 
-def test_grey_and_colour_pictures_want_channels(genpipe: Run, small_project: Path, faces: Path) -> None:
+def test_gray_and_color_pictures_want_channels(genpipe: Run, small_project: Path, faces: Path) -> None:
     Image.fromarray(np.zeros((9, 9), np.uint8)).save(faces / "a" / "99.png")
     words = ("data", "add", "f", "--source", "folder", "--path", "faces")
     done = genpipe(*words)
-    assert (done.status, "1 of the pictures are grey (such as a/99.png) and 12 in colour" in done.err) == (1, True)
+    assert (done.status, "1 of the pictures are gray (such as a/99.png) and 12 in color" in done.err) == (1, True)
     assert genpipe(*words, "--channels", "3").status == 0
     assert Project(small_project).data("f").spec().channels == 3
 
@@ -247,7 +262,7 @@ def test_dvc_notices_a_change_of_a_folder_and_nothing_else(genpipe: Run, small_p
     (small_project / ".dvc").mkdir()
     (small_project / ".dvc" / "config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
     (small_project / "genpipe").symlink_to(Path(__file__).parents[2] / "genpipe")
-    genpipe("data", "add", "f", "--source", "folder", "--path", "faces", "--size", "16")
+    genpipe("data", "add", "f", "--source", "folder", "--path", "faces", "--image-size", "16")
     targets = ("prepare@f", "prepare@mnist5k")
     assert sorted(ran(small_project, targets)) == ["check", *sorted(targets)]
     assert ran(small_project, targets) == []

@@ -94,7 +94,14 @@ ODD = [
         "optim={}",
     ),
     *("model.latent_dim=2,4", "model.latent_dim=-1", "model.latent_dim=99999999999", "model.widths=[0]", "seed=[1, 2]"),
-    *("evaluate.metrics.=1", "evaluate.metrics.kid.degree=2", "analyses.walk={}", "analyses={}", "seed=\udcff", "a=*x"),
+    *(
+        "evaluate.metrics.=1",
+        "evaluate.metrics.kid.degree=2",
+        "analyses.interpolation={}",
+        "analyses={}",
+        "seed=\udcff",
+        "a=*x",
+    ),
     *(
         "size=5",
         "images=3",
@@ -185,12 +192,12 @@ def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_: object, **__: object) -> None:
         raise OSError("there is no network")
 
-    from genpipe import tracking
+    from genpipe.tracking import pages
 
     for name in ("create_connection", "getaddrinfo"):
         monkeypatch.setattr(socket, name, refused)
     monkeypatch.setattr(os, "execv", lambda *_: None)
-    monkeypatch.setattr(tracking, "ui", lambda _: None)
+    monkeypatch.setattr(pages, "ui", lambda _: None)
     home = tmp_path.parent / f"{tmp_path.name}-home"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))

@@ -11,11 +11,12 @@ import pytest
 import torch
 from PIL import Image
 
-from genpipe import config, paths, registry
-from genpipe.data._preparing import prepare
-from genpipe.data._storage import Prepared
+from genpipe import paths, registry
+from genpipe.config.project import Project, load_project
+from genpipe.dataset.preparing import prepare
+from genpipe.dataset.storage import Prepared
 from genpipe.modelfiles import load_model, save_model
-from genpipe.nn.pixels import to_model, to_pixels
+from genpipe.nn.pixel_range import to_model, to_pixels
 
 Run = Callable[..., Any]
 SIZE, GAP = 32, 2
@@ -26,16 +27,16 @@ def data(genpipe: Run, small_project: Path) -> Prepared:
     """The held-out images of the small project, for which there is an untrained VAE."""
     digits = registry.load("data", "digits")
     source = digits(digits.Config(test_images=360), small_project)
-    prepared = prepare(source, size=SIZE, fit="pad", seed=0, folder=small_project / paths.data("mnist5k"))
-    save("vae", config.load(), prepared)
+    prepared = prepare(source, image_size=SIZE, resize_mode="pad", seed=0, folder=small_project / paths.data("mnist5k"))
+    save("vae", load_project(), prepared)
     return prepared
 
 
-def save(system: str, project: config.Project, prepared: Prepared) -> None:
+def save(model_class: str, project: Project, prepared: Prepared) -> None:
     torch.manual_seed(0)
-    kind = registry.load("models", system)
-    knobs = project.experiment("vae").model if system == "vae" else kind.Config()
-    save_model(kind(knobs, prepared.spec), system, knobs, prepared.spec, project.root / paths.model("vae"))
+    kind = registry.load("models", model_class)
+    knobs = project.experiment("vae").model if model_class == "vae" else kind.Config()
+    save_model(kind(knobs, prepared.spec), model_class, knobs, prepared.spec, project.root / paths.model("vae"))
 
 
 def model(small_project: Path) -> Any:
@@ -77,7 +78,7 @@ def test_codes_of_images_by_number_or_as_files(genpipe: Run, data: Prepared, sma
     assert np.allclose(found, codes(small_project, images[[0, 1, 9, 3, 5, 6, 7, 8]]), atol=1e-5)
 
 
-def test_folders_are_encoded_whatever_their_layout_and_colours_are_told(
+def test_folders_are_encoded_whatever_their_layout_and_colors_are_told(
     genpipe: Run, data: Prepared, small_project: Path
 ) -> None:
     image = Image.fromarray(data.images("test")[3, 0])
@@ -90,7 +91,7 @@ def test_folders_are_encoded_whatever_their_layout_and_colours_are_told(
     image.convert("RGB").save("folder/cat/2.png")
     done = genpipe("encode", "vae", "folder", "folder/cat/2.png", "--force")
     assert done.err.splitlines() == [
-        f"{path}: colours are made grey, for vae is trained on grey images." for path in ("folder", "folder/cat/2.png")
+        f"{path}: colors are made gray, for vae is trained on gray images." for path in ("folder", "folder/cat/2.png")
     ]
     assert np.allclose(np.load("codes.npy"), np.load("codes.npy")[:1], atol=1e-5)
 
@@ -148,12 +149,12 @@ def test_reconstructions_are_below_their_images(genpipe: Run, data: Prepared, sm
 
 def test_a_walk_leads_from_each_to_the_next(genpipe: Run, data: Prepared, small_project: Path) -> None:
     z = codes(small_project, data.images("test")[:3])
-    assert genpipe("walk", "vae", "0-2", "--steps", "5", "--path", "linear").status == 0
+    assert genpipe("interpolate", "vae", "0-2", "--steps", "5", "--path", "linear").status == 0
     middle = decoded(small_project, np.stack([(z[0] + z[1]) / 2, (z[1] + z[2]) / 2]))[:, 0]
     found = cells(Path("walk.png"), 5)
     assert len(found) == 10
     assert np.abs(found[[2, 7]].astype(int) - middle).max() <= 1
-    assert genpipe("walk", "vae", "0-2", "--steps", "5", "--moving", "-o", "moving.png").status == 0
+    assert genpipe("interpolate", "vae", "0-2", "--steps", "5", "--animate", "-o", "moving.png").status == 0
     with Image.open("moving.png") as picture:
         assert (picture.n_frames, picture.size) == (15, (SIZE + 2 * GAP, SIZE + 2 * GAP))
 
@@ -177,7 +178,7 @@ def test_nothing_is_overwritten_unasked(genpipe: Run, data: Prepared, small_proj
     for command, *words in (
         ("encode", "0"),
         ("reconstruct", "0"),
-        ("walk",),
+        ("interpolate",),
         ("traverse",),
         ("arithmetic", "0", "1", "2"),
     ):
@@ -194,15 +195,15 @@ def test_nothing_is_overwritten_unasked(genpipe: Run, data: Prepared, small_proj
     [
         (["encode", "vea", "0"], "Did you mean 'vae'?"),
         (["encode", "vae", "0", "-o", "x.png"], "x.png is no .npy"),
-        (["walk", "vae", "0-2", "-o", "x.gif"], "x.gif is no .png or .npy"),
-        (["walk", "vae", "0"], "a walk needs two codes"),
+        (["interpolate", "vae", "0-2", "-o", "x.gif"], "x.gif is no .png or .npy"),
+        (["interpolate", "vae", "0"], "a walk needs two codes"),
         (["encode", "vae", "359-400"], "there are those from 0 to 359"),
         (["encode", "vae", "0-9999999999"], "0-9999999999 means no held-out images; there are those from 0 to 359"),
         (["encode", "vae", "9" * 5000], "… 9999"),
         (["encode", "vae", "0-" + "9" * 5000], "there are those from 0 to 359"),
         (["encode", "vae", "3,5-2"], "3,5-2 runs backwards; write 2-5."),
         (["encode", "vae", "0-359,7"], "0-359,7 means more images than the 360 held-out ones"),
-        (["walk", "vae", "0-359", "--steps", "1000"], "that makes 360,000 images, and at most 10,000"),
+        (["interpolate", "vae", "0-359", "--steps", "1000"], "that makes 360,000 images, and at most 10,000"),
         (["decode", "vae", "many.npy"], "that makes 10,001 images"),
         (["reconstruct", "vae", *["0-359"] * 28], "that makes 10,080 images"),
         (["traverse", "vae", "--steps", "10000000"], "less than or equal to 1000 "),
@@ -237,20 +238,20 @@ def test_more_rows_than_a_code_has_numbers_are_those_that_there_are(genpipe: Run
     ("command", "verb", "others"),
     [("reconstruct", "reconstructs", ["vae", "pca"]), ("encode", "encodes", ["vae", "ae"])],
 )
-def test_a_system_that_cannot_is_refused_with_those_that_can(
+def test_a_model_that_cannot_is_refused_with_those_that_can(
     genpipe: Run, data: Prepared, small_project: Path, command: str, verb: str, others: list[str]
 ) -> None:
     index = small_project / "params.yaml"
     index.write_text(index.read_text().replace("vae: {model: vae,", "vae: {model: gan,"))
     pipeline = small_project / "pipelines" / "vae.yaml"
-    from genpipe.composing import recipes
+    from genpipe.project import recipes
 
     pipeline.write_text(recipes.recipe("gan").text)
-    save("gan", config.load(), data)
+    save("gan", load_project(), data)
     done = genpipe(command, "vae", "0")
     assert done.status == 2
-    assert f"vae is a gan, which {verb} nothing. Systems that do: " in done.err
+    assert f"vae is a gan, which {verb} nothing. Models that do: " in done.err
     assert all(other in done.err for other in others)
     assert "dcgan" not in done.err
-    assert genpipe("walk", "vae").status == 0, "codes of the prior"
-    assert "encodes no images; give codes" in genpipe("walk", "vae", "0-3", "--force").err
+    assert genpipe("interpolate", "vae").status == 0, "codes of the prior"
+    assert "encodes no images; give codes" in genpipe("interpolate", "vae", "0-3", "--force").err

@@ -11,7 +11,7 @@ import pytest
 import typer
 
 import genpipe as package
-from genpipe import config
+from genpipe.config import project
 
 REPOSITORY = Path(__file__).parents[2]
 Run = Callable[..., Any]
@@ -24,11 +24,12 @@ def python(code: str, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("words", [["--help"], ["list", "systems"], ["new-experiment", "--help"]])
+@pytest.mark.parametrize("words", [["--help"], ["list", "models"], ["new-experiment", "--help"]])
 def test_help_and_lists_import_nothing_heavy(words: list[str]) -> None:
     heavy = "{'torch', 'pandas', 'mlflow', 'dvc', 'matplotlib', 'sklearn'} & set(sys.modules)"
     code = (
-        f"import sys, atexit; atexit.register(lambda: print('heavy:', {heavy})); from genpipe.cli import main; main()"
+        f"import sys, atexit; atexit.register(lambda: print('heavy:', {heavy}))"
+        "; from genpipe.cli.main import main; main()"
     )
     done = python(code, *words)
     assert done.returncode == 0, done.stderr
@@ -36,7 +37,7 @@ def test_help_and_lists_import_nothing_heavy(words: list[str]) -> None:
 
 
 def test_a_process_ends_with_the_message_and_the_status(tmp_path: Path) -> None:
-    done = python(f"import os; os.chdir({str(tmp_path)!r}); from genpipe.cli import main; main()", "check")
+    done = python(f"import os; os.chdir({str(tmp_path)!r}); from genpipe.cli.main import main; main()", "check")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("error: no genpipe project at")
     assert "Traceback" not in done.stderr
@@ -45,7 +46,7 @@ def test_a_process_ends_with_the_message_and_the_status(tmp_path: Path) -> None:
 def test_list_alone_lists_everything_also_outside_of_a_project(
     genpipe: Run, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kinds = ["systems", "data", "extractors", "metrics", "analyses", "recipes"]
+    kinds = ["models", "data", "extractors", "metrics", "analyses", "recipes"]
     shown = genpipe("list").out
     assert [line.removesuffix(":") for line in shown.splitlines() if line.endswith(":")] == kinds
     assert all(genpipe("list", kind).out in shown for kind in kinds)
@@ -56,11 +57,11 @@ def test_list_alone_lists_everything_also_outside_of_a_project(
 
 def test_a_name_that_is_no_text_can_be_shown(small_project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(small_project)
-    words = ["data", "look", "mnist5k", "-n", "1", "-o", "\udcff.png"]
-    done = python("from genpipe.cli import main; main()", *words)
+    words = ["data", "inspect", "mnist5k", "-n", "1", "-o", "\udcff.png"]
+    done = python("from genpipe.cli.main import main; main()", *words)
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith("Wrote \\udcff.png.\n")
-    assert "\\udcff" in python("from genpipe.cli import main; main()", "sample", "vae", "\udcff").stderr
+    assert "\\udcff" in python("from genpipe.cli.main import main; main()", "sample", "vae", "\udcff").stderr
 
 
 def test_version(genpipe: Run) -> None:
@@ -115,7 +116,7 @@ def test_what_can_happen_to_anyone_is_one_message(
     def fail() -> None:
         raise error
 
-    monkeypatch.setattr(config, "load", fail)
+    monkeypatch.setattr(project, "load_project", fail)
     done = genpipe("check")
     assert (done.status, done.err) == (status, message)
 
@@ -160,8 +161,8 @@ def test_outside_of_a_project_nothing_is_completed(tmp_path: Path, monkeypatch: 
         ["score", "{}", "vae"],
         ["new-experiment", "{}", "--recipe", "vae"],
         ["new-experiment", "mine", "--recipe", "vae", "--set", "{}=1", "--dry-run"],
-        ["data", "add", "{}", "--source", "shapes", "--size", "8"],
-        ["data", "look", "odd", "--out", "{}.png"],
+        ["data", "add", "{}", "--source", "shapes", "--image-size", "8"],
+        ["data", "inspect", "odd", "--out", "{}.png"],
     ],
     ids=" ".join,
 )
@@ -169,7 +170,7 @@ def test_outside_of_a_project_nothing_is_completed(tmp_path: Path, monkeypatch: 
 def test_what_steers_a_terminal_is_written_out(genpipe: Run, words: list[str], name: str) -> None:
     Path("odd").mkdir()
     Path(f"odd/{name.replace('/', '')}.png").write_text("no picture")
-    genpipe("data", "add", "odd", "--source", "folder", "--path", "odd", "--size", "8")
+    genpipe("data", "add", "odd", "--source", "folder", "--path", "odd", "--image-size", "8")
     done = genpipe(*(word.format(name) for word in words))
     assert not set("\x1b\x9b\u202e\udcff") & set(done.out + done.err)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from genpipe.composing import recipes
+from genpipe.project import recipes
 
 Run = Callable[..., Any]
 Contents = Callable[[], dict[str, str]]
@@ -43,7 +43,7 @@ def test_a_dry_run_shows_and_writes_nothing(genpipe: Run, contents: Contents) ->
     assert contents() == before
 
 
-def test_a_dry_run_is_coloured_where_colours_are_seen(genpipe: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dry_run_is_colored_where_colors_are_seen(genpipe: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("FORCE_COLOR", "1")

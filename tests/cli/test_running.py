@@ -13,11 +13,11 @@ Run = Callable[..., Any]
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     """What was asked of the library, and from which folder."""
     asked: list[tuple[Any, ...]] = []
-    sampling: Any = ModuleType("genpipe.sampling")
+    sampling: Any = ModuleType("genpipe.sampling.drawing")
     sampling.draw_grid = lambda *given: asked.append((*given, Path.cwd()))
     tracking: Any = ModuleType("genpipe.tracking")
     tracking.ui = lambda port: asked.append((port, Path.cwd()))
-    monkeypatch.setitem(sys.modules, "genpipe.sampling", sampling)
+    monkeypatch.setitem(sys.modules, "genpipe.sampling.drawing", sampling)
     monkeypatch.setitem(sys.modules, "genpipe.tracking", tracking)
     return asked
 

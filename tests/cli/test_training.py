@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from genpipe import config, paths, registry
-from genpipe.composing import Journal
-from genpipe.data._preparing import prepare
+from genpipe import paths, registry
+from genpipe.config.project import Project, load_project
+from genpipe.dataset.preparing import prepare
+from genpipe.project.journal import Journal
 from genpipe.training.checkpoints import Checkpoints
 from genpipe.training.experiment import checkpoints
 
@@ -39,12 +40,12 @@ def test_train_knows_the_nearest_name(genpipe: Run, replaced: list[Any]) -> None
 
 
 @pytest.fixture
-def tiny(genpipe: Run, small_project: Path) -> config.Project:
+def tiny(genpipe: Run, small_project: Path) -> Project:
     """The small project with other images in place of its own."""
     digits = registry.load("data", "digits")
     source = digits(digits.Config(test_images=360), small_project)
-    prepare(source, size=32, fit="pad", seed=0, folder=small_project / paths.data("mnist5k"))
-    return config.load()
+    prepare(source, image_size=32, resize_mode="pad", seed=0, folder=small_project / paths.data("mnist5k"))
+    return load_project()
 
 
 @pytest.mark.usefixtures("tiny")
@@ -76,12 +77,12 @@ def test_the_largest_batch_is_tried_on_a_gpu(genpipe: Run, monkeypatch: pytest.M
     assert said.startswith("The largest batch that fits is of 37 images (tried on a GPU")
 
 
-def test_a_search_takes_no_options_of_dvc(genpipe: Run, tiny: config.Project) -> None:
+def test_a_search_takes_no_options_of_dvc(genpipe: Run, tiny: Project) -> None:
     done = genpipe("train", "vae", "--find-batch", "--force")
     assert (done.status, done.err) == (2, "error: --find-batch takes nothing but a name, and --force is given.\n")
 
 
-def test_clean_shows_everything_and_removes_what_is_old(genpipe: Run, tiny: config.Project) -> None:
+def test_clean_shows_everything_and_removes_what_is_old(genpipe: Run, tiny: Project) -> None:
     assert genpipe("clean").out == "No training is unfinished.\n"
     current = checkpoints(tiny, tiny.experiment("vae"))
     current.write(12, {})
@@ -141,7 +142,7 @@ def test_clean_and_check_tell_of_a_half_done_change_and_clean_undoes_it(genpipe:
     assert "killed" not in genpipe("check").out
 
 
-def test_clean_asks_on_a_terminal(genpipe: Run, tiny: config.Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clean_asks_on_a_terminal(genpipe: Run, tiny: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     old = Checkpoints(paths.checkpoints() / "vae-0123456789abcdef")
     old.write(5, {})
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)

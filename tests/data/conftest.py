@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from genpipe import registry
-from genpipe.interfaces import Source
+from genpipe.interfaces.sources import Source
 
 MOST_BYTES, MOST_SEC = 100 * 2**20, 10.0
 """The largest file that is allowed in an archive and what its reader needs, and far more time than that takes."""
@@ -77,9 +77,9 @@ def class_folders(tmp_path: Path) -> Path:
 @pytest.fixture
 def cheap_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lets processes be started at once, however little there is to do."""
-    from genpipe.data import _working
+    from genpipe.dataset import working
 
-    monkeypatch.setattr(_working, "ALONE_SEC", 0.0)
+    monkeypatch.setattr(working, "ALONE_SEC", 0.0)
 
 
 @pytest.fixture

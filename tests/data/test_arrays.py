@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from genpipe.data._preparing import prepare
+from genpipe.dataset.preparing import prepare
 from genpipe.errors import DataError
 
 RNG = np.random.default_rng(0)
@@ -17,7 +17,7 @@ Build = Callable[..., Any]
 
 
 def read(source: Any) -> np.ndarray:
-    count = len(source.collection(0).parts)
+    count = len(source.collection(0).splits)
     return np.concatenate([chunk.images for chunk in source.collection(0).read(np.arange(count))])
 
 
@@ -30,7 +30,7 @@ def test_official_splits(save: Any, names: tuple[str, ...], tmp_path: Path, sour
     save(tmp_path / "x.npz", **dict(zip(names, (X[:20], Y[:20], X[20:], Y[20:, None]), strict=True)))
     found = source("arrays", path="x.npz")
     assert (found.classes, found.channels) == (("0", "1", "2"), 1)
-    prepared = prepare(found, size=6, fit="pad", seed=0, folder=tmp_path / "o")
+    prepared = prepare(found, image_size=6, resize_mode="pad", seed=0, folder=tmp_path / "o")
     assert (prepared.images("train")[:, 0] == X[:20]).all()
     assert (prepared.images("test")[:, 0] == X[20:]).all()
     assert prepared.labels("test").tolist() == Y[20:].tolist()
@@ -38,7 +38,9 @@ def test_official_splits(save: Any, names: tuple[str, ...], tmp_path: Path, sour
 
 def test_images_with_labels_are_split_by_the_seed(tmp_path: Path, source: Build) -> None:
     np.savez(tmp_path / "x.npz", images=X, labels=Y)
-    prepared = prepare(source("arrays", path="x.npz", test_images=6), size=6, fit="pad", seed=0, folder=tmp_path / "o")
+    prepared = prepare(
+        source("arrays", path="x.npz", test_images=6), image_size=6, resize_mode="pad", seed=0, folder=tmp_path / "o"
+    )
     assert np.bincount(prepared.labels("test")).tolist() == [2, 2, 2]
     for split in ("train", "test"):
         for image, label in zip(prepared.images(split), prepared.labels(split), strict=True):
@@ -50,23 +52,23 @@ def test_a_single_array_without_labels(tmp_path: Path, source: Build) -> None:
     np.save(tmp_path / "x.npy", X)
     found = source("arrays", path="x.npy")
     assert found.classes == ()
-    assert np.bincount(found.collection(0).parts).tolist() == [27, 3]
+    assert np.bincount(found.collection(0).splits).tolist() == [27, 3]
     assert (read(found)[..., 0] == X).all()
 
 
-COLOUR = RNG.integers(0, 256, (4, 6, 6, 3), dtype=np.uint8)
+COLOR = RNG.integers(0, 256, (4, 6, 6, 3), dtype=np.uint8)
 
 
 @pytest.mark.parametrize(
     ("stored", "expected"),
     [
-        (COLOUR, COLOUR),
-        (COLOUR.transpose(0, 3, 1, 2), COLOUR),
-        (COLOUR[..., :1], COLOUR[..., :1]),
-        ((COLOUR / 255).astype(np.float32), COLOUR),
-        (COLOUR[..., 0] > 99, (COLOUR[..., :1] > 99) * np.uint8(255)),
-        (np.concatenate([COLOUR, np.full((4, 6, 6, 1), 255, np.uint8)], 3), COLOUR),
-        (np.concatenate([COLOUR, np.zeros((4, 6, 6, 1), np.uint8)], 3), np.full_like(COLOUR, 255)),
+        (COLOR, COLOR),
+        (COLOR.transpose(0, 3, 1, 2), COLOR),
+        (COLOR[..., :1], COLOR[..., :1]),
+        ((COLOR / 255).astype(np.float32), COLOR),
+        (COLOR[..., 0] > 99, (COLOR[..., :1] > 99) * np.uint8(255)),
+        (np.concatenate([COLOR, np.full((4, 6, 6, 1), 255, np.uint8)], 3), COLOR),
+        (np.concatenate([COLOR, np.zeros((4, 6, 6, 1), np.uint8)], 3), np.full_like(COLOR, 255)),
     ],
     ids=["last", "first", "one", "float", "bool", "opaque", "clear"],
 )
@@ -77,19 +79,19 @@ def test_every_way_of_storing_pixels(stored: np.ndarray, expected: np.ndarray, t
     assert found.channels == expected.shape[3]
 
 
-GREY = COLOUR[..., :1]
+GRAY = COLOR[..., :1]
 
 
 @pytest.mark.parametrize(
     ("stored", "value_range"),
     [
-        (GREY.astype(np.uint16), [0, 255]),
-        (GREY.astype(np.uint16) * 257, [0, 65535]),
-        (GREY.astype(">i4"), [0, 255]),
-        (GREY.astype(np.int64) - 128, [-128, 127]),
-        (GREY.astype(np.float32), [0, 255]),
-        (GREY.astype(np.float64) / 127.5 - 1, [-1, 1]),
-        (GREY.astype(np.float16), [0.0, 255.0]),
+        (GRAY.astype(np.uint16), [0, 255]),
+        (GRAY.astype(np.uint16) * 257, [0, 65535]),
+        (GRAY.astype(">i4"), [0, 255]),
+        (GRAY.astype(np.int64) - 128, [-128, 127]),
+        (GRAY.astype(np.float32), [0, 255]),
+        (GRAY.astype(np.float64) / 127.5 - 1, [-1, 1]),
+        (GRAY.astype(np.float16), [0.0, 255.0]),
     ],
     ids=["uint16", "deep", "int32", "int64", "float", "signed", "half"],
 )
@@ -99,25 +101,25 @@ def test_what_is_black_and_white_is_asked_for_where_it_is_not_certain(
     np.save(tmp_path / "x.npy", stored)
     with pytest.raises(DataError, match=r"not certain.*`value_range: \[BLACK, WHITE\]`, or save the images as uint8"):
         read(source("arrays", path="x.npy"))
-    assert (read(source("arrays", path="x.npy", value_range=value_range)) == GREY).all()
+    assert (read(source("arrays", path="x.npy", value_range=value_range)) == GRAY).all()
     with pytest.raises(DataError, match=r"images of .* from .* to .*; value_range is \["):
         read(source("arrays", path="x.npy", value_range=[value_range[0], sum(value_range) / 2]))
 
 
 @pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.float32])
 def test_two_levels_are_black_and_white(dtype: type, tmp_path: Path, source: Build) -> None:
-    np.save(tmp_path / "x.npy", (GREY > 99).astype(dtype))
+    np.save(tmp_path / "x.npy", (GRAY > 99).astype(dtype))
     knobs = {"value_range": [0, 1]} if dtype in (np.uint8, np.int64) else {}
     if knobs:
         with pytest.raises(DataError, match=r"images of u?int\d+ (of 0 and 1 alone|from 0 to 1); .*value_range"):
             read(source("arrays", path="x.npy"))
-    assert (read(source("arrays", path="x.npy", **knobs)) == (GREY > 99) * np.uint8(255)).all()
+    assert (read(source("arrays", path="x.npy", **knobs)) == (GRAY > 99) * np.uint8(255)).all()
 
 
 def test_dark_images_stay_dark_where_that_is_said(tmp_path: Path, source: Build) -> None:
-    np.save(tmp_path / "x.npy", (GREY > 99).astype(np.uint8))
-    assert (read(source("arrays", path="x.npy", value_range=[0, 255])) == (GREY > 99)).all()
-    np.save(tmp_path / "x.npy", np.zeros_like(GREY))
+    np.save(tmp_path / "x.npy", (GRAY > 99).astype(np.uint8))
+    assert (read(source("arrays", path="x.npy", value_range=[0, 255])) == (GRAY > 99)).all()
+    np.save(tmp_path / "x.npy", np.zeros_like(GRAY))
     assert not read(source("arrays", path="x.npy")).any()
 
 
@@ -182,7 +184,7 @@ def test_the_state_changes_with_the_file(tmp_path: Path, source: Build) -> None:
 def test_all_of_mnist(real_data: Callable[[str], Path], source: Build, tmp_path: Path) -> None:
     path = real_data("mnist.npz")
     found = source("arrays", path=str(path))
-    prepared = prepare(found, size=28, fit="pad", seed=0, folder=tmp_path / "o")
+    prepared = prepare(found, image_size=28, resize_mode="pad", seed=0, folder=tmp_path / "o")
     with np.load(path, allow_pickle=False) as known:
         assert (prepared.images("train")[:, 0] == known["x_train"]).all()
         assert (prepared.labels("test") == known["y_test"]).all()

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from genpipe.data._decoding import coloured
-from genpipe.data._preparing import prepare
+from genpipe.dataset.decoding import colored
+from genpipe.dataset.preparing import prepare
 from genpipe.errors import DataError
 from tests.data.test_own_pictures import PACKERS, Picture, tar_of, zip_of
 
@@ -34,7 +34,7 @@ def put(tmp_path: Path, kind: str, files: dict[str, bytes]) -> dict[str, str]:
 def read(source: Any) -> dict[str, bytes]:
     """The names and contents of all pictures, checked to come in the order in which they are listed."""
     collection = source.collection(0)
-    chunks = collection.read(np.arange(len(collection.parts)))
+    chunks = collection.read(np.arange(len(collection.splits)))
     found = [(name, c if isinstance(c, bytes) else c.read_bytes()) for chunk in chunks for name, c in chunk.images]
     assert [name for name, _ in found] == list(collection.names)
     return dict(found)
@@ -113,7 +113,7 @@ def test_hard_links_in_a_tar_are_pictures(packed: str, form: int, hard_links: Pa
     assert read(archive) == {f"top/{name}": content for name, content in read(folder).items()}
     labels = dict(zip(archive.listing.names, archive.collection(0).labels.tolist(), strict=True))
     assert all("abc"[label] == name.split("/")[1] for name, label in labels.items())
-    prepared = prepare(source("archive", path="y"), size=8, fit="crop", seed=0, folder=tmp_path / "out")
+    prepared = prepare(source("archive", path="y"), image_size=8, resize_mode="crop", seed=0, folder=tmp_path / "out")
     assert sum(len(prepared.images(split)) for split in ("train", "test")) == 30
 
 
@@ -151,7 +151,7 @@ def test_a_hard_link_to_a_link_or_to_what_is_no_picture_by_its_name(
     found = source("archive", path=path)
     assert read(found) == {"b/1.png": content, "b/2.png": content}
     assert found.listing.skipped == {"links": 2, "no ending": 1}
-    assert found.listing.coloured == [coloured(content)] * 2
+    assert found.listing.colored == [colored(content)] * 2
 
 
 @pytest.mark.parametrize("target", ["/etc/passwd", "../x.png", "late.png", "1.png"])

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from genpipe.data import _decoding
-from genpipe.data._decoding import Broken, coloured, decoded
-from genpipe.data._working import Target, Work, done
+from genpipe.dataset import decoding
+from genpipe.dataset.decoding import Broken, colored, decoded
+from genpipe.dataset.working import Target, Work, done
 
 RED, GREEN, BLUE, CLEAR = (255, 0, 0, 255), (0, 255, 0, 255), (0, 0, 255, 128), (9, 9, 9, 0)
 
@@ -28,24 +28,24 @@ def pixels(content: bytes, channels: int = 3) -> list:
     return (found[..., 0] if channels == 1 else found).tolist()
 
 
-def test_grey_stays_grey_and_becomes_three_equal_channels() -> None:
+def test_gray_stays_gray_and_becomes_three_equal_channels() -> None:
     content = saved(Image.fromarray(np.array([[0, 7, 255]], np.uint8)), "PNG")
     assert pixels(content, 1) == [[0, 7, 255]]
     assert pixels(content) == [[[0] * 3, [7] * 3, [255] * 3]]
-    assert not coloured(content)
+    assert not colored(content)
 
 
-def test_colour_becomes_grey_by_the_weights_of_itu_601() -> None:
+def test_color_becomes_gray_by_the_weights_of_itu_601() -> None:
     content = saved(Image.fromarray(np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255]]], np.uint8)), "PNG")
     assert pixels(content, 1) == [[76, 150, 29]]
-    assert coloured(content)
+    assert colored(content)
 
 
 def test_transparency_shows_white() -> None:
     content = saved(Image.fromarray(np.array([[RED, BLUE, CLEAR]], np.uint8)), "PNG")
     assert pixels(content) == [[[255, 0, 0], [127, 127, 255], [255, 255, 255]]]
-    grey = saved(Image.fromarray(np.array([[[0, 255], [0, 0]]], np.uint8), "LA"), "PNG")
-    assert pixels(grey, 1) == [[0, 255]]
+    gray = saved(Image.fromarray(np.array([[[0, 255], [0, 0]]], np.uint8), "LA"), "PNG")
+    assert pixels(gray, 1) == [[0, 255]]
 
 
 def test_a_palette_with_and_without_transparency() -> None:
@@ -58,13 +58,13 @@ def test_a_palette_with_and_without_transparency() -> None:
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "PPM"])
-def test_16_bit_grey_keeps_its_high_levels(kind: str) -> None:
+def test_16_bit_gray_keeps_its_high_levels(kind: str) -> None:
     values = np.array([[0, 257, 128 * 257, 65535]], np.uint16)
     assert pixels(saved(Image.fromarray(values), kind), 1) == [[0, 1, 128, 255]]
     assert pixels(saved(Image.fromarray(values), kind))[0][2] == [128] * 3
 
 
-def test_16_bit_colour() -> None:
+def test_16_bit_color() -> None:
     """Made by hand, since PIL cannot write it."""
     row = b"\0" + struct.pack(">6H", 65535, 0, 128 * 257, 257, 2 * 257, 3 * 257)
     header = struct.pack(">IIBBBBB", 2, 1, 16, 2, 0, 0, 0)
@@ -120,13 +120,13 @@ def test_the_short_way_through_a_jpeg_gives_the_same_pixels(mode: str, options: 
     for channels in (1, 3):
         short = pixels(content, channels)
         with monkeypatch.context() as patched:
-            patched.setattr(_decoding, "_plain_jpeg", lambda data: None)
+            patched.setattr(decoding, "_plain_jpeg", lambda data: None)
             assert pixels(content, channels) == short
-    assert (_decoding._plain_jpeg(content) is None) == ("progressive" in options or "icc_profile" in options)
+    assert (decoding._plain_jpeg(content) is None) == ("progressive" in options or "icc_profile" in options)
 
 
 def test_of_an_animation_the_first_frame() -> None:
-    frames = [Image.new("RGB", (2, 2), colour) for colour in ("red", "blue")]
+    frames = [Image.new("RGB", (2, 2), color) for color in ("red", "blue")]
     content = saved(frames[0], "GIF", save_all=True, append_images=frames[1:])
     assert pixels(content)[0][0] == [255, 0, 0]
 
@@ -169,7 +169,7 @@ BOMB = saved(Image.new("L", (1, 1_500_000)), "PNG")
 @pytest.mark.parametrize(
     "content",
     [BOMB, saved(Image.new("RGB", (51, 1)), "PNG"), saved(Image.new("L", (1, 60_000)), "JPEG")],
-    ids=["grey", "colour", "jpeg"],
+    ids=["gray", "color", "jpeg"],
 )
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_picture_much_longer_than_wide_is_broken(content: bytes, channels: int) -> None:
@@ -194,6 +194,6 @@ def test_a_file_too_large_and_a_link_are_not_read(tmp_path: Path, monkeypatch: p
     assert decoded(tmp_path / "a.jpg", 3).shape == (40, 40, 3)
     with pytest.raises(Broken):
         decoded(tmp_path / "link.jpg", 3)
-    monkeypatch.setattr(_decoding, "MAX_FILE_BYTES", len(GOOD) - 1)
+    monkeypatch.setattr(decoding, "MAX_FILE_BYTES", len(GOOD) - 1)
     with pytest.raises(Broken, match="more than"):
         decoded(tmp_path / "a.jpg", 3)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from genpipe.data import _fitting
-from genpipe.data._fitting import fitted
+from genpipe.dataset import fitting
+from genpipe.dataset.fitting import fitted
 
 
 def test_pad_puts_the_picture_untouched_on_black() -> None:
@@ -23,7 +23,7 @@ def test_pad_shrinks_what_is_too_large_and_keeps_its_aspect() -> None:
     assert padded[0, :7].sum() == 0
 
 
-def test_crop_takes_the_centre() -> None:
+def test_crop_takes_the_center() -> None:
     wide = np.zeros((1, 4, 12, 1), np.uint8)
     wide[:, :, 4:8] = 255
     assert (fitted(wide, 4, "crop") == 255).all()
@@ -34,7 +34,7 @@ def test_stretch_fills_the_square() -> None:
 
 
 def whole_then_cut(image: np.ndarray, size: int, place: tuple[float, float] | None) -> np.ndarray:
-    """The plain way: scaled so that the shorter side is `size`, then the centre, or a place, taken."""
+    """The plain way: scaled so that the shorter side is `size`, then the center, or a place, taken."""
     height, width, channels = image.shape
     tall, wide = (round(side * (size / min(height, width))) for side in (height, width))
     picture = Image.fromarray(image[..., 0] if channels == 1 else image)
@@ -47,7 +47,7 @@ def whole_then_cut(image: np.ndarray, size: int, place: tuple[float, float] | No
 
 @pytest.mark.parametrize("most", [1, 500, 2**22], ids=["a row at a time", "some rows at a time", "whole"])
 def test_what_is_cut_out_is_to_the_byte_what_it_is_of_the_whole(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
-    monkeypatch.setattr(_fitting, "_WHOLE_PIXELS", most)
+    monkeypatch.setattr(fitting, "_WHOLE_PIXELS", most)
     rng = np.random.default_rng(0)
     for _ in range(150):
         short, aspect = np.exp(rng.uniform(0, np.log(60))), np.exp(rng.uniform(0, np.log(50)))
@@ -74,7 +74,7 @@ def test_no_more_of_a_long_picture_is_scaled_at_once_than_the_outcome_needs(
         return resize(self, size, *more)
 
     monkeypatch.setattr(Image.Image, "resize", noted)
-    monkeypatch.setattr(_fitting, "_WHOLE_PIXELS", 64 * 64)
+    monkeypatch.setattr(fitting, "_WHOLE_PIXELS", 64 * 64)
     assert fitted(np.ones((1, height, width, 1), np.uint8), 64, fit, [(0.5, 0.5)]).shape == (1, 64, 64, 1)
     assert sizes
     assert max(sizes) <= 1.25 * 64 * 64, "scaled whole, there would be fifty times as much"

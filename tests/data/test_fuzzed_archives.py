@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from genpipe.data import _files
+from genpipe.dataset import picture_files
 from genpipe.errors import DataError
 from tests.data.test_own_pictures import Picture
 from tests.fuzzing import cases
@@ -147,13 +147,13 @@ def _unzipped(zipped: zipfile.ZipFile, name: zipfile.ZipInfo) -> bytes:
 def test_a_spoilt_archive_is_read_rightly_or_refused(
     tmp_path: Path, picture: Picture, source: Callable[..., Any], measured: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_files, "remembered", lambda name, state, listed: listed())
+    monkeypatch.setattr(picture_files, "remembered", lambda name, state, listed: listed())
     rng, made = np.random.default_rng(0), originals(picture)
     path, kinds, outcomes = tmp_path / "x", list(made), {True: 0, False: 0}
 
     def found() -> dict[str, bytes] | None:
         try:
-            rows = np.arange(len((opened := source("archive", path=str(path), labels=False)).collection(0).parts))
+            rows = np.arange(len((opened := source("archive", path=str(path), labels=False)).collection(0).splits))
             return {name: content for chunk in opened.collection(0).read(rows) for name, content in chunk.images}
         except DataError:
             return None

@@ -30,10 +30,10 @@ ODD = [
 def originals() -> dict[str, bytes]:
     rng = np.random.default_rng(1)
     images, labels = rng.integers(0, 256, (6, 5, 4), dtype=np.uint8), np.arange(6)
-    colour = (rng.random((6, 3, 4, 5)) * 200).astype(np.float32) / 255
+    color = (rng.random((6, 3, 4, 5)) * 200).astype(np.float32) / 255
     made = {}
     for version in ((1, 0), (2, 0), (3, 0)):
-        for name, array in (("grey", images), ("colour", colour)):
+        for name, array in (("gray", images), ("color", color)):
             np.lib.format.write_array(file := io.BytesIO(), array, version)
             made[f"{name} {version}"] = file.getvalue()
     for name, save in (("npz", np.savez), ("packed", np.savez_compressed)):
@@ -95,7 +95,7 @@ def test_a_spoilt_array_is_read_rightly_or_refused(tmp_path: Path, source: Calla
         try:
             collection = (opened := source("arrays", path=str(path))).collection(0)
             assert len(opened.classes) in (0, 6) or collection.labels.max() < len(opened.classes)
-            return np.concatenate([chunk.images for chunk in collection.read(np.arange(len(collection.parts)))])
+            return np.concatenate([chunk.images for chunk in collection.read(np.arange(len(collection.splits)))])
         except DataError:
             return None
 

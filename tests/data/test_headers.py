@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from genpipe.data._archives import members
+from genpipe.dataset.archives import members
 from genpipe.errors import DataError
 from tests.data.test_own_pictures import Picture, tar_of
 
@@ -174,7 +174,7 @@ def test_an_array_that_unpacks_without_end_is_refused(tmp_path: Path, source: Bu
 
 def test_an_array_as_python_2_wrote_it(tmp_path: Path, source: Build) -> None:
     (tmp_path / "x").write_bytes(npy(described("(6L, 4L, 4L)"), bytes(96)))
-    assert len(source("arrays", path="x").collection(0).parts) == 6
+    assert len(source("arrays", path="x").collection(0).splits) == 6
 
 
 # --- no regular files -------------------------------------------------------------------------------------------------

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from genpipe.data._layout import ending, is_picture, layout
-from genpipe.data._preparing import prepare
+from genpipe.dataset.layout import ending, is_picture, layout
+from genpipe.dataset.preparing import prepare
 from genpipe.errors import DataError
 
 Source = Callable[..., Any]
@@ -21,7 +21,7 @@ def test_classes_are_the_sorted_folders() -> None:
     assert found.classes == ("a", "b", "c")
     assert found.labels is not None
     assert found.labels.tolist() == [1, 0, 2]
-    assert found.parts is None
+    assert found.splits is None
 
 
 def test_a_folder_around_everything_says_nothing_and_a_flat_one_has_no_classes() -> None:
@@ -38,7 +38,7 @@ def test_a_folder_around_everything_says_nothing_and_a_flat_one_has_no_classes()
         (["training", "validation"], [0, 1], ("training", "validation"), {}),
         (["train", "val", "test"], [0, -1, 1], ("train", "test"), {"val": 1}),
         (["train", "valid", "test", "unlabeled"], [0, -1, 1, -1], ("train", "test"), {"valid": 1, "unlabeled": 1}),
-        (["train", "val", "unlabelled"], [0, 1, -1], ("train", "val"), {"unlabelled": 1}),
+        (["train", "val", "unlabeled"], [0, 1, -1], ("train", "val"), {"unlabeled": 1}),
     ],
 )
 @pytest.mark.parametrize(("shape", "classes"), [("{}/cat/1.png", ("cat",)), ("data/{}/1.png", ())])
@@ -51,8 +51,8 @@ def test_folders_named_as_splits_are_the_splits(
     classes: tuple[str, ...],
 ) -> None:
     found = layout([shape.format(folder) for folder in folders], None, True, "x")
-    assert found.parts is not None
-    assert (found.parts.tolist(), found.split_names, found.unused_images) == (parts, names, unused)
+    assert found.splits is not None
+    assert (found.splits.tolist(), found.split_names, found.unused_images) == (parts, names, unused)
     assert found.classes == classes
 
 
@@ -115,13 +115,15 @@ def test_splits_of_files_are_prepared_and_the_others_noted(
     path = "x" if kind == "folder" else shutil.make_archive(str(tmp_path / "x"), "tar", with_splits)
     found = source(kind, path=path)
     assert found.classes == ("a", "b")
-    assert found.channels == 3, "a grey picture among those that are left out counts for nothing"
-    prepared = prepare(found, size=8, fit="crop", seed=0, folder=tmp_path / "out")
+    assert found.channels == 3, "a gray picture among those that are left out counts for nothing"
+    prepared = prepare(found, image_size=8, resize_mode="crop", seed=0, folder=tmp_path / "out")
     assert [len(prepared.images(split)) for split in ("train", "test")] == [6, 4]
     assert prepared.unused_images == {"val": 4, "unlabeled": 8}
     meta = json.loads((tmp_path / "out" / "meta.json").read_text())
     assert meta["unused_images"] == {"val": 4, "unlabeled": 8}
     assert source(kind, path=path, splits=False).classes == ("test", "train", "unlabeled", "val")
-    limited = prepare(found, size=8, fit="crop", seed=0, folder=tmp_path / "few", limit=2, leave_out=["b"])
+    limited = prepare(
+        found, image_size=8, resize_mode="crop", seed=0, folder=tmp_path / "few", max_images=2, exclude_classes=["b"]
+    )
     assert [len(limited.images(split)) for split in ("train", "test")] == [2, 2]
     assert np.bincount(limited.labels("train")).tolist() == [2]

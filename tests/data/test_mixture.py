@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from genpipe.data._looking import look
-from genpipe.data._preparing import prepare
-from genpipe.data._working import Target
 from genpipe.data.mixture import Mixture
+from genpipe.dataset.inspecting import inspect_source
+from genpipe.dataset.preparing import prepare
+from genpipe.dataset.working import Target
 from genpipe.errors import DataError
 
 
@@ -18,7 +18,7 @@ def source(**knobs: object) -> Mixture:
 
 
 def points(mixture: Mixture, count: int) -> np.ndarray:
-    return np.concatenate([chunk.extras["point"] for chunk in mixture.collection(0).read(np.arange(count))])
+    return np.concatenate([chunk.fields["point"] for chunk in mixture.collection(0).read(np.arange(count))])
 
 
 @pytest.mark.parametrize(("layout", "dimensions"), [("line", 1), ("ring", 2), ("grid", 2)])
@@ -38,13 +38,13 @@ def test_the_density_is_one_in_all_and_that_of_the_points(layout: str, dimension
 
 def test_a_point_is_a_pixel_and_its_component_its_class(tmp_path: Path) -> None:
     mixture = source(components=8, deviation=0.02, images=800, test_images=80)
-    prepared = prepare(mixture, size=1, fit="crop", seed=3, folder=tmp_path / "data")
+    prepared = prepare(mixture, image_size=1, resize_mode="crop", seed=3, folder=tmp_path / "data")
     assert prepared.spec.shape == (2, 1, 1)
     assert len(prepared.images("test")) == 80
     images, labels = prepared.images("train"), prepared.labels("train")
     assert labels is not None
     at = images[:, :, 0, 0] / 127.5 - 1
-    assert np.abs(at - prepared.extra("train", "point")).max() <= 1 / 255 + 1e-9
+    assert np.abs(at - prepared.field("train", "point")).max() <= 1 / 255 + 1e-9
     assert (np.square(at[:, None] - mixture.means).sum(2).argmin(1) == labels).all()
 
 
@@ -53,7 +53,7 @@ def test_the_same_seed_gives_the_same_points() -> None:
 
 
 def test_a_look_shows_two_channels_as_red_and_green() -> None:
-    found = look(source(images=100, test_images=10), Target(1, 2), images=9)
+    found = inspect_source(source(images=100, test_images=10), Target(1, 2), images=9)
     assert found.sheet.shape[2] == 3
     assert found.broken == []
 
@@ -65,4 +65,11 @@ def test_points_that_would_lie_outside_are_refused() -> None:
 
 def test_other_channels_than_its_own_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="2 channels cannot be made 3"):
-        prepare(source(images=100, test_images=10), size=1, fit="crop", seed=0, folder=tmp_path / "data", channels=3)
+        prepare(
+            source(images=100, test_images=10),
+            image_size=1,
+            resize_mode="crop",
+            seed=0,
+            folder=tmp_path / "data",
+            channels=3,
+        )

@@ -20,8 +20,8 @@ import pytest
 
 from genpipe import files
 from genpipe.data import archive
-from genpipe.data._archives import Link, members
-from genpipe.data._preparing import prepare
+from genpipe.dataset.archives import Link, members
+from genpipe.dataset.preparing import prepare
 from genpipe.errors import DataError
 
 Source = Callable[..., Any]
@@ -45,7 +45,7 @@ def zip_of(path: Path, files: dict[str, bytes]) -> Path:
 
 
 def prepared_digest(source: Any, folder: Path, **knobs: Any) -> str:
-    return prepare(source, size=8, fit="crop", seed=0, folder=folder, **knobs).sha256
+    return prepare(source, image_size=8, resize_mode="crop", seed=0, folder=folder, **knobs).sha256
 
 
 # --- folders and archives hold the same -------------------------------------------------------------------------------
@@ -54,7 +54,7 @@ def prepared_digest(source: Any, folder: Path, **knobs: Any) -> str:
 def test_a_folder_is_read_with_its_labels(class_folders: Path, source: Source, tmp_path: Path) -> None:
     found = source("folder", path="pictures", test_images=8)
     assert (found.classes, found.channels) == (("a", "b"), 3)
-    prepared = prepare(found, size=8, fit="crop", seed=0, folder=tmp_path / "out")
+    prepared = prepare(found, image_size=8, resize_mode="crop", seed=0, folder=tmp_path / "out")
     assert [len(prepared.images(s)) for s in ("train", "test")] == [16, 8]
     assert np.bincount(prepared.labels("test")).tolist() == [4, 4]
     original = {
@@ -182,9 +182,9 @@ def test_a_broken_picture_is_named_or_left_out_and_counted(
         path = shutil.make_archive(str(tmp_path / "x"), "zip", class_folders)
     found = source(kind, path=path, test_images=8)
     with pytest.raises(DataError, match=r"a/05\.png: .*skip_broken: true"):
-        prepare(found, size=8, fit="crop", seed=0, folder=tmp_path / "out")
+        prepare(found, image_size=8, resize_mode="crop", seed=0, folder=tmp_path / "out")
     assert not (tmp_path / "out").exists()
-    prepared = prepare(found, size=8, fit="crop", seed=0, folder=tmp_path / "out", skip_broken=True)
+    prepared = prepare(found, image_size=8, resize_mode="crop", seed=0, folder=tmp_path / "out", skip_broken=True)
     counts = [len(prepared.images(s)) for s in ("train", "test")]
     assert (sum(counts), prepared.broken_images) == (23, 1)
     assert counts == [len(prepared.labels(s)) for s in ("train", "test")]
@@ -198,7 +198,12 @@ def test_a_member_that_is_damaged_inside_a_zip_is_a_broken_picture(tmp_path: Pat
     content[at : at + 50] = b"\0" * 50
     path.write_bytes(content)
     prepared = prepare(
-        source("archive", path=str(path)), size=8, fit="crop", seed=0, folder=tmp_path / "o", skip_broken=True
+        source("archive", path=str(path)),
+        image_size=8,
+        resize_mode="crop",
+        seed=0,
+        folder=tmp_path / "o",
+        skip_broken=True,
     )
     assert prepared.broken_images == 1
 
@@ -348,7 +353,7 @@ def test_garbage_never_ends_in_anything_but_a_data_error(tmp_path: Path, picture
 def test_the_faces_of_orl(real_data: Callable[[str], Path], source: Source, tmp_path: Path) -> None:
     found = source("archive", path=str(real_data("orl-faces.zip")), test_images=40)
     assert (len(found.classes), found.channels) == (40, 1)
-    prepared = prepare(found, size=32, fit="crop", seed=0, folder=tmp_path / "o")
+    prepared = prepare(found, image_size=32, resize_mode="crop", seed=0, folder=tmp_path / "o")
     assert prepared.images("train").shape == (360, 1, 32, 32)
     assert np.bincount(prepared.labels("test")).tolist() == [1] * 40
 
@@ -357,7 +362,7 @@ def test_cifar10_as_pictures(real_data: Callable[[str], Path], source: Source, t
     found = source("archive", path=str(real_data("cifar10-jpeg.tar.xz")))
     assert found.classes[:3] == ("airplane", "automobile", "bird")
     collection = found.collection(0)
-    assert np.bincount(collection.parts).tolist() == [50_000, 10_000]
-    prepared = prepare(found, size=32, fit="crop", seed=0, folder=tmp_path / "o", limit=200)
+    assert np.bincount(collection.splits).tolist() == [50_000, 10_000]
+    prepared = prepare(found, image_size=32, resize_mode="crop", seed=0, folder=tmp_path / "o", max_images=200)
     assert prepared.images("test").shape == (200, 3, 32, 32)
     assert prepared.images("train").std() > 40

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 from genpipe import registry
-from genpipe.data import _preparing
-from genpipe.data._preparing import chosen, prepare
-from genpipe.data._splitting import divided
-from genpipe.data._storage import Prepared
-from genpipe.data._working import Target, Work, done
+from genpipe.config.selection import chosen
+from genpipe.dataset import preparing
+from genpipe.dataset.preparing import prepare
+from genpipe.dataset.splitting import divided
+from genpipe.dataset.storage import Prepared
+from genpipe.dataset.working import Target, Work, done
 from genpipe.errors import DataError
-from genpipe.interfaces import Chunk, Collection, Source
+from genpipe.interfaces.sources import Chunk, Collection, Source
 from genpipe.schema import Strict
 
 
@@ -24,15 +25,15 @@ def square(n: int = 4, size: int = 6, channels: int = 1) -> np.ndarray:
 @pytest.mark.parametrize("name", ["digits", "mnist5k", "shapes"])
 def test_a_source_gives_what_it_announces(name: str, tmp_path: Path, source: Callable[..., Source]) -> None:
     found = source(name)
-    prepared = prepare(found, size=16, fit="crop", seed=0, folder=tmp_path / "a", limit=700)
+    prepared = prepare(found, image_size=16, resize_mode="crop", seed=0, folder=tmp_path / "a", max_images=700)
     assert prepared.spec.shape == (found.channels, 16, 16)
     for split in ("train", "test"):
         images, labels = prepared.images(split), prepared.labels(split)
         assert images.std() > 10
         assert len(labels) == len(images)
         assert set(labels) == set(range(len(found.classes)))
-    again = prepare(source(name), size=16, fit="crop", seed=0, folder=tmp_path / "b", limit=700)
-    other = prepare(source(name), size=16, fit="crop", seed=1, folder=tmp_path / "c", limit=700)
+    again = prepare(source(name), image_size=16, resize_mode="crop", seed=0, folder=tmp_path / "b", max_images=700)
+    other = prepare(source(name), image_size=16, resize_mode="crop", seed=1, folder=tmp_path / "c", max_images=700)
     assert prepared.sha256 == again.sha256 != other.sha256
 
 
@@ -42,19 +43,19 @@ def test_a_source_has_what_the_configuration_asks_for(name: str) -> None:
     assert issubclass(kind, Source)
     assert registry.summary(registry.find("data", name))
     config = kind.Config(**({"path": "x"} if "path" in kind.Config.model_fields else {}))
-    assert kind(config, Path()).watched in (None, "x")
+    assert kind(config, Path()).watched_path in (None, "x")
 
 
 def test_mnist5k_is_split_evenly(source: Callable[..., Source]) -> None:
     found = source("mnist5k").collection(0)
-    assert np.bincount(found.labels[found.parts == 0]).tolist() == [400] * 10
-    assert np.bincount(found.labels[found.parts == 1]).tolist() == [100] * 10
+    assert np.bincount(found.labels[found.splits == 0]).tolist() == [400] * 10
+    assert np.bincount(found.labels[found.splits == 1]).tolist() == [100] * 10
     images = np.concatenate([chunk.images for chunk in found.read(np.arange(5000))])
     assert len(np.unique(images.reshape(-1, 784), axis=0)) == 5000, "no image is in both"
 
 
 def test_the_split_of_mnist5k_is_that_of_the_first_results(source: Callable[..., Source], tmp_path: Path) -> None:
-    prepared = prepare(source("mnist5k"), size=32, fit="pad", seed=0, folder=tmp_path / "x")
+    prepared = prepare(source("mnist5k"), image_size=32, resize_mode="pad", seed=0, folder=tmp_path / "x")
     assert prepared.sha256 == "62dd3e1e009ef3e9946c162580b394de521dfd918bffc190677ecbfb59a01bf9"
 
 
@@ -64,7 +65,7 @@ class Given(Source):
     class Config(Strict): ...
 
     classes, channels = ("a", "b"), 1
-    factors, extras = ("number",), ("word",)
+    factors, fields = ("number",), ("word",)
 
     def __init__(self, chunks: list[Chunk], announced: int) -> None:
         self.chunks, self.announced = chunks, announced
@@ -88,25 +89,25 @@ def test_a_source_that_gives_something_else_is_found_out_and_leaves_nothing(
     images: np.ndarray, announced: int, message: str, tmp_path: Path
 ) -> None:
     with pytest.raises(DataError, match=message):
-        prepare(Given([Chunk(images)], announced), size=8, fit="pad", seed=0, folder=tmp_path / "x")
+        prepare(Given([Chunk(images)], announced), image_size=8, resize_mode="pad", seed=0, folder=tmp_path / "x")
     assert not list(tmp_path.glob("*x*"))
 
 
 def test_extras_follow_their_images(tmp_path: Path) -> None:
     chunk = Chunk(square(4), {"number": np.arange(4), "word": np.array(["a", "bb", "c", "d"])})
-    prepared = prepare(Given([chunk], 4), size=6, fit="pad", seed=0, folder=tmp_path / "x")
-    assert prepared.extra("test", "number").tolist() == [1, 3]
-    assert prepared.extra("train", "word").tolist() == ["a", "c"]
+    prepared = prepare(Given([chunk], 4), image_size=6, resize_mode="pad", seed=0, folder=tmp_path / "x")
+    assert prepared.field("test", "number").tolist() == [1, 3]
+    assert prepared.field("train", "word").tolist() == ["a", "c"]
     with pytest.raises(DataError, match=r"knows no 'nubmer' of its images\. Did you mean 'number'"):
-        prepared.extra("train", "nubmer")
+        prepared.field("train", "nubmer")
 
 
 def test_an_extra_that_was_not_named_is_refused(tmp_path: Path) -> None:
-    chunk = Chunk(square(4), {"colour": np.arange(4)})
+    chunk = Chunk(square(4), {"color": np.arange(4)})
     with pytest.raises(
-        DataError, match="images came with 'colour', which the source names neither as factor nor as extra"
+        DataError, match="images came with 'color', which the source names neither as factor nor as extra"
     ):
-        prepare(Given([chunk], 4), size=6, fit="pad", seed=0, folder=tmp_path / "x")
+        prepare(Given([chunk], 4), image_size=6, resize_mode="pad", seed=0, folder=tmp_path / "x")
 
 
 @pytest.mark.parametrize(
@@ -117,30 +118,37 @@ def test_a_source_names_what_it_knows_of_each_image(
 ) -> None:
     found = source(name, images=60, test_images=20, **knobs)
     (chunk, *_) = found.collection(0).read(np.arange(60))
-    assert {*found.factors, *found.extras} == {*chunk.extras}
-    numbers = {extra for extra, values in chunk.extras.items() if values.ndim == 1 and values.dtype.kind in "biufc"}
+    assert {*found.factors, *found.fields} == {*chunk.fields}
+    numbers = {extra for extra, values in chunk.fields.items() if values.ndim == 1 and values.dtype.kind in "biufc"}
     assert set(found.factors) == numbers
 
 
 def test_flip_is_noted_and_makes_another_data_set(tmp_path: Path) -> None:
     plain, flipped = (
-        prepare(Given([Chunk(square(4))], 4), size=6, fit="pad", seed=0, folder=tmp_path / str(flip), flip=flip)
+        prepare(
+            Given([Chunk(square(4))], 4),
+            image_size=6,
+            resize_mode="pad",
+            seed=0,
+            folder=tmp_path / str(flip),
+            horizontal_flip=flip,
+        )
         for flip in (False, True)
     )
-    assert (plain.flip, flipped.flip) == (False, True)
+    assert (plain.horizontal_flip, flipped.horizontal_flip) == (False, True)
     assert plain.sha256 != flipped.sha256
 
 
 def test_channels_may_be_asked_for(tmp_path: Path) -> None:
-    colour = prepare(Given([Chunk(square(4))], 4), size=6, fit="pad", seed=0, folder=tmp_path / "x", channels=3).images(
-        "train"
-    )
-    assert colour.shape == (2, 3, 6, 6)
-    assert (colour == colour[:, :1]).all()
+    color = prepare(
+        Given([Chunk(square(4))], 4), image_size=6, resize_mode="pad", seed=0, folder=tmp_path / "x", channels=3
+    ).images("train")
+    assert color.shape == (2, 3, 6, 6)
+    assert (color == color[:, :1]).all()
     red = np.zeros((4, 6, 6, 3), np.uint8)
     red[..., 0] = 255
-    grey = prepare(Given([Chunk(red)], 4), size=6, fit="pad", seed=0, folder=tmp_path / "x", channels=1)
-    assert set(grey.images("train").ravel()) == {76}
+    gray = prepare(Given([Chunk(red)], 4), image_size=6, resize_mode="pad", seed=0, folder=tmp_path / "x", channels=1)
+    assert set(gray.images("train").ravel()) == {76}
 
 
 def test_a_limit_takes_so_many_of_each_split_by_the_seed() -> None:
@@ -156,9 +164,11 @@ def test_a_limit_takes_so_many_of_each_split_by_the_seed() -> None:
 def test_the_same_images_for_any_number_of_workers(
     fit: str, class_folders: Path, source: Callable[..., Source], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_preparing, "CHUNK_BYTES", 300)
+    monkeypatch.setattr(preparing, "CHUNK_BYTES", 300)
     digests = {
-        prepare(source("folder", path="pictures"), size=6, fit=fit, seed=3, folder=tmp_path / "x", workers=n).sha256
+        prepare(
+            source("folder", path="pictures"), image_size=6, resize_mode=fit, seed=3, folder=tmp_path / "x", workers=n
+        ).sha256
         for n in ((1, 2, 3) if fit == "random_crop" else (1, 2))
     }
     assert len(digests) == 1
@@ -197,7 +207,7 @@ import resource, sys
 from pathlib import Path
 import numpy as np
 from genpipe import registry
-from genpipe.data._preparing import prepare
+from genpipe.dataset.preparing import prepare
 kind = registry.load("data", "arrays")
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 if __name__ == "__main__":
@@ -220,7 +230,7 @@ def test_memory_stays_far_below_the_size_of_the_data(tmp_path: Path) -> None:
 
 @pytest.fixture
 def prepared(tmp_path: Path, source: Callable[..., Source]) -> Prepared:
-    return prepare(source("digits"), size=8, fit="pad", seed=0, folder=tmp_path / "digits")
+    return prepare(source("digits"), image_size=8, resize_mode="pad", seed=0, folder=tmp_path / "digits")
 
 
 def test_what_is_damaged_on_disk_is_named_with_the_remedy(prepared: Prepared) -> None:
@@ -247,42 +257,44 @@ def test_arrays_that_would_run_code_are_not_loaded(prepared: Prepared) -> None:
         prepared.images("train")
 
 
-def test_binarised_images_have_two_levels_which_the_numbers_of_the_images_decide() -> None:
-    grey = np.tile(np.linspace(0, 255, 64).astype(np.uint8), (600, 1)).reshape(-1, 8, 8, 1)
+def test_binarized_images_have_two_levels_which_the_numbers_of_the_images_decide() -> None:
+    gray = np.tile(np.linspace(0, 255, 64).astype(np.uint8), (600, 1)).reshape(-1, 8, 8, 1)
     target = Target(8, 1, seed=3)
-    by_nearest = done(Work(grey, np.arange(600), {}, target._replace(binarise="threshold"))).images
-    assert (by_nearest == np.where(grey.transpose(0, 3, 1, 2) > 127, 255, 0)).all()
-    drawn = done(Work(grey, np.arange(600), {}, target._replace(binarise="sampled"))).images
+    by_nearest = done(Work(gray, np.arange(600), {}, target._replace(binarize="threshold"))).images
+    assert (by_nearest == np.where(gray.transpose(0, 3, 1, 2) > 127, 255, 0)).all()
+    drawn = done(Work(gray, np.arange(600), {}, target._replace(binarize="sampled"))).images
     assert set(np.unique(drawn)) == {0, 255}
-    np.testing.assert_allclose(drawn.mean(0).ravel(), grey[0].ravel(), atol=4 * 255 / 2 / 600**0.5)
-    some = done(Work(grey[:5], np.arange(40, 45), {}, target._replace(binarise="sampled"))).images
+    np.testing.assert_allclose(drawn.mean(0).ravel(), gray[0].ravel(), atol=4 * 255 / 2 / 600**0.5)
+    some = done(Work(gray[:5], np.arange(40, 45), {}, target._replace(binarize="sampled"))).images
     assert (some == drawn[40:45]).all(), "whatever chunk an image is in"
-    other = done(Work(grey[:5], np.arange(40, 45), {}, target._replace(binarise="sampled", seed=4))).images
+    other = done(Work(gray[:5], np.arange(40, 45), {}, target._replace(binarize="sampled", seed=4))).images
     assert (some != other).any()
 
 
-def test_a_binarised_data_set_knows_that_it_has_two_levels(tmp_path: Path, source: Callable[..., Source]) -> None:
+def test_a_binarized_data_set_knows_that_it_has_two_levels(tmp_path: Path, source: Callable[..., Source]) -> None:
     found = source("digits")
-    two = prepare(found, size=8, fit="crop", seed=0, folder=tmp_path / "a", limit=50, binarise="sampled")
-    grey = prepare(found, size=8, fit="crop", seed=0, folder=tmp_path / "b", limit=50)
-    assert (two.spec.levels, grey.spec.levels) == (2, 256)
+    two = prepare(
+        found, image_size=8, resize_mode="crop", seed=0, folder=tmp_path / "a", max_images=50, binarize="sampled"
+    )
+    gray = prepare(found, image_size=8, resize_mode="crop", seed=0, folder=tmp_path / "b", max_images=50)
+    assert (two.spec.levels, gray.spec.levels) == (2, 256)
     assert set(np.unique(two.images("test"))) == {0, 255}
-    assert two.sha256 != grey.sha256
+    assert two.sha256 != gray.sha256
 
 
 def test_so_many_labels_are_known_of_all_classes_alike(tmp_path: Path) -> None:
     digits = registry.load("data", "digits")
     source = digits(digits.Config(), tmp_path)
     knobs = {"size": 8, "fit": "crop"}
-    found = prepare(source, **knobs, seed=0, labelled=23, folder=tmp_path / "found")
-    rows, labels = found.extra("train", "known_label"), found.labels("train")
+    found = prepare(source, **knobs, seed=0, num_labels=23, folder=tmp_path / "found")
+    rows, labels = found.field("train", "known_label"), found.labels("train")
     known = rows.any(1)
     assert rows.shape == (len(labels), 10)
     assert sorted(rows.sum(0)) == [2] * 7 + [3] * 3
     np.testing.assert_array_equal(rows[known], np.eye(10)[labels[known]])
     assert "known_label" not in found.factors("train")
-    other = prepare(source, **knobs, seed=1, labelled=23, folder=tmp_path / "other")
-    assert not np.array_equal(known, other.extra("train", "known_label").any(1))
+    other = prepare(source, **knobs, seed=1, num_labels=23, folder=tmp_path / "other")
+    assert not np.array_equal(known, other.field("train", "known_label").any(1))
     assert found.sha256 != prepare(source, **knobs, seed=0, folder=tmp_path / "plain").sha256
-    with pytest.raises(DataError, match="labelled is 100000, but there are"):
-        prepare(source, **knobs, seed=0, labelled=100_000, folder=tmp_path / "none")
+    with pytest.raises(DataError, match="labeled is 100000, but there are"):
+        prepare(source, **knobs, seed=0, num_labels=100_000, folder=tmp_path / "none")

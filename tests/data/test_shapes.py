@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from genpipe.data import shapes
-from genpipe.data._preparing import prepare
-from genpipe.data.shapes import BACKGROUND, COLOURS, KINDS, STROKE, Shapes
-from genpipe.interfaces import Chunk
+from genpipe.data.shapes import BACKGROUND, COLORS, KINDS, STROKE, Shapes
+from genpipe.dataset.preparing import prepare
+from genpipe.interfaces.sources import Chunk
 
-INK = np.array(list(COLOURS.values()))
+INK = np.array(list(COLORS.values()))
 
 
 @pytest.fixture(scope="module")
@@ -20,10 +20,10 @@ def drawn() -> Chunk:
     return chunk
 
 
-def cover(image: np.ndarray, colour: int) -> np.ndarray:
+def cover(image: np.ndarray, color: int) -> np.ndarray:
     """The share of ink in each pixel, from the channel in which ink and ground differ most."""
-    channel = int(np.abs(INK[colour] - BACKGROUND).argmax())
-    return (BACKGROUND - image[..., channel].astype(float)) / (BACKGROUND - INK[colour][channel])
+    channel = int(np.abs(INK[color] - BACKGROUND).argmax())
+    return (BACKGROUND - image[..., channel].astype(float)) / (BACKGROUND - INK[color][channel])
 
 
 def middle(weights: np.ndarray) -> tuple[float, float]:
@@ -42,60 +42,60 @@ def area(kind: int, radius: float) -> float:
 
 def test_the_middle_is_where_it_is_said_to_be(drawn: Chunk) -> None:
     for i, image in enumerate(drawn.images):
-        row, column = middle(cover(image, drawn.extras["colour"][i]))
-        assert abs(row - drawn.extras["row"][i]) < 0.15
-        assert abs(column - drawn.extras["column"][i]) < 0.15
+        row, column = middle(cover(image, drawn.fields["color"][i]))
+        assert abs(row - drawn.fields["row"][i]) < 0.15
+        assert abs(column - drawn.fields["column"][i]) < 0.15
 
 
 def test_the_area_gives_the_radius(drawn: Chunk) -> None:
-    for i in np.flatnonzero(drawn.extras["style"] == 0):
-        measured = cover(drawn.images[i], drawn.extras["colour"][i]).sum()
-        expected = area(drawn.extras["kind"][i], drawn.extras["radius"][i])
-        assert abs(measured / expected - 1) < 0.03, drawn.extras["caption"][i]
+    for i in np.flatnonzero(drawn.fields["style"] == 0):
+        measured = cover(drawn.images[i], drawn.fields["color"][i]).sum()
+        expected = area(drawn.fields["kind"][i], drawn.fields["radius"][i])
+        assert abs(measured / expected - 1) < 0.03, drawn.fields["caption"][i]
 
 
 def test_an_outline_is_the_shape_less_its_inside(drawn: Chunk) -> None:
-    for i in np.flatnonzero((drawn.extras["style"] == 1) & (drawn.extras["kind"] == 0)):
-        radius = drawn.extras["radius"][i]
+    for i in np.flatnonzero((drawn.fields["style"] == 1) & (drawn.fields["kind"] == 0)):
+        radius = drawn.fields["radius"][i]
         expected = np.pi * (radius**2 - (radius - STROKE) ** 2)
-        assert abs(cover(drawn.images[i], drawn.extras["colour"][i]).sum() / expected - 1) < 0.02
+        assert abs(cover(drawn.images[i], drawn.fields["color"][i]).sum() / expected - 1) < 0.02
 
 
-def test_the_colour_is_the_ink(drawn: Chunk) -> None:
+def test_the_color_is_the_ink(drawn: Chunk) -> None:
     for i, image in enumerate(drawn.images):
-        full = image[cover(image, drawn.extras["colour"][i]) > 0.999]
+        full = image[cover(image, drawn.fields["color"][i]) > 0.999]
         assert len(full) > 10
-        assert (full == INK[drawn.extras["colour"][i]]).all()
+        assert (full == INK[drawn.fields["color"][i]]).all()
         assert (image[0, 0] == BACKGROUND).all()
 
 
 def test_the_angle_points_to_a_corner(drawn: Chunk) -> None:
-    for i in np.flatnonzero(drawn.extras["kind"] > 0):
-        mask = drawn.extras["label_map"][i] > 0
+    for i in np.flatnonzero(drawn.fields["kind"] > 0):
+        mask = drawn.fields["label_map"][i] > 0
         down, right = np.nonzero(mask)
-        down, right = down + 0.5 - drawn.extras["row"][i], right + 0.5 - drawn.extras["column"][i]
+        down, right = down + 0.5 - drawn.fields["row"][i], right + 0.5 - drawn.fields["column"][i]
         away = np.hypot(down, right)
-        turn = 360 / (0, 4, 3, 5)[drawn.extras["kind"][i]]
-        angle = np.angle(drawn.extras["angle"][i]) / (2 * np.pi) * turn
+        turn = 360 / (0, 4, 3, 5)[drawn.fields["kind"][i]]
+        angle = np.angle(drawn.fields["angle"][i]) / (2 * np.pi) * turn
         corner = np.rad2deg(np.arctan2(-down, right))[away.argmax()] - 90 - angle
         assert abs((corner + turn / 2) % turn - turn / 2) < 9
-        assert abs(drawn.extras["angle"][i]) == pytest.approx(1)
+        assert abs(drawn.fields["angle"][i]) == pytest.approx(1)
 
 
 def test_maps_and_captions_say_what_is_drawn(drawn: Chunk) -> None:
-    kinds, filled = drawn.extras["kind"], drawn.extras["style"] == 0
+    kinds, filled = drawn.fields["kind"], drawn.fields["style"] == 0
     for i in range(len(kinds)):
-        ink = cover(drawn.images[i], drawn.extras["colour"][i])
-        label_map, edge_map = drawn.extras["label_map"][i], drawn.extras["edge_map"][i]
+        ink = cover(drawn.images[i], drawn.fields["color"][i])
+        label_map, edge_map = drawn.fields["label_map"][i], drawn.fields["edge_map"][i]
         assert set(np.unique(label_map)) == {0, kinds[i] + 1}
         assert (label_map[ink > 0.5] > 0).all()
         assert not filled[i] or (ink[label_map > 0] >= 0.49).all()
         assert set(np.unique(edge_map)) == {0, 255}
         between = (ink > 0.05) & (ink < 0.95)
         assert not filled[i] or (edge_map[between] == 255).mean() > 0.9
-        caption = str(drawn.extras["caption"][i])
+        caption = str(drawn.fields["caption"][i])
         assert KINDS[kinds[i]] in caption
-        assert list(COLOURS)[drawn.extras["colour"][i]] in caption
+        assert list(COLORS)[drawn.fields["color"][i]] in caption
         assert ("filled" in caption) == filled[i]
 
 
@@ -109,10 +109,10 @@ def test_an_image_depends_on_seed_and_number_alone(drawn: Chunk) -> None:
 
 def test_all_that_is_known_is_stored_beside_the_images(tmp_path: Path) -> None:
     source = Shapes(Shapes.Config(images=40, test_images=8), Path())
-    prepared = prepare(source, size=32, fit="crop", seed=0, folder=tmp_path / "o")
-    assert prepared.extra("test", "label_map").shape == (8, 64, 64)
-    assert prepared.extra("train", "caption")[0].startswith("a ")
-    assert (prepared.extra("train", "kind") == prepared.labels("train")).all()
+    prepared = prepare(source, image_size=32, resize_mode="crop", seed=0, folder=tmp_path / "o")
+    assert prepared.field("test", "label_map").shape == (8, 64, 64)
+    assert prepared.field("train", "caption")[0].startswith("a ")
+    assert (prepared.field("train", "kind") == prepared.labels("train")).all()
     assert set(prepared.factors("test")) == set(shapes.Factors._fields), "neither maps nor captions are factors"
     assert [prepared.factors("test")[name].dtype.kind for name in ("kind", "radius", "angle")] == ["i", "f", "c"]
     assert set(shapes.Factors._fields) <= {
@@ -123,21 +123,21 @@ def test_all_that_is_known_is_stored_beside_the_images(tmp_path: Path) -> None:
 def test_in_a_sweep_one_thing_varies_and_sweeps_are_not_torn_apart(tmp_path: Path) -> None:
     source = Shapes(Shapes.Config(images=160, test_images=40, sweep_images=8), Path())
     (chunk,) = source.collection(0).read(np.arange(160))
-    sweeps, varied = chunk.extras["sweep"].T
-    names = {name: [name] for name in shapes.SWEPT} | {"look": ["kind", "colour", "style"]}
+    sweeps, varied = chunk.fields["sweep"].T
+    names = {name: [name] for name in shapes.SWEPT} | {"look": ["kind", "color", "style"]}
     for sweep in range(20):
         mine = np.flatnonzero(sweeps == sweep)
         assert np.ptp(mine) == 7
         (kind,) = set(varied[mine])
-        differing = {name for name in shapes.Factors._fields if len(set(chunk.extras[name][mine])) > 1}
+        differing = {name for name in shapes.Factors._fields if len(set(chunk.fields[name][mine])) > 1}
         # another kind may be a disc, which has no angle
         assert differing - {"angle"} <= set(names[shapes.SWEPT[kind]])
         assert differing >= set(names[shapes.SWEPT[kind]]) - {"angle", "style"}
-    parts = source.collection(0).parts
+    parts = source.collection(0).splits
     assert all(len(set(parts[sweeps == sweep])) == 1 for sweep in range(20))
     assert parts.sum() == 40
-    assert (source.collection(0).labels == chunk.extras["kind"]).all()
-    prepared = prepare(source, size=16, fit="crop", seed=0, folder=tmp_path / "o")
+    assert (source.collection(0).labels == chunk.fields["kind"]).all()
+    prepared = prepare(source, image_size=16, resize_mode="crop", seed=0, folder=tmp_path / "o")
     assert "sweep" not in prepared.factors("train")
 
 

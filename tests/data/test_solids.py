@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from genpipe.data.solids import COLOURS, REACH, SIDE, SOLIDS, Solids, orientations, rotations, views
+from genpipe.data.solids import COLORS, REACH, SIDE, SOLIDS, Solids, orientations, rotations, views
 
 STRAIGHT = np.eye(3)[None]
 
@@ -23,10 +23,10 @@ def test_orientations_are_uniform() -> None:
     assert turned.mean() == pytest.approx(np.pi / 2 + 2 / np.pi, abs=4 * turned.std() / np.sqrt(4000))
 
 
-def test_normals_are_unit_and_each_face_has_a_colour() -> None:
+def test_normals_are_unit_and_each_face_has_a_color() -> None:
     for faces in SOLIDS.values():
         np.testing.assert_allclose(np.linalg.norm(np.array(faces)[:, :3], axis=1), 1)
-        assert len(faces) <= len(COLOURS)
+        assert len(faces) <= len(COLORS)
 
 
 def test_a_box_from_the_front_is_a_rectangle_of_its_nearest_face() -> None:
@@ -35,7 +35,7 @@ def test_a_box_from_the_front_is_a_rectangle_of_its_nearest_face() -> None:
     scale = SIDE / (2 * REACH)
     assert seen.any(0).sum() == pytest.approx(2 * 0.9 * scale, abs=2)
     assert seen.any(1).sum() == pytest.approx(2 * 0.6 * scale, abs=2)
-    np.testing.assert_array_equal(image[SIDE // 2, SIDE // 2], COLOURS[4])
+    np.testing.assert_array_equal(image[SIDE // 2, SIDE // 2], COLORS[4])
 
 
 def test_what_turns_about_the_line_of_sight_turns_in_the_image() -> None:
@@ -56,6 +56,6 @@ def test_a_solid_is_wholly_in_the_image_and_darker_where_it_looks_away() -> None
     assert (images.max((1, 2, 3)) > 80).all()
     some = next(iter(collection.read(np.array([5, 17, 40])))).images
     np.testing.assert_array_equal(some, images[[5, 17, 40]])
-    q = np.stack([chunks[0].extras[name] for name in ("qw", "qx", "qy", "qz")], axis=1)
+    q = np.stack([chunks[0].fields[name] for name in ("qw", "qx", "qy", "qz")], axis=1)
     np.testing.assert_array_equal(q, orientations(np.arange(60), 0))
     assert np.bincount(collection.labels).tolist() == [20, 20, 20]

@@ -11,7 +11,7 @@ import torch
 from torchvision import datasets
 
 from genpipe import paths
-from genpipe.data._preparing import prepare
+from genpipe.dataset.preparing import prepare
 from genpipe.errors import DataError
 
 Build = Callable[..., Any]
@@ -52,7 +52,7 @@ def test_official_parts_in_memory(name: str, source: Build, tmp_path: Path, monk
     build, asked = fake(lambda w: SimpleNamespace(targets=labels[part(w)], labels=labels[part(w)], **made[part(w)]))
     monkeypatch.setattr(datasets, known, build)
     found = source(name)
-    prepared = prepare(found, size=found_size(made[12]), fit="crop", seed=0, folder=tmp_path / "o")
+    prepared = prepare(found, image_size=found_size(made[12]), resize_mode="crop", seed=0, folder=tmp_path / "o")
     assert [len(prepared.images(s)) for s in ("train", "test")] == [12, 6]
     assert prepared.labels("test").tolist() == labels[6].tolist()
     expected = np.asarray(made[6]["data"])
@@ -81,7 +81,7 @@ def test_faces_with_attributes(source: Build, tmp_path: Path, picture: Any, monk
         return SimpleNamespace(root=str(tmp_path), base_folder="celeba", filename=names, **called)
 
     monkeypatch.setattr(datasets, "CelebA", fake(found)[0])
-    prepared = prepare(source("celeba"), size=16, fit="crop", seed=0, folder=tmp_path / "o")
+    prepared = prepare(source("celeba"), image_size=16, resize_mode="crop", seed=0, folder=tmp_path / "o")
     assert prepared.labels("train") is None
     assert len(prepared.factors("train")) == 40
     for k in range(5):
@@ -97,7 +97,7 @@ def test_flowers(source: Build, tmp_path: Path, picture: Any, monkeypatch: pytes
     build.classes = known
     monkeypatch.setattr(datasets, "Flowers102", build)
     found = source("flowers102")
-    prepared = prepare(found, size=16, fit="crop", seed=0, folder=tmp_path / "o")
+    prepared = prepare(found, image_size=16, resize_mode="crop", seed=0, folder=tmp_path / "o")
     assert len(found.classes) == 102
     assert prepared.labels("test").tolist() == [0, 3, 6, 9, 12, 15]
 
@@ -160,7 +160,7 @@ def test_the_hub(source: Build, tmp_path: Path, picture: Any, monkeypatch: pytes
     monkeypatch.setitem(sys.modules, "datasets", hub)
     found = source("hugging_face", path="a/b")
     assert (found.classes, found.channels) == (("cat", "dog"), 3)
-    prepared = prepare(found, size=8, fit="crop", seed=0, folder=tmp_path / "o")
+    prepared = prepare(found, image_size=8, resize_mode="crop", seed=0, folder=tmp_path / "o")
     assert [len(prepared.images(s)) for s in ("train", "test")] == [12, 6]
     assert prepared.labels("test").tolist() == [0, 1] * 3
     monkeypatch.setitem(sys.modules, "datasets", None)

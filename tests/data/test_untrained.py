@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from genpipe import registry
-from genpipe.data._preparing import prepare
-from genpipe.data._storage import Prepared
+from genpipe.dataset.preparing import prepare
+from genpipe.dataset.storage import Prepared
 from genpipe.errors import DataError
 
 Source = Callable[..., Any]
@@ -24,7 +24,7 @@ def test_a_class_is_left_out_of_the_training_alone(tmp_path: Path, limit: int | 
     source = digits(digits.Config(), tmp_path)
     knobs = {"size": 8, "fit": "crop", "seed": 0, "limit": limit}
     whole = prepare(source, **knobs, folder=tmp_path / "whole")
-    found = prepare(source, **knobs, leave_out=[3, "7"], folder=tmp_path / "found")
+    found = prepare(source, **knobs, exclude_classes=[3, "7"], folder=tmp_path / "found")
     assert set(range(10)) - set(found.labels("train")) == {3, 7}
     np.testing.assert_array_equal(found.labels("test"), whole.labels("test"))
     assert (whole.spec.untrained, found.spec) == ((), replace(whole.spec, untrained=(3, 7)))
@@ -32,8 +32,8 @@ def test_a_class_is_left_out_of_the_training_alone(tmp_path: Path, limit: int | 
     if limit is None:
         kept = ~np.isin(whole.labels("train"), [3, 7])
         np.testing.assert_array_equal(found.images("train"), whole.images("train")[kept])
-    with pytest.raises(DataError, match="leave_out: there is no class '12'"):
-        prepare(source, **knobs, leave_out=[12], folder=tmp_path / "none")
+    with pytest.raises(DataError, match="exclude_classes: there is no class '12'"):
+        prepare(source, **knobs, exclude_classes=[12], folder=tmp_path / "none")
 
 
 def test_labels_that_begin_at_one_leave_a_class_without_images(tmp_path: Path, source: Source) -> None:
@@ -69,6 +69,6 @@ def test_a_class_in_the_test_split_alone_is_not_trained(tmp_path: Path, source: 
 
 
 def test_a_limit_may_leave_a_class_without_images(tmp_path: Path, source: Source) -> None:
-    found = prepare(source("digits"), **KNOBS, limit=6, folder=tmp_path / "found")
+    found = prepare(source("digits"), **KNOBS, max_images=6, folder=tmp_path / "found")
     assert found.spec.trained == tuple(np.unique(found.labels("train")).tolist())
     assert len(found.spec.untrained) >= 4

@@ -16,7 +16,8 @@ from torch_fidelity.feature_extractor_clip import VisionTransformer
 
 from genpipe import registry
 from genpipe.extractors import _inception, _weights, clip, dinov2, torchvision
-from genpipe.interfaces import Extractor, ImageSpec
+from genpipe.interfaces.extractors import Extractor
+from genpipe.interfaces.spec import DataSpec
 
 Build = Callable[..., Extractor]
 Publish = Callable[["Drawn"], None]
@@ -60,7 +61,7 @@ def build() -> Build:
 
     def extractor(name: str, shape: tuple[int, int, int] = (3, 32, 32), **knobs: Any) -> Extractor:
         kind = registry.load("extractors", name)
-        return kind(kind.Config(**knobs), ImageSpec(*shape, classes=("a", "b")))
+        return kind(kind.Config(**knobs), DataSpec(*shape, classes=("a", "b")))
 
     return extractor
 
@@ -73,7 +74,7 @@ def publish(monkeypatch: pytest.MonkeyPatch) -> Publish:
 
 @pytest.fixture(scope="session")
 def inception_weights(tmp_path_factory: pytest.TempPathFactory) -> Drawn:
-    """Of the FID paper's network; batch normalisation fits images, so that activations neither vanish nor explode."""
+    """Of the FID paper's network; batch normalization fits images, so that activations neither vanish nor explode."""
     torch.manual_seed(0)
     body = _inception.convolutions()
     for module in body.modules():

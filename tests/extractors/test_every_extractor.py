@@ -11,8 +11,9 @@ import torch
 from torch import nn
 
 from genpipe import registry
-from genpipe.interfaces import Extractor, ImageSpec
-from genpipe.nn.spreading import VARIABLE
+from genpipe.interfaces.extractors import Extractor
+from genpipe.interfaces.spec import DataSpec
+from genpipe.nn.multi_device import VARIABLE
 
 from .conftest import Build, Saved, noise, smooth
 
@@ -95,7 +96,7 @@ def test_the_example_of_the_documentation_is_an_extractor() -> None:
     made: dict = {}
     exec(compile(code, "docs/extending.md", "exec"), made)
     images = np.concatenate([np.full((1, 3, 4, 4), 255, np.uint8), noise(2, (3, 4, 4))])
-    levels = made["Levels"](made["Levels"].Config(bins=4), ImageSpec(3, 4, 4))
+    levels = made["Levels"](made["Levels"].Config(bins=4), DataSpec(3, 4, 4))
     features = levels.extract(images).features
     assert features.shape == (3, 12)
     assert features[0].tolist() == [0, 0, 0, 1] * 3

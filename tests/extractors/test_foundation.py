@@ -17,7 +17,7 @@ from genpipe.extractors import clip, dinov2
 from .conftest import Build, Publish, WholeCLIP, drawn, smooth
 
 
-def normalised(images: np.ndarray, mean: tuple, std: tuple) -> Tensor:
+def normalized(images: np.ndarray, mean: tuple, std: tuple) -> Tensor:
     """Images as the authors of CLIP and DINOv2 prepare them, with Pillow."""
     large = [Image.fromarray(i.transpose(1, 2, 0)).resize((224, 224), Image.Resampling.BICUBIC) for i in images]
     x = torch.from_numpy(np.stack([np.asarray(i) for i in large])).permute(0, 3, 1, 2) / 255
@@ -28,7 +28,7 @@ def test_clip_is_openais_network_and_way_of_resizing(whole_clip: WholeCLIP, buil
     images = smooth(3)
     seen = build("clip").extract(images)
     with torch.inference_mode():
-        expected = whole_clip(normalised(images, clip.MEAN, clip.STD)).numpy()
+        expected = whole_clip(normalized(images, clip.MEAN, clip.STD)).numpy()
     assert seen.features.shape == (3, 32)
     assert seen.probabilities is None
     assert np.abs(seen.features - expected).max() < 0.01 * np.abs(expected).max()
@@ -83,7 +83,7 @@ def test_dinov2_asks_timm_for_the_network_and_fills_it(fake_timm: list, build: B
     images = smooth(3)
     extractor = build("dinov2", model="small")
     assert fake_timm == [("vit_small_patch14_dinov2", {"pretrained": False, "img_size": 224, "num_classes": 0})]
-    expected = normalised(images, dinov2.MEAN, dinov2.STD).mean((2, 3)) + extractor.net.pos_embed.mean((0, 1))  # type: ignore[attr-defined]
+    expected = normalized(images, dinov2.MEAN, dinov2.STD).mean((2, 3)) + extractor.net.pos_embed.mean((0, 1))  # type: ignore[attr-defined]
     np.testing.assert_allclose(extractor.extract(images).features, expected.detach(), atol=0.01)
     assert extractor.described()["weights_sha256"] == dinov2.PUBLISHED["small"].sha256
 

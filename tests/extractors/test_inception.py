@@ -10,8 +10,9 @@ from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorIncepti
 from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
 
 from genpipe.errors import WeightsMissing
-from genpipe.extractors import _inception, _weights
-from genpipe.interfaces import Extractor, ImageSpec
+from genpipe.extractors import _inception, _networks, _weights
+from genpipe.interfaces.extractors import Extractor
+from genpipe.interfaces.spec import DataSpec
 
 from .conftest import Build, Drawn, noise, smooth
 
@@ -74,7 +75,7 @@ def _refuse(*_: object) -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 40, 24), (1, 299, 299), (3, 320, 310)])
-def test_every_shape_and_grey_images_too(shape: tuple[int, int, int], inception: Drawn, build: Build) -> None:
+def test_every_shape_and_gray_images_too(shape: tuple[int, int, int], inception: Drawn, build: Build) -> None:
     images = np.concatenate([noise(1, shape), smooth(1, shape)])
     assert off(build("inception", shape).extract(images).features, theirs(inception.path, images)[0]) < 1e-4
 
@@ -108,4 +109,4 @@ def test_the_published_file_is_the_one_that_torch_fidelity_names() -> None:
 def test_without_weights_nothing_takes_their_place(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_weights, "_download", _refuse)
     with pytest.raises(WeightsMissing, match=r"weights-inception-2015-12-05-6726825d\.pth \(95,628,359 bytes"):
-        _inception.TensorFlowInception(_inception.Knobs(), ImageSpec(3, 32, 32))
+        _inception.TensorFlowInception(_networks.Knobs(), DataSpec(3, 32, 32))

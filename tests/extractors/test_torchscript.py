@@ -36,7 +36,7 @@ class Convolution(nn.Module):
         return self.layer(x)
 
 
-def test_features_are_what_the_network_gives_of_normalised_images(saved: Saved, build: Build) -> None:
+def test_features_are_what_the_network_gives_of_normalized_images(saved: Saved, build: Build) -> None:
     images = noise(5)
     mean, std = np.array([0.1, 0.2, 0.3]), np.array([0.5, 0.6, 0.7])
     extractor = build("torchscript", path=str(saved(Averages())), mean=mean.tolist(), std=std.tolist())
@@ -53,12 +53,12 @@ def test_a_pair_is_features_and_logits(saved: Saved, build: Build) -> None:
     np.testing.assert_allclose(seen.probabilities, np.exp(logits) / np.exp(logits).sum(1, keepdims=True), rtol=1e-5)
 
 
-def test_images_are_resized_and_grey_ones_get_the_channels_that_are_wanted(saved: Saved, build: Build) -> None:
-    path, grey = str(saved(Averages())), smooth(3, (1, 20, 20))
-    seen = build("torchscript", (1, 20, 20), path=path, input_size=64).extract(grey)
+def test_images_are_resized_and_gray_ones_get_the_channels_that_are_wanted(saved: Saved, build: Build) -> None:
+    path, gray = str(saved(Averages())), smooth(3, (1, 20, 20))
+    seen = build("torchscript", (1, 20, 20), path=path, input_size=64).extract(gray)
     assert seen.features.shape == (3, 3)
-    np.testing.assert_allclose(seen.features, np.repeat(grey.mean((2, 3)) / 255, 3, axis=1), atol=0.02)
-    assert build("torchscript", (1, 20, 20), path=path, channels=1).extract(grey).features.shape == (3, 1)
+    np.testing.assert_allclose(seen.features, np.repeat(gray.mean((2, 3)) / 255, 3, axis=1), atol=0.02)
+    assert build("torchscript", (1, 20, 20), path=path, channels=1).extract(gray).features.shape == (3, 1)
 
 
 def test_the_file_is_described_and_held_to_its_digest(saved: Saved, build: Build) -> None:

@@ -42,12 +42,12 @@ def test_the_builder_is_left_as_it_was(born: Callable[[str], None], build: Build
     assert weights.get_state_dict.__func__ is type(weights).get_state_dict
 
 
-def test_grey_images_are_seen_as_grey_colour_images(born: Callable[[str], None], build: Build) -> None:
+def test_gray_images_are_seen_as_gray_color_images(born: Callable[[str], None], build: Build) -> None:
     born("resnet18")
-    grey = noise(2, (1, 20, 20))
-    colour = build("torchvision", model="resnet18").extract(grey.repeat(3, axis=1)).features
-    found = build("torchvision", (1, 20, 20), model="resnet18").extract(grey).features
-    np.testing.assert_allclose(found, colour, rtol=1e-5, atol=1e-6)
+    gray = noise(2, (1, 20, 20))
+    color = build("torchvision", model="resnet18").extract(gray.repeat(3, axis=1)).features
+    found = build("torchvision", (1, 20, 20), model="resnet18").extract(gray).features
+    np.testing.assert_allclose(found, color, rtol=1e-5, atol=1e-6)
 
 
 def test_weights_and_resizer_are_described(born: Callable[[str], None], build: Build) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from genpipe.interfaces import Evidence, Extractor, Real
+from genpipe.interfaces.extractors import Extractor, FeatureSet, Real
 from genpipe.metrics._shares import wilson
 from genpipe.metrics.classification_accuracy_score import ClassificationAccuracyScore, accuracy
 
@@ -17,20 +17,20 @@ class NearestMean(Extractor):
         absent = np.full(rows.shape[1], np.inf)
         self.means = np.array([rows[labels == k].mean(0) if (labels == k).any() else absent for k in range(3)])
 
-    def extract(self, images: np.ndarray) -> Evidence:
+    def extract(self, images: np.ndarray) -> FeatureSet:
         rows = images.reshape(len(images), -1).astype(np.float64)
         nearest = np.square(rows[:, None] - self.means).sum(2).argmin(1)
-        return Evidence(images, rows, np.eye(3)[nearest])
+        return FeatureSet(images, rows, np.eye(3)[nearest])
 
     def described(self) -> dict[str, object]:
         return {}
 
 
-def pictures(labels: np.ndarray, seed: int) -> Evidence:
-    """Dark, grey and bright images that overlap a little."""
+def pictures(labels: np.ndarray, seed: int) -> FeatureSet:
+    """Dark, gray and bright images that overlap a little."""
     noise = np.random.default_rng(seed).normal(0, 25, (len(labels), 1, 2, 2))
     images = (labels[:, None, None, None] * 80.0 + 48 + noise).clip(0, 255).astype(np.uint8)
-    return Evidence(images, np.zeros((len(labels), 1)), labels=labels)
+    return FeatureSet(images, np.zeros((len(labels), 1)), labels=labels)
 
 
 def lessons(taught: list[tuple[int, int]]) -> Callable[[np.ndarray, np.ndarray, int], Extractor]:
@@ -92,5 +92,5 @@ def test_one_classifier_has_the_interval_of_wilson_and_several_that_between_them
 def test_without_labels_or_a_teacher_there_is_no_score() -> None:
     samples = pictures(LABELS, 3)
     assert metric().scores(replace(samples, labels=None), REAL, "classifier", 0) == {}
-    assert metric().scores(samples, replace(REAL, teach=None), "classifier", 0) == {}
+    assert metric().scores(samples, replace(REAL, train_extractor=None), "classifier", 0) == {}
     assert TAUGHT == []

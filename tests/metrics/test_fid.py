@@ -8,7 +8,8 @@ from scipy.linalg import sqrtm
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 
 from genpipe.metrics import _frechet
-from genpipe.metrics.fid import Gaussian, bias_estimate, distance, statistics
+from genpipe.metrics._frechet import Gaussian, distance, statistics
+from genpipe.metrics.fid import bias_estimate
 
 LARGE = 300
 """More dimensions than are left to singular values without asking."""

@@ -5,10 +5,11 @@ import pytest
 import torch
 from torch_fidelity.metric_isc import isc_features_to_metric
 
-from genpipe.interfaces import Evidence, Real
-from genpipe.metrics.inception_score import InceptionScore, score, unsplit
+from genpipe.interfaces.extractors import FeatureSet, Real
+from genpipe.metrics._inception import unsplit
+from genpipe.metrics.inception_score import InceptionScore, score
 
-Made = Callable[..., Evidence]
+Made = Callable[..., FeatureSet]
 
 
 def test_a_table_made_by_hand() -> None:

@@ -5,13 +5,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from genpipe.interfaces import Evidence, Real
+from genpipe.interfaces.extractors import FeatureSet, Real
 from genpipe.metrics import fid_infinity, is_infinity
 from genpipe.metrics._extrapolation import Sizes, at_infinity, fewest, sizes
-from genpipe.metrics.fid import Gaussian, distance, statistics
-from genpipe.metrics.inception_score import unsplit
+from genpipe.metrics._frechet import Gaussian, distance, statistics
+from genpipe.metrics._inception import unsplit
 
-Made = Callable[..., Evidence]
+Made = Callable[..., FeatureSet]
 
 
 def test_a_line_in_one_over_n_is_found_exactly() -> None:

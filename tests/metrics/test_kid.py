@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch_fidelity.metric_kid import kernel_mmd, kid_features_to_metric
 
-from genpipe.interfaces import Evidence, Real
+from genpipe.interfaces.extractors import FeatureSet, Real
 from genpipe.metrics import kid
 from genpipe.metrics.kid import KID, Polynomial, mmd2, score
 
-Made = Callable[..., Evidence]
+Made = Callable[..., FeatureSet]
 THEIRS = {
     "kid_kernel": "poly",
     "kid_kernel_poly_degree": 3,

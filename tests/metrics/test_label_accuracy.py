@@ -2,19 +2,19 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from genpipe.interfaces import Evidence, Real
+from genpipe.interfaces.extractors import FeatureSet, Real
 from genpipe.metrics._shares import wilson
 from genpipe.metrics.label_accuracy import LabelAccuracy
 
 METRIC = LabelAccuracy(LabelAccuracy.Config())
 
 
-def evidence(read: list[int], asked: list[int] | None) -> Evidence:
+def evidence(read: list[int], asked: list[int] | None) -> FeatureSet:
     """Images of which a classifier of three classes, none too sure, reads these."""
     probabilities = np.full((len(read), 3), 0.3)
     probabilities[np.arange(len(read)), read] = 0.4
     labels = None if asked is None else np.array(asked)
-    return Evidence(np.zeros((len(read), 1, 2, 2), np.uint8), np.zeros((len(read), 1)), probabilities, labels)
+    return FeatureSet(np.zeros((len(read), 1, 2, 2), np.uint8), np.zeros((len(read), 1)), probabilities, labels)
 
 
 REAL = Real(evidence([0, 1, 2], [0, 1, 2]), evidence([0, 1, 1], [0, 1, 2]))
@@ -34,7 +34,7 @@ def test_the_floor_is_the_accuracy_on_held_out_images() -> None:
 
 def test_without_labels_or_probabilities_there_is_no_score() -> None:
     assert METRIC.scores(evidence([0, 1], None), REAL, "eyes", 0) == {}
-    blind = Evidence(np.zeros((2, 1, 2, 2), np.uint8), np.zeros((2, 1)), None, np.array([0, 1]))
+    blind = FeatureSet(np.zeros((2, 1, 2, 2), np.uint8), np.zeros((2, 1)), None, np.array([0, 1]))
     assert METRIC.scores(blind, REAL, "eyes", 0) == {}
 
 

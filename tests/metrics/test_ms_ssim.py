@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
 
-from genpipe.interfaces import Evidence, Real, Score
+from genpipe.interfaces.extractors import FeatureSet, Real
+from genpipe.interfaces.metrics import Score
 from genpipe.metrics.ms_ssim import MSSSIMDiversity, pairs_within
 
 
 def scored(images: np.ndarray, labels: np.ndarray | None = None, pairs: int = 100) -> dict[str, Score]:
-    evidence = Evidence(images, np.zeros((len(images), 1), np.float32), labels=labels)
+    evidence = FeatureSet(images, np.zeros((len(images), 1), np.float32), labels=labels)
     metric = MSSSIMDiversity(MSSSIMDiversity.Config(pairs=pairs))
     return dict(metric.scores(evidence, Real(evidence, evidence), "classifier", 5))
 

@@ -8,20 +8,21 @@ import numpy as np
 import pytest
 
 from genpipe import registry
-from genpipe.interfaces import Evidence, Real, Score
+from genpipe.interfaces.extractors import FeatureSet, Real
+from genpipe.interfaces.metrics import Score
 from genpipe.metrics import _balls, _frechet
 
-Made = Callable[..., Evidence]
+Made = Callable[..., FeatureSet]
 NAMES = ["fid", "fid_infinity", "inception_score", "is_infinity", "kid", "precision_recall"]
 KNOBS: dict[str, dict[str, Any]] = {"kid": {"subsets": 10, "subset_size": 100}}
 
 
-def scored(name: str, images: Evidence, real: Real) -> Mapping[str, Score]:
+def scored(name: str, images: FeatureSet, real: Real) -> Mapping[str, Score]:
     kind = registry.load("metrics", name)
     return kind(kind.Config(**KNOBS.get(name, {}))).scores(images, real, "classifier", 3)
 
 
-def reordered(images: Evidence, seed: int) -> Evidence:
+def reordered(images: FeatureSet, seed: int) -> FeatureSet:
     order = np.random.default_rng(seed).permutation(len(images.images))
     assert images.probabilities is not None
     return replace(
@@ -66,7 +67,9 @@ def test_a_handful_of_images_gives_a_number_or_nothing(seen: Made, name: str, n:
 def test_one_image_over_and_over_gives_numbers(seen: Made, name: str) -> None:
     images, training = seen(1, 0), seen(300, 1)
     assert images.probabilities is not None
-    same = Evidence(*(np.repeat(what, 300, axis=0) for what in (images.images, images.features, images.probabilities)))
+    same = FeatureSet(
+        *(np.repeat(what, 300, axis=0) for what in (images.images, images.features, images.probabilities))
+    )
     made = scored(name, same, Real(training, training))
     assert made
     assert np.isfinite([score.value for score in made.values()]).all()

@@ -5,9 +5,10 @@ import pytest
 from scipy import stats
 from skimage.metrics import mean_squared_error, peak_signal_noise_ratio, structural_similarity
 
-from genpipe.interfaces import Evidence, Metric, Real, Score
+from genpipe.interfaces.extractors import FeatureSet, Real
+from genpipe.interfaces.metrics import Metric, Score
 from genpipe.metrics.perceptual_distance import PerceptualDistance, distances
-from genpipe.metrics.psnr import PSNR, decibels, linearised, squared_errors
+from genpipe.metrics.psnr import PSNR, decibels, linearized, squared_errors
 from genpipe.metrics.ssim import SSIM
 
 
@@ -16,8 +17,8 @@ def images(n: int = 12, seed: int = 0) -> np.ndarray:
 
 
 def scored(metric: type[Metric], given: np.ndarray, truth: np.ndarray) -> dict[str, Score]:
-    held_out = Evidence(truth, truth.reshape(len(truth), -1).astype(np.float32))
-    evidence = Evidence(given, given.reshape(len(given), -1).astype(np.float32))
+    held_out = FeatureSet(truth, truth.reshape(len(truth), -1).astype(np.float32))
+    evidence = FeatureSet(given, given.reshape(len(given), -1).astype(np.float32))
     return dict(metric(metric.Config()).scores(evidence, Real(held_out, held_out), "classifier", 0))
 
 
@@ -51,7 +52,7 @@ def test_the_interval_of_psnr_is_the_one_of_the_error_in_decibels() -> None:
     """To the first order; with many pairs nothing else is left."""
     errors = np.random.default_rng(0).gamma(20, 5, 4000)
     low, high = stats.t.interval(0.95, 3999, loc=errors.mean(), scale=stats.sem(errors))
-    found = linearised(errors)
+    found = linearized(errors)
     half = stats.t.ppf(0.975, 3999) * stats.sem(found)
     assert found.mean() == pytest.approx(decibels(float(errors.mean())), rel=1e-12)
     assert [found.mean() - half, found.mean() + half] == pytest.approx(

@@ -128,6 +128,6 @@ def test_the_memory_beyond_the_features_is_a_copy_in_float32_and_some_blocks() -
     assert peak < real.nbytes + fake.nbytes + 2**26
 
 
-def test_fewer_images_than_neighbours() -> None:
+def test_fewer_images_than_neighbors() -> None:
     with pytest.raises(ValueError, match="5 images have no 5 nearest others"):
         statistics(np.zeros((5, 2)))

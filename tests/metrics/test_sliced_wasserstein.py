@@ -5,8 +5,9 @@ from scipy.ndimage import convolve
 from scipy.stats import wasserstein_distance
 
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Evidence, Real, Score
-from genpipe.metrics.sliced_wasserstein import SlicedWasserstein, cut, distances, normalised, pyramid, sliced
+from genpipe.interfaces.extractors import FeatureSet, Real
+from genpipe.interfaces.metrics import Score
+from genpipe.metrics.sliced_wasserstein import SlicedWasserstein, cut, distances, normalized, pyramid, sliced
 
 
 def pictures(rng: Generator, n: int, size: int = 32, channels: int = 1, smooth: int = 1) -> np.ndarray:
@@ -18,12 +19,12 @@ def pictures(rng: Generator, n: int, size: int = 32, channels: int = 1, smooth: 
 
 def scored(given: np.ndarray, training: np.ndarray, held_out: np.ndarray, **knobs: int) -> dict[str, Score]:
     config = SlicedWasserstein.Config(**{"images": 100, "patches": 16, "projections": 32, "subsets": 5, **knobs})
-    g, t, h = (Evidence(images, np.zeros((len(images), 1), np.float32)) for images in (given, training, held_out))
+    g, t, h = (FeatureSet(images, np.zeros((len(images), 1), np.float32)) for images in (given, training, held_out))
     return dict(SlicedWasserstein(config).scores(g, Real(t, h), "classifier", 3))
 
 
 def test_equals_loops_over_patches_and_directions() -> None:
-    """Straight from the paper: cut, normalise, project, sort, subtract; in float64 and one by one."""
+    """Straight from the paper: cut, normalize, project, sort, subtract; in float64 and one by one."""
     rng = np.random.default_rng(0)
     a, b = pictures(rng, 6, 20, 3), pictures(rng, 6, 20, 3, smooth=2)
     places, directions = rng.random((2, 6, 9)), rng.normal(size=(5, 147))
@@ -42,7 +43,7 @@ def test_equals_loops_over_patches_and_directions() -> None:
         points.append([patch.ravel() for patch in patches])
     for direction in directions:
         expected += wasserstein_distance(*([v @ direction for v in vectors] for vectors in points)) / 5
-    x, y = (normalised(cut(images.astype(np.float32), places)) for images in (a, b))
+    x, y = (normalized(cut(images.astype(np.float32), places)) for images in (a, b))
     assert sliced(x, y, directions.astype(np.float32))[0] == pytest.approx(expected, rel=1e-5)
 
 
@@ -90,7 +91,7 @@ def test_patches_stay_inside_and_reach_every_border() -> None:
 def test_channels_without_variation_stay_at_zero() -> None:
     patches = np.full((2, 3, 2, 7, 7), 7.0, np.float32)
     patches[:, :, 1] = np.random.default_rng(0).normal(size=(2, 3, 7, 7))
-    vectors = normalised(patches).reshape(2, 3, 2, 49)
+    vectors = normalized(patches).reshape(2, 3, 2, 49)
     assert not vectors[:, :, 0].any()
     assert vectors[:, :, 1].mean() == pytest.approx(0, abs=1e-6)
     assert vectors[:, :, 1].std() == pytest.approx(1, rel=1e-6)

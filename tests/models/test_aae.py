@@ -3,14 +3,15 @@ import math
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from genpipe.interfaces import Batch, ImageSpec
+from genpipe.interfaces.phases import Batch
+from genpipe.interfaces.spec import DataSpec
 from genpipe.models.aae import AAE
 
-SPEC = ImageSpec(1, 8, 8)
+SPEC = DataSpec(1, 8, 8)
 
 
 def model() -> AAE:
-    return AAE(AAE.Config(body="mlp", widths=[16], latent_dim=3, critic_widths=[8]), SPEC)
+    return AAE(AAE.Config(architecture="mlp", widths=[16], latent_dim=3, critic_widths=[8]), SPEC)
 
 
 def batch() -> Batch:

@@ -6,16 +6,17 @@ import pytest
 import torch
 from torch.nn.functional import binary_cross_entropy
 
-from genpipe.interfaces import Batch, ImageSpec
+from genpipe.interfaces.phases import Batch
+from genpipe.interfaces.spec import DataSpec
 from genpipe.models.ae import AE
 from genpipe.models.denoising_ae import DenoisingAE
 from genpipe.models.sparse_ae import SparseAE
 from genpipe.models.stacked_denoising_ae import StackedDenoisingAE
 from genpipe.models.tied_ae import TiedAE
-from genpipe.nn.autoencoding import l1, silent_share
+from genpipe.nn.autoencoding import l1, sparsity
 
-SPEC = ImageSpec(1, 8, 8)
-SMALL = {"body": "mlp", "widths": [16], "latent_dim": 4}
+SPEC = DataSpec(1, 8, 8)
+SMALL = {"architecture": "mlp", "widths": [16], "latent_dim": 4}
 
 
 def batch() -> Batch:
@@ -69,8 +70,8 @@ def test_the_sparse_loss_is_the_error_and_the_weighted_penalty() -> None:
 
 def test_silence_is_relative_to_the_other_units() -> None:
     z = torch.tensor([[0.0, 1.0, 0.001, -2.0]])
-    assert silent_share(z) == silent_share(1000 * z) == 0.5
-    assert silent_share(torch.zeros(2, 3)) == 1
+    assert sparsity(z) == sparsity(1000 * z) == 0.5
+    assert sparsity(torch.zeros(2, 3)) == 1
 
 
 def test_a_denoiser_is_given_corrupted_images_and_compared_with_clean_ones() -> None:

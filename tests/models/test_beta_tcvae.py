@@ -1,14 +1,17 @@
 import torch
 
-from genpipe.interfaces import Batch, ImageSpec
+from genpipe.interfaces.phases import Batch
+from genpipe.interfaces.spec import DataSpec
 from genpipe.models.beta_tcvae import BetaTCVAE
 
-SPEC = ImageSpec(1, 8, 8)
+SPEC = DataSpec(1, 8, 8)
 
 
 def small(**knobs: float) -> BetaTCVAE:
     torch.manual_seed(0)
-    return BetaTCVAE(BetaTCVAE.Config(body="mlp", widths=[16], latent_dim=3, training_images=100, **knobs), SPEC)
+    return BetaTCVAE(
+        BetaTCVAE.Config(architecture="mlp", widths=[16], latent_dim=3, training_images=100, **knobs), SPEC
+    )
 
 
 def test_the_loss_is_reconstruction_and_the_weighted_parts() -> None:

@@ -4,12 +4,14 @@ import torch
 from torch import nn
 from torch.nn.functional import softplus
 
-from genpipe.interfaces import Batch, Generative, ImageSpec
+from genpipe.config.schemas import Optim
+from genpipe.interfaces.generative import Generative
+from genpipe.interfaces.phases import Batch
+from genpipe.interfaces.spec import DataSpec
 from genpipe.models.cgan import CGAN
 from genpipe.models.dcgan import DCGAN
-from genpipe.training.knobs import Optim
 
-SPEC = ImageSpec(1, 16, 16, ("a", "b", "c"))
+SPEC = DataSpec(1, 16, 16, ("a", "b", "c"))
 SMALL = {"latent_dim": 5, "generator_channels": 4, "discriminator_channels": 4}
 
 
@@ -18,8 +20,8 @@ def test_it_draws_the_class_that_is_asked_for(taught: Callable[..., Generative])
     assert isinstance(model, CGAN)
     y = torch.arange(40) % 2
     with torch.inference_mode():
-        grey = model.sample_of(y, torch.Generator().manual_seed(0)).mean((1, 2, 3))
-    assert ((grey > 0) == (y == 1)).float().mean() > 0.95
+        gray = model.sample_of(y, torch.Generator().manual_seed(0)).mean((1, 2, 3))
+    assert ((gray > 0) == (y == 1)).float().mean() > 0.95
 
 
 def test_its_nets_are_those_of_dcgan_with_labels_at_their_inputs() -> None:

@@ -1,15 +1,15 @@
 import numpy as np
 import torch
 
-from genpipe.data._batches import Batches
-from genpipe.interfaces import ImageSpec
+from genpipe.dataset.batches import BatchLoader
+from genpipe.interfaces.spec import DataSpec
 from genpipe.models.copies import Copies
-from genpipe.nn.pixels import to_pixels
+from genpipe.nn.pixel_range import to_pixels
 
 
 def fitted(training: np.ndarray, most: int) -> Copies:
-    model = Copies(Copies.Config(images=most), ImageSpec(1, 4, 4))
-    model.finish(Batches(training, None, size=16, seed=0, device=torch.device("cpu")).in_order())
+    model = Copies(Copies.Config(images=most), DataSpec(1, 4, 4))
+    model.on_train_end(BatchLoader(training, None, size=16, seed=0, device=torch.device("cpu")).in_order())
     return model
 
 

@@ -3,13 +3,15 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from genpipe.interfaces import Batch, Generative, ImageSpec
+from genpipe.config.schemas import Optim
+from genpipe.interfaces.generative import Generative
+from genpipe.interfaces.phases import Batch
+from genpipe.interfaces.spec import DataSpec
 from genpipe.models.cvae import CVAE
 from genpipe.nn.variational import kl_to_standard_normal
-from genpipe.training.knobs import Optim
 
-SPEC = ImageSpec(1, 8, 8, ("a", "b", "c"))
-SMALL = {"body": "mlp", "widths": [16], "latent_dim": 2}
+SPEC = DataSpec(1, 8, 8, ("a", "b", "c"))
+SMALL = {"architecture": "mlp", "widths": [16], "latent_dim": 2}
 
 
 def test_it_draws_the_class_that_is_asked_for(taught: Callable[..., Generative]) -> None:
@@ -17,13 +19,13 @@ def test_it_draws_the_class_that_is_asked_for(taught: Callable[..., Generative])
     assert isinstance(model, CVAE)
     y = torch.arange(40) % 2
     with torch.inference_mode():
-        grey = model.sample_of(y, torch.Generator().manual_seed(0)).mean((1, 2, 3))
-    assert ((grey > 0) == (y == 1)).all()
+        gray = model.sample_of(y, torch.Generator().manual_seed(0)).mean((1, 2, 3))
+    assert ((gray > 0) == (y == 1)).all()
 
 
 @pytest.mark.parametrize("body", ["mlp", "conv"])
 def test_the_posterior_and_the_mean_of_the_images_depend_on_the_label(body: str) -> None:
-    model = CVAE(CVAE.Config(**{**SMALL, "body": body}), SPEC).eval()
+    model = CVAE(CVAE.Config(**{**SMALL, "architecture": body}), SPEC).eval()
     x, z = torch.rand(4, *SPEC.shape), torch.randn(4, 2)
     one, other = torch.zeros(4, dtype=torch.int64), torch.ones(4, dtype=torch.int64)
     assert not torch.allclose(model.posterior(x, one)[0], model.posterior(x, other)[0])

@@ -6,16 +6,17 @@ import numpy as np
 import pytest
 import torch
 
-from genpipe.data._batches import Batches
-from genpipe.data._preparing import prepare
-from genpipe.data._storage import Prepared
+from genpipe.config.schemas import Optim, Train
 from genpipe.data.shapes import Shapes
+from genpipe.dataset.batches import BatchLoader
+from genpipe.dataset.preparing import prepare
+from genpipe.dataset.storage import Prepared
 from genpipe.errors import DataError, Unsuitable
-from genpipe.interfaces import Batch, ImageSpec
+from genpipe.interfaces.phases import Batch
+from genpipe.interfaces.spec import DataSpec
 from genpipe.models.dc_ign import DCIGN, _Clamped
 from genpipe.training.checkpoints import Checkpoints
 from genpipe.training.devices import fabric, shared_batches
-from genpipe.training.knobs import Optim, Train
 from genpipe.training.loop import fit, seed
 
 SWEEP = torch.tensor([[0, 0], [0, 0], [1, 2], [1, 2]])
@@ -44,15 +45,15 @@ def test_their_gradient_is_how_far_they_are_from_it(active: torch.Tensor) -> Non
 
 
 def test_which_numbers_belong_to_what_varies() -> None:
-    model = DCIGN(DCIGN.Config(widths=[8], latent_dim=6, factor_codes=[1, 2]), ImageSpec(1, 8, 8))
+    model = DCIGN(DCIGN.Config(widths=[8], latent_dim=6, factor_codes=[1, 2]), DataSpec(1, 8, 8))
     assert model.owner.tolist() == [0, 1, 1, 2, 2, 2]
     with pytest.raises(Unsuitable, match="factor_codes take 6 of 6 numbers"):
-        DCIGN(DCIGN.Config(latent_dim=6, factor_codes=[3, 3]), ImageSpec(1, 8, 8))
+        DCIGN(DCIGN.Config(latent_dim=6, factor_codes=[3, 3]), DataSpec(1, 8, 8))
 
 
 def test_the_decoder_is_told_nothing_else_of_an_image_in_a_sweep() -> None:
     torch.manual_seed(0)
-    model = DCIGN(DCIGN.Config(body="mlp", widths=[8], latent_dim=4), ImageSpec(1, 4, 4))
+    model = DCIGN(DCIGN.Config(architecture="mlp", widths=[8], latent_dim=4), DataSpec(1, 4, 4))
     seen = []
     model.decoder.register_forward_pre_hook(lambda _, given: seen.append(given[0].detach()))
     model.loss(Batch(torch.rand(4, 1, 4, 4) * 2 - 1, None, {"sweep": SWEEP}))
@@ -65,7 +66,9 @@ def test_the_decoder_is_told_nothing_else_of_an_image_in_a_sweep() -> None:
 @pytest.fixture(scope="module")
 def sweeps(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     source = Shapes(Shapes.Config(images=2000, test_images=400, sweep_images=10), Path())
-    return prepare(source, size=16, fit="crop", seed=0, folder=tmp_path_factory.mktemp("data") / "o", workers=1)
+    return prepare(
+        source, image_size=16, resize_mode="crop", seed=0, folder=tmp_path_factory.mktemp("data") / "o", workers=1
+    )
 
 
 def trained(sweeps: Prepared, steps: int, folder: Path | None = None, first: int = 0) -> DCIGN:
@@ -99,15 +102,19 @@ def test_a_stopped_training_goes_on_with_the_same_sweeps(sweeps: Prepared, tmp_p
 
 
 def test_every_batch_is_of_whole_sweeps(sweeps: Prepared) -> None:
-    batches = Batches.of(sweeps, size=60, seed=0, device=torch.device("cpu"), extras=("sweep",), groups="sweep")
+    batches = BatchLoader.of(sweeps, size=60, seed=0, device=torch.device("cpu"), fields=("sweep",), group_by="sweep")
     for number in (0, 3, 40):
-        found = batches.batch(number).extras["sweep"][:, 0]
+        found = batches.batch(number).fields["sweep"][:, 0]
         assert all(len(set(found[k : k + 10].tolist())) == 1 for k in range(0, 60, 10))
 
 
 def test_data_without_sweeps_are_refused(tmp_path: Path) -> None:
     plain = prepare(
-        Shapes(Shapes.Config(images=40, test_images=8), Path()), size=16, fit="crop", seed=0, folder=tmp_path / "o"
+        Shapes(Shapes.Config(images=40, test_images=8), Path()),
+        image_size=16,
+        resize_mode="crop",
+        seed=0,
+        folder=tmp_path / "o",
     )
     with pytest.raises(DataError, match="knows no 'sweep' of its images"):
         shared_batches(plain, DCIGN(DCIGN.Config(), plain.spec), Train(steps=1, batch_size=4), 0, fabric("32-true"))

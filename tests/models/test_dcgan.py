@@ -3,10 +3,11 @@ import torch
 from torch import nn
 
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import Batch, ImageSpec
+from genpipe.interfaces.phases import Batch
+from genpipe.interfaces.spec import DataSpec
 from genpipe.models.dcgan import DCGAN
 
-SPEC = ImageSpec(1, 32, 32)
+SPEC = DataSpec(1, 32, 32)
 
 
 def layers(module: nn.Module, kind: type) -> list[nn.Module]:
@@ -30,8 +31,8 @@ def test_weights_start_near_zero() -> None:
     assert abs(float(weights.detach().std()) - 0.02) < 0.001
 
 
-@pytest.mark.parametrize("spec", [ImageSpec(1, 28, 28), ImageSpec(1, 4, 4), ImageSpec(3, 32, 64)])
-def test_images_that_it_cannot_draw_are_refused(spec: ImageSpec) -> None:
+@pytest.mark.parametrize("spec", [DataSpec(1, 28, 28), DataSpec(1, 4, 4), DataSpec(3, 32, 64)])
+def test_images_that_it_cannot_draw_are_refused(spec: DataSpec) -> None:
     with pytest.raises(Unsuitable, match="power of two"):
         DCGAN(DCGAN.Config(), spec)
 
@@ -39,7 +40,7 @@ def test_images_that_it_cannot_draw_are_refused(spec: ImageSpec) -> None:
 @pytest.mark.parametrize("size", [8, 16, 64, 128])
 def test_the_size_is_a_number(size: int) -> None:
     model = DCGAN(
-        DCGAN.Config(generator_channels=2, discriminator_channels=3, latent_dim=5), ImageSpec(3, size, size)
+        DCGAN.Config(generator_channels=2, discriminator_channels=3, latent_dim=5), DataSpec(3, size, size)
     ).eval()
     x = model.sample(2, torch.Generator().manual_seed(0))
     assert x.shape == (2, 3, size, size)
@@ -49,7 +50,7 @@ def test_the_size_is_a_number(size: int) -> None:
 def test_the_losses_are_those_of_the_game() -> None:
     """Against the definition, with D(x) = sigmoid(logit)."""
     real, fake = torch.randn(64, 1), torch.randn(64, 1)
-    model = DCGAN(DCGAN.Config(generator_channels=2, discriminator_channels=3, latent_dim=5), ImageSpec(1, 8, 8))
+    model = DCGAN(DCGAN.Config(generator_channels=2, discriminator_channels=3, latent_dim=5), DataSpec(1, 8, 8))
     batch = Batch(torch.zeros(64, 1, 8, 8))
     value = real.sigmoid().log().mean() + (1 - fake.sigmoid()).log().mean()
     of_both = -(real - fake.mean()).sigmoid().log().mean() - (1 - (fake - real.mean()).sigmoid()).log().mean()
@@ -58,7 +59,7 @@ def test_the_losses_are_those_of_the_game() -> None:
         ("minimax", -value, (1 - fake.sigmoid()).log().mean()),
         ("relativistic-average", of_both, None),
     ):
-        model.game = model.game.model_copy(update={"loss": kind})
+        model.config = model.config.model_copy(update={"loss": kind})
         answers = iter([real, fake])
         model.discriminator.forward = lambda _, answers=answers: next(answers)
         torch.testing.assert_close(model.discriminator_loss(batch)[0], of_d)

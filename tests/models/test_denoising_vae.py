@@ -1,15 +1,18 @@
 import torch
 
-from genpipe.interfaces import Batch, ImageSpec
+from genpipe.interfaces.phases import Batch
+from genpipe.interfaces.spec import DataSpec
 from genpipe.models.denoising_vae import DenoisingVAE
 from genpipe.nn.variational import kl_to_standard_normal
 
-SPEC = ImageSpec(1, 8, 8)
+SPEC = DataSpec(1, 8, 8)
 
 
 def test_the_bound_is_that_of_the_clean_image_under_the_posterior_of_the_corrupted_one() -> None:
     """Both parts against their definitions, where corruption blackens everything and the code is its mean."""
-    knobs = DenoisingVAE.Config(body="mlp", widths=[16], latent_dim=2, amount=1.0, decoder_variance=0.3, kl_weight=2.0)
+    knobs = DenoisingVAE.Config(
+        architecture="mlp", widths=[16], latent_dim=2, amount=1.0, decoder_variance=0.3, kl_weight=2.0
+    )
     model, x = DenoisingVAE(knobs, SPEC), torch.rand(3, *SPEC.shape)
     seen = []
     mu, logvar = torch.randn(3, 2), torch.full((3, 2), -60.0)

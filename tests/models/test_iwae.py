@@ -1,15 +1,16 @@
 import torch
 
-from genpipe.interfaces import Batch, ImageSpec
+from genpipe.interfaces.phases import Batch
+from genpipe.interfaces.spec import DataSpec
 from genpipe.models.iwae import IWAE
 from genpipe.nn.variational import log_weights
 
-SPEC = ImageSpec(1, 8, 8, levels=2)
+SPEC = DataSpec(1, 8, 8, levels=2)
 
 
 def small(k: int) -> IWAE:
     torch.manual_seed(0)
-    config = IWAE.Config(body="mlp", widths=[16], latent_dim=3, likelihood="bernoulli", importance_samples=k)
+    config = IWAE.Config(architecture="mlp", widths=[16], latent_dim=3, likelihood="bernoulli", importance_samples=k)
     return IWAE(config, SPEC)
 
 

@@ -4,8 +4,8 @@ import torch
 from sklearn import decomposition
 from sklearn.datasets import load_digits
 
-from genpipe.data._batches import Batches
-from genpipe.interfaces import ImageSpec
+from genpipe.dataset.batches import BatchLoader
+from genpipe.interfaces.spec import DataSpec
 from genpipe.models.pca import PCA
 
 
@@ -15,8 +15,8 @@ def digits() -> np.ndarray:
 
 
 def fitted(images: np.ndarray, latent_dim: int) -> PCA:
-    model = PCA(PCA.Config(latent_dim=latent_dim), ImageSpec(1, 8, 8))
-    model.finish(Batches(images, None, size=100, seed=0, device=torch.device("cpu")).in_order())
+    model = PCA(PCA.Config(latent_dim=latent_dim), DataSpec(1, 8, 8))
+    model.on_train_end(BatchLoader(images, None, size=100, seed=0, device=torch.device("cpu")).in_order())
     return model
 
 

@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 import torch
 
-from genpipe.data._batches import Batches
-from genpipe.data._splitting import known_labels
+from genpipe.config.schemas import Optim, Train
+from genpipe.dataset.batches import BatchLoader
+from genpipe.dataset.splitting import known_labels
 from genpipe.errors import Stopped
-from genpipe.interfaces import ImageSpec
+from genpipe.interfaces.spec import DataSpec
 from genpipe.models.ss_vae import SSVAE
-from genpipe.nn.pixels import to_model
+from genpipe.nn.pixel_range import to_model
 from genpipe.training.checkpoints import Checkpoints
 from genpipe.training.devices import fabric
-from genpipe.training.knobs import Optim, Train
 from genpipe.training.loop import fit, seed
 
-SPEC = ImageSpec(1, 8, 8, ("left", "right"))
-SMALL = {"body": "mlp", "widths": [16], "latent_dim": 2, "feature_widths": [16], "classification_weight": 20.0}
+SPEC = DataSpec(1, 8, 8, ("left", "right"))
+SMALL = {"architecture": "mlp", "widths": [16], "latent_dim": 2, "feature_widths": [16], "classification_weight": 20.0}
 WAYS = pytest.mark.parametrize("feature_dim", [None, 3], ids=["m2", "m1+m2"])
 
 
@@ -44,8 +44,8 @@ def trained(
         seed(0)
         model, device = SSVAE(SSVAE.Config(**SMALL, feature_dim=feature_dim), SPEC), fabric("32-true")
         knobs = Train(steps=steps, batch_size=20, checkpoint_every_steps=max(1, first))
-        batches = Batches(
-            images, given, size=20, seed=0, device=device.device, extras={"known_label": rows}, second=rows.any(1)
+        batches = BatchLoader(
+            images, given, size=20, seed=0, device=device.device, fields={"known_label": rows}, second=rows.any(1)
         )
         kept = Checkpoints(folder) if folder else None
         optim = {"autoencoder": Optim(lr=1e-2)}
@@ -101,12 +101,12 @@ def test_known_labels_change_the_classifier() -> None:
     model = SSVAE(SSVAE.Config(**SMALL), SPEC)
     images, labels = halves(8)
     rows = known_labels(labels, 2, 4, 0)
-    batches = Batches(images, labels, size=8, seed=0, device=torch.device("cpu"), extras={"known_label": rows})
+    batches = BatchLoader(images, labels, size=8, seed=0, device=torch.device("cpu"), fields={"known_label": rows})
     batch = batches.batch(0)
     losses = []
-    for given in (batch.extras["known_label"], batch.extras["known_label"].flip(1)):
+    for given in (batch.fields["known_label"], batch.fields["known_label"].flip(1)):
         torch.manual_seed(0)
-        losses.append(model.loss(replace(batch, extras={"known_label": given}))[1]["classification_nats"])
+        losses.append(model.loss(replace(batch, fields={"known_label": given}))[1]["classification_nats"])
     assert losses[0] != losses[1]
 
 
@@ -114,9 +114,9 @@ def test_features_are_learned_from_images_without_a_known_label() -> None:
     model = SSVAE(SSVAE.Config(**SMALL, feature_dim=3), SPEC)
     images, labels = halves(8)
     rows = known_labels(labels, 2, 4, 0)
-    batches = Batches(images, labels, size=8, seed=0, device=torch.device("cpu"), extras={"known_label": rows})
+    batches = BatchLoader(images, labels, size=8, seed=0, device=torch.device("cpu"), fields={"known_label": rows})
     batch = batches.batch(0)
-    known = batch.extras["known_label"].any(1)
+    known = batch.fields["known_label"].any(1)
     losses = []
     for x in (batch.x, torch.where(known[:, None, None, None], -batch.x, batch.x), -batch.x):
         torch.manual_seed(0)

@@ -9,27 +9,29 @@ from torch import Tensor
 
 from genpipe.analyses.path_length import PathLength
 from genpipe.analyses.style_mixing import StyleMixing, mixed
-from genpipe.data._batches import Batches
+from genpipe.config.schemas import Optim, Train
+from genpipe.dataset.batches import BatchLoader
 from genpipe.errors import Stopped
-from genpipe.interfaces import Batch, ImageSpec, Truncates
+from genpipe.interfaces.phases import Batch
+from genpipe.interfaces.spec import DataSpec
+from genpipe.interfaces.truncation import Truncates
 from genpipe.models.stylegan import StyleGAN
 from genpipe.nn import penalties
-from genpipe.nn.modulation import Modulated
-from genpipe.nn.styled import Constant, mapping
+from genpipe.nn.modulation import ConditionalNorm
+from genpipe.nn.styled import ConstantInput, mapping
 from genpipe.training.checkpoints import Checkpoints
 from genpipe.training.devices import fabric
-from genpipe.training.knobs import Optim, Train
 from genpipe.training.loop import fit, seed
-from tests.analyses._toys import subject
+from tests.analyses._toys import context
 from tests.training.test_stages import after
 
-SPEC = ImageSpec(1, 16, 16)
+SPEC = DataSpec(1, 16, 16)
 SMALL = {
     "latent_dim": 5, "style_dim": 6, "mapping_layers": 2, "generator_channels": 4, "discriminator_channels": 4
 }  # fmt: skip
 
 
-def made(spec: ImageSpec = SPEC, noisy: bool = True, **knobs: object) -> StyleGAN:
+def made(spec: DataSpec = SPEC, noisy: bool = True, **knobs: object) -> StyleGAN:
     """One whose nets are whole, and whose noise and styles count."""
     torch.manual_seed(0)
     model = StyleGAN(StyleGAN.Config(**{**SMALL, "start_size": spec.height, **knobs}), spec)
@@ -70,9 +72,9 @@ def test_the_mapping_learns_at_its_own_rate_and_draws_the_same_styles() -> None:
 
 def test_every_image_starts_from_the_same_constant_and_hears_its_style_at_every_layer() -> None:
     model = made()
-    norms = [m for m in model.generator.modules() if isinstance(m, Modulated)]
+    norms = [m for m in model.generator.modules() if isinstance(m, ConditionalNorm)]
     assert len(norms) == model.style_layers == 6, "two for each of 4, 8 and 16"
-    assert len([m for m in model.generator.modules() if isinstance(m, Constant)]) == 1
+    assert len([m for m in model.generator.modules() if isinstance(m, ConstantInput)]) == 1
     w = model.style(model.prior(1, rng())).repeat(1, 6, 1).reshape(1, 6, -1)
     plain = model.from_styles(w)
     for layer in range(6):
@@ -140,12 +142,12 @@ def test_the_mean_style_follows_the_styles_of_the_training() -> None:
     model = made()
     expected = model.style(torch.randn(20_000, 5, generator=rng())).mean(0)
     for _ in range(600):
-        model.generated(torch.randn(64, 5), batch(1))
+        model.generate(torch.randn(64, 5), batch(1))
     torch.testing.assert_close(model.mean_style, expected, rtol=0, atol=0.15 * float(expected.detach().abs().max()))
 
 
 def test_path_lengths_are_those_of_the_jacobian(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = made(ImageSpec(1, 8, 8), start_size=8).double()
+    model = made(DataSpec(1, 8, 8), start_size=8).double()
     w = model.style(torch.randn(3, 5).double()).detach()
     noise = [n.double() for n in model.generator.kept_noise]
     whole = torch.ones((), dtype=torch.float64)
@@ -188,10 +190,10 @@ def test_an_uneven_path_reaches_every_weight_before_it() -> None:
 def test_analyses_of_styles_find_which_layers_decide() -> None:
     model = made().eval()
     with torch.no_grad():
-        for norm in [m for m in model.generator.modules() if isinstance(m, Modulated)][2:]:
+        for norm in [m for m in model.generator.modules() if isinstance(m, ConditionalNorm)][2:]:
             norm.scale.parametrizations.weight.original.zero_()
             norm.shift.parametrizations.weight.original.zero_()
-    looked_at = subject(model)
+    looked_at = context(model)
     found = StyleMixing(StyleMixing.Config(pairs=20, sources=2, others=1)).run(looked_at)
     assert found.numbers["style_mixing_coarse_follows"] == 1
     assert found.numbers["style_mixing_middle_follows"] == found.numbers["style_mixing_fine_follows"] == 0
@@ -203,7 +205,7 @@ def test_analyses_of_styles_find_which_layers_decide() -> None:
 def test_a_path_in_w_is_as_long_as_one_in_z_where_styles_are_codes(monkeypatch: pytest.MonkeyPatch) -> None:
     model = made(latent_dim=6).eval()
     monkeypatch.setattr(model.generator, "to_style", torch.nn.Identity())
-    looked_at = subject(model)
+    looked_at = context(model)
     found = PathLength(PathLength.Config(samples=300, images=3)).run(looked_at)
     assert found.pictures["path_length"][0].shape == (6 * 18 + 2, 3 * 18 + 2, 1)
     monkeypatch.setattr("genpipe.analyses.path_length.spherical", lambda a, b, t: a + t * (b - a))
@@ -218,9 +220,9 @@ def trained(folder: Path, leave_after: int = -1) -> dict[str, Tensor]:
     knobs = {**SMALL, "start_size": 4, "path_length_weight": 2.0, "path_length_every_turns": 2}
     model, device = StyleGAN(StyleGAN.Config(**knobs), SPEC), fabric("32-true")
     rows = np.random.default_rng(0).integers(0, 256, (40, *SPEC.shape), dtype=np.uint8)
-    train = Train(steps=12, batch_size=4, average_halflife_images=30, log_every_steps=2, checkpoint_every_steps=100)
+    train = Train(steps=12, batch_size=4, ema_halflife_images=30, log_every_steps=2, checkpoint_every_steps=100)
     optim = dict.fromkeys(("discriminator", "generator"), Optim(lr=1e-3, betas=(0.0, 0.99)))
-    batches = Batches(rows, None, size=4, seed=0, device=device.device)
+    batches = BatchLoader(rows, None, size=4, seed=0, device=device.device)
     fit(model, batches, train, optim, device=device, checkpoints=Checkpoints(folder), stopping=after(leave_after))
     return model.state_dict()
 

@@ -1,15 +1,16 @@
 import torch
 from torch.distributions import Independent, Normal, kl_divergence
 
-from genpipe.interfaces import Batch, ImageSpec
+from genpipe.interfaces.phases import Batch
+from genpipe.interfaces.spec import DataSpec
 from genpipe.models.vae import VAE
 from genpipe.nn.variational import kl_to_standard_normal
 
-SPEC = ImageSpec(1, 8, 8)
+SPEC = DataSpec(1, 8, 8)
 
 
 def small(**knobs: float) -> VAE:
-    return VAE(VAE.Config(body="mlp", widths=[16], latent_dim=3, **knobs), SPEC)
+    return VAE(VAE.Config(architecture="mlp", widths=[16], latent_dim=3, **knobs), SPEC)
 
 
 def test_the_kl_is_the_one_of_two_gaussians() -> None:

@@ -8,23 +8,23 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from genpipe.data._batches import Batches
-from genpipe.interfaces import ImageSpec
+from genpipe.config.schemas import Optim, Train
+from genpipe.dataset.batches import BatchLoader
+from genpipe.interfaces.spec import DataSpec
 from genpipe.models.dcgan import DCGAN
 from genpipe.nn import augmentation
-from genpipe.nn.augmentation import Adaptive, Augmentation, DiffAugment
-from genpipe.nn.warping import lines, moved, sampling, transposed, warped
+from genpipe.nn.affine import lines, moved, sampling, transposed, warped
+from genpipe.nn.augmentation import ADA, Augmentation, DiffAugment
+from genpipe.training.callbacks import StepInfo
 from genpipe.training.checkpoints import Checkpoints
 from genpipe.training.devices import fabric
-from genpipe.training.knobs import Optim, Train
 from genpipe.training.loop import fit, seed
-from genpipe.training.moments import Moment
 
-SPEC = ImageSpec(1, 8, 8)
+SPEC = DataSpec(1, 8, 8)
 
 
-def ada(p: float) -> Adaptive:
-    made = Adaptive(1000)
+def ada(p: float) -> ADA:
+    made = ADA(1000)
     made.p.fill_(p)
     return made
 
@@ -71,9 +71,9 @@ def test_diffaugment_does_what_the_paper_says() -> None:
     made, x = DiffAugment(), torch.full((400, 3, 16, 16), 0.3)
     seen = made(x)
     assert seen.shape == x.shape
-    grey = seen.sum((1, 2, 3)) / (seen != 0).sum((1, 2, 3))
-    assert -0.201 < grey.min() < -0.1
-    assert 0.7 < grey.max() < 0.801, "brightness within ±0.5; contrast and saturation do nothing to one grey"
+    gray = seen.sum((1, 2, 3)) / (seen != 0).sum((1, 2, 3))
+    assert -0.201 < gray.min() < -0.1
+    assert 0.7 < gray.max() < 0.801, "brightness within ±0.5; contrast and saturation do nothing to one gray"
     zeros = (seen == 0).float().mean((1, 2, 3))
     assert zeros.min() > 0, "a square is cut from every image"
     assert zeros.max() <= 0.25 + 2 * 0.125
@@ -116,8 +116,8 @@ def test_at_p_0_ada_changes_nothing_and_at_p_1_everything() -> None:
 def test_each_change_is_made_with_probability_p(p: float) -> None:
     made, n = ada(p), 20_000
     assert float(made._chosen(torch.zeros(n, 1, 1, 1)).float().mean()) == pytest.approx(p, abs=0.015)
-    grey = made._coloured(torch.zeros(n, 1, 1, 1))
-    assert float((grey != 0).float().mean()) == pytest.approx(p, abs=0.015), "brightness alone moves 0"
+    gray = made._colored(torch.zeros(n, 1, 1, 1))
+    assert float((gray != 0).float().mean()) == pytest.approx(p, abs=0.015), "brightness alone moves 0"
     corner = torch.zeros(n, 1, 9, 9)
     corner[:, :, 0, 0] = 1
     made.SCALED = made.MOVED = 0.0
@@ -136,26 +136,26 @@ def test_turns_and_mirroring_are_those_of_the_square() -> None:
     assert (near.sum(1) > 15).all(), "each of the eight, about equally often"
 
 
-def test_colour_keeps_grey_grey_and_turns_hues_about_it() -> None:
+def test_color_keeps_gray_gray_and_turns_hues_about_it() -> None:
     made = ada(1.0)
-    grey = made._coloured(torch.rand(50, 1, 4, 4).expand(-1, 3, -1, -1))
-    assert float((grey - grey.mean(1, keepdim=True)).abs().max()) < 1e-5
+    gray = made._colored(torch.rand(50, 1, 4, 4).expand(-1, 3, -1, -1))
+    assert float((gray - gray.mean(1, keepdim=True)).abs().max()) < 1e-5
     made.SATURATED = made.CONTRAST = made.BRIGHTER = 0.0
     x = torch.rand(50, 3, 4, 4)
-    apart = [(y - y.mean(1, keepdim=True)).square().sum(1) for y in (x, made._coloured(x))]
+    apart = [(y - y.mean(1, keepdim=True)).square().sum(1) for y in (x, made._colored(x))]
     torch.testing.assert_close(apart[0], apart[1], rtol=1e-3, atol=1e-4)
 
 
 def test_p_follows_the_sign_of_what_d_says_and_stays_a_probability() -> None:
-    made, sure, unsure = Adaptive(100), torch.ones(5, 1), torch.tensor([[1.0], [1], [1], [-1], [-1]])
+    made, sure, unsure = ADA(100), torch.ones(5, 1), torch.tensor([[1.0], [1], [1], [-1], [-1]])
     seen = []
     for said in [sure] * 8 + [unsure] * 20:
-        made.hear(said)
+        made.update(said)
         seen.append(float(made.p))
     assert seen[:8] == pytest.approx([0] * 3 + [0.2] * 4 + [0.4])
     assert seen[8:] == pytest.approx([0.4] * 3 + [0.2] * 4 + [0.0] * 13), "falls as fast, and not below 0"
     for _ in range(60):
-        made.hear(sure)
+        made.update(sure)
     assert float(made.p) == 1
 
 
@@ -174,15 +174,15 @@ def test_a_training_goes_on_as_if_it_had_not_been_stopped(tmp_path: Path, augmen
         seed(0)
         small = {"generator_channels": 4, "discriminator_channels": 4, "latent_dim": 3}
         model, device = DCGAN(DCGAN.Config(**small, augment=augment, ada_ramp_images=40), SPEC), fabric("32-true")
-        batches = Batches(images, None, size=8, seed=0, device=device.device)
+        batches = BatchLoader(images, None, size=8, seed=0, device=device.device)
         optim = {phase.name: Optim(lr=0.01) for phase in model.phases()}
         train = Train(steps=11, batch_size=8, log_every_steps=1, checkpoint_every_steps=6)
 
-        def watch(moment: Moment) -> None:
-            if moment.step == killed_at:
+        def watch(info: StepInfo) -> None:
+            if info.step == killed_at:
                 raise KeyboardInterrupt
 
-        fit(model, batches, train, optim, device=device, checkpoints=Checkpoints(folder), watchers=[watch])
+        fit(model, batches, train, optim, device=device, checkpoints=Checkpoints(folder), callbacks=[watch])
         return model.state_dict()
 
     whole = trained(tmp_path / "whole")

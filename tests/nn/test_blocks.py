@@ -10,7 +10,7 @@ from torch.nn.functional import conv2d, interpolate
 from genpipe.nn.attention import SelfAttention
 from genpipe.nn.heads import AuxiliaryHead, PlainHead, ProjectionHead
 from genpipe.nn.modulation import PixelNorm, adaptive_instance_norm, conditional_batch_norm
-from genpipe.nn.progressive import DoublingConvolution, MinibatchDeviation, equalised
+from genpipe.nn.progressive import MinibatchStdDev, UpsampleConv2d, equalized_lr
 
 
 def test_attention_starts_as_the_identity_and_learns_to_look() -> None:
@@ -70,7 +70,7 @@ def test_pixel_norm_gives_every_place_length_one_on_average() -> None:
 @pytest.mark.parametrize(("batch", "group"), [(8, 4), (6, 3), (5, 1), (3, 3)])
 def test_the_deviation_in_a_group_is_one_more_channel(batch: int, group: int) -> None:
     x = torch.randn(batch, 3, 2, 2)
-    found = MinibatchDeviation()(x)
+    found = MinibatchStdDev()(x)
     assert torch.equal(found[:, :3], x)
     groups = batch // group
     for i in range(batch):
@@ -80,11 +80,11 @@ def test_the_deviation_in_a_group_is_one_more_channel(batch: int, group: int) ->
 
 
 def test_equal_images_do_not_deviate() -> None:
-    assert float(MinibatchDeviation()(torch.ones(4, 1, 2, 2))[:, 1].max()) == pytest.approx(1e-4)
+    assert float(MinibatchStdDev()(torch.ones(4, 1, 2, 2))[:, 1].max()) == pytest.approx(1e-4)
 
 
-def test_equalised_weights_start_at_one_and_act_scaled_by_their_fan_in() -> None:
-    net = equalised(nn.Sequential(nn.Linear(50, 200), nn.Conv2d(8, 40, 3), nn.ConvTranspose2d(8, 40, 4)))
+def test_equalized_weights_start_at_one_and_act_scaled_by_their_fan_in() -> None:
+    net = equalized_lr(nn.Sequential(nn.Linear(50, 200), nn.Conv2d(8, 40, 3), nn.ConvTranspose2d(8, 40, 4)))
     for layer, fan_in in zip(net, (50, 8 * 9, 8 * 16), strict=True):
         original = layer.parametrizations["weight"].original
         assert abs(float(original.detach().std()) - 1) < 0.05
@@ -93,7 +93,7 @@ def test_equalised_weights_start_at_one_and_act_scaled_by_their_fan_in() -> None
 
 
 def test_a_doubling_convolution_is_a_convolution_of_the_doubled_features() -> None:
-    layer, x = equalised(DoublingConvolution(3, 5)).double(), torch.randn(2, 3, 4, 7).double()
+    layer, x = equalized_lr(UpsampleConv2d(3, 5)).double(), torch.randn(2, 3, 4, 7).double()
     nn.init.normal_(layer.bias)
     expected = conv2d(interpolate(x, scale_factor=2, mode="nearest"), layer.weight, layer.bias, padding=1)
     torch.testing.assert_close(layer(x), expected)

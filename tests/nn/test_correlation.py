@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.distributions import Normal
 
-from genpipe.nn.correlation import log_image_weights, parts_of_kl
+from genpipe.nn.correlation import kl_decomposition, log_image_weights
 from genpipe.nn.variational import kl_to_standard_normal
 
 
@@ -20,13 +20,13 @@ def of_gaussian(n: int, correlation: float, noise: float = 0.3) -> tuple[torch.T
 def test_the_parts_sum_to_the_sampled_kl(sampling: str) -> None:
     z, mu, logvar = of_gaussian(50, 0.5)
     sampled = (Normal(mu, (0.5 * logvar).exp()).log_prob(z) - Normal(0.0, 1.0).log_prob(z)).sum(1).mean()
-    parts = parts_of_kl(z, (mu, logvar), 5000, sampling)
+    parts = kl_decomposition(z, (mu, logvar), 5000, sampling)
     torch.testing.assert_close(sum(parts), sampled)
 
 
 def test_over_many_codes_they_sum_to_the_kl() -> None:
     z, mu, logvar = of_gaussian(3000, 0.5)
-    together = sum(parts_of_kl(z, (mu, logvar), 3000))
+    together = sum(kl_decomposition(z, (mu, logvar), 3000))
     torch.testing.assert_close(together, kl_to_standard_normal(mu, logvar).mean(), rtol=0, atol=0.1)
 
 
@@ -34,7 +34,7 @@ def test_over_many_codes_they_sum_to_the_kl() -> None:
 def test_the_parts_are_those_of_a_gaussian(correlation: float) -> None:
     """With every image in the batch q(z) is known; it is about N(0, [[1, ρ], [ρ, 1]] + 0.09 · I)."""
     z, mu, logvar = of_gaussian(4000, correlation)
-    mi, tc, marginal = parts_of_kl(z, (mu, logvar), 4000)
+    mi, tc, marginal = kl_decomposition(z, (mu, logvar), 4000)
     variance = 1 + 0.3**2
     covariance = torch.tensor([[variance, correlation], [correlation, variance]], dtype=torch.float64)
     expected = 0.5 * (2 * log(variance) - torch.logdet(covariance))

@@ -6,7 +6,7 @@ from scipy import stats
 from genpipe.nn.corruption import Corruption, corrupted, gaussian, masking, salt_and_pepper
 
 SHARES = [0.0, 0.1, 0.3, 0.75, 1.0]
-GREY = torch.full((40, 1, 20, 25), 0.25)
+GRAY = torch.full((40, 1, 20, 25), 0.25)
 LIKELY = 1 - 1e-6
 """A correct rate fails with the rest of this probability."""
 
@@ -22,14 +22,14 @@ def between_binomial_bounds(hits: int, trials: int, share: float) -> bool:
 
 @pytest.mark.parametrize("share", SHARES)
 def test_masking_blackens_that_share_and_leaves_the_rest(share: float) -> None:
-    x = masking(GREY, share, rng())
+    x = masking(GRAY, share, rng())
     assert between_binomial_bounds(int((x == -1).sum()), x.numel(), share)
     assert set(x.unique().tolist()) <= {-1.0, 0.25}
 
 
 @pytest.mark.parametrize("share", SHARES)
 def test_salt_is_as_likely_as_pepper(share: float) -> None:
-    x = salt_and_pepper(GREY, share, rng())
+    x = salt_and_pepper(GRAY, share, rng())
     assert between_binomial_bounds(int((x == -1).sum()), x.numel(), share / 2)
     assert between_binomial_bounds(int((x == 1).sum()), x.numel(), share / 2)
     assert set(x.unique().tolist()) <= {-1.0, 0.25, 1.0}
@@ -48,8 +48,8 @@ def test_pixels_are_struck_in_all_channels_at_once_and_values_one_by_one(kind: s
 
 
 def test_gaussian_noise_has_its_deviation_on_the_scale_of_the_values() -> None:
-    noise = gaussian(GREY, 0.4, rng()) - GREY
-    unit = gaussian(GREY, 0.4, rng(), low=0.0) - GREY
+    noise = gaussian(GRAY, 0.4, rng()) - GRAY
+    unit = gaussian(GRAY, 0.4, rng(), low=0.0) - GRAY
     assert stats.kstest(noise.flatten().numpy(), "norm", (0, 0.4)).pvalue > 1e-3
     torch.testing.assert_close(unit, noise / 2)
 
@@ -57,17 +57,17 @@ def test_gaussian_noise_has_its_deviation_on_the_scale_of_the_values() -> None:
 @pytest.mark.parametrize("kind", ["masking", "gaussian", "salt_and_pepper"])
 def test_the_generator_decides_and_the_input_stays(kind: str) -> None:
     config = Corruption(corruption=kind, amount=0.5)  # type: ignore[arg-type]
-    first, again = corrupted(GREY, config, rng()), corrupted(GREY, config, rng())
+    first, again = corrupted(GRAY, config, rng()), corrupted(GRAY, config, rng())
     assert torch.equal(first, again)
-    assert not torch.equal(first, corrupted(GREY, config, torch.Generator().manual_seed(1)))
+    assert not torch.equal(first, corrupted(GRAY, config, torch.Generator().manual_seed(1)))
     assert not torch.equal(first[0], first[1]), "each image has noise of its own"
-    assert (GREY == 0.25).all()
+    assert (GRAY == 0.25).all()
     torch.manual_seed(5)
-    loose = corrupted(GREY, config)
+    loose = corrupted(GRAY, config)
     torch.manual_seed(5)
-    assert torch.equal(loose, corrupted(GREY, config))
+    assert torch.equal(loose, corrupted(GRAY, config))
     nothing = Corruption(corruption=kind, amount=0.0)  # type: ignore[arg-type]
-    assert torch.equal(corrupted(GREY, nothing, rng()), GREY)
+    assert torch.equal(corrupted(GRAY, nothing, rng()), GRAY)
 
 
 @pytest.mark.parametrize("amount", [-0.1, 1.1])

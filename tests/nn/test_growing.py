@@ -10,22 +10,23 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
-from genpipe.data._batches import Batches
+from genpipe.config.schemas import Optim, Train
+from genpipe.dataset.batches import BatchLoader
 from genpipe.errors import Stopped, Unsuitable
-from genpipe.interfaces import Batch, ImageSpec
+from genpipe.interfaces.phases import Batch
+from genpipe.interfaces.spec import DataSpec
 from genpipe.models.progan import ProGAN
 from genpipe.nn import augmentation, objectives
 from genpipe.nn.fading import FadingDiscriminator, blurred
 from genpipe.nn.growing import grown, parts
 from genpipe.nn.penalties import drift
-from genpipe.training.averaging import Average
 from genpipe.training.checkpoints import Checkpoints
 from genpipe.training.devices import fabric
-from genpipe.training.knobs import Optim, Train
+from genpipe.training.ema import EMA
 from genpipe.training.loop import fit, seed
 from tests.training.test_stages import after
 
-SPEC = ImageSpec(3, 32, 32)
+SPEC = DataSpec(3, 32, 32)
 SMALL = {"latent_dim": 5, "generator_channels": 2, "discriminator_channels": 3, "most_channels": 8}
 NONE, ALL = torch.zeros(()), torch.ones(())
 
@@ -86,8 +87,8 @@ def test_the_same_net_at_full_size_from_the_start_is_that_of_the_last_level() ->
     growing, whole, z, x = made(), made(start_size=32), torch.randn(4, 5), images(32)
     state = {name.replace("image.3", "image.0"): v for name, v in growing.state_dict().items() if "image.0" not in name}
     whole.load_state_dict({name: v for name, v in state.items() if name in whole.state_dict()})
-    growing.reach(0.99)
-    whole.reach(0.0)
+    growing.on_step_start(0.99)
+    whole.on_step_start(0.0)
     assert whole.sizes == (32,)
     assert torch.equal(whole.decode(z), growing.decode(z))
     assert torch.equal(whole.discriminator(x, 0, ALL), growing.discriminator(x, 3, ALL))
@@ -137,7 +138,7 @@ def test_a_phase_has_the_parts_that_play_at_its_level() -> None:
 def test_samples_have_the_full_size_however_far_the_nets_have_grown() -> None:
     model, rng = made(), torch.Generator()
     for done, size in ((0.0, 4), (0.2, 8), (0.4, 16), (0.9, 32)):
-        model.reach(done)
+        model.on_step_start(done)
         x = model.sample(3, rng.manual_seed(0))
         assert x.shape == (3, 3, 32, 32)
         assert x.abs().max() <= 1
@@ -154,9 +155,9 @@ def test_codes_lie_on_a_hypersphere() -> None:
 
 def test_an_average_of_the_weights_has_grown_as_far_as_they_have() -> None:
     model = made()
-    average = Average(model, decay=0.999)
+    average = EMA(model, decay=0.999)
     for step, done in enumerate((0.0, 0.2, 0.4), start=1):
-        model.reach(done)
+        model.on_step_start(done)
         average.update(step)
     assert int(average.state_dict()["grown"]) == int(model.grown) > 0
 
@@ -204,11 +205,11 @@ STEPS = 14
 
 def trained(folder: Path, leave_after: int = -1) -> dict[str, Tensor]:
     seed(0)
-    model, device = ProGAN(ProGAN.Config(**SMALL), ImageSpec(1, 16, 16)), fabric("32-true")
+    model, device = ProGAN(ProGAN.Config(**SMALL), DataSpec(1, 16, 16)), fabric("32-true")
     rows = np.random.default_rng(0).integers(0, 256, (40, 1, 16, 16), dtype=np.uint8)
-    train = Train(steps=STEPS, batch_size=4, average_halflife_images=30, log_every_steps=2, checkpoint_every_steps=100)
+    train = Train(steps=STEPS, batch_size=4, ema_halflife_images=30, log_every_steps=2, checkpoint_every_steps=100)
     optim = dict.fromkeys(("discriminator", "generator"), Optim(lr=1e-3, betas=(0.0, 0.99)))
-    batches = Batches(rows, None, size=4, seed=0, device=device.device)
+    batches = BatchLoader(rows, None, size=4, seed=0, device=device.device)
     fit(model, batches, train, optim, device=device, checkpoints=Checkpoints(folder), stopping=after(leave_after))
     return model.state_dict()
 

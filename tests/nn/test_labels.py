@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import ImageSpec
+from genpipe.interfaces.spec import DataSpec
 from genpipe.nn.labels import beside, class_count
 
 Y = torch.tensor([2, 0])
@@ -22,4 +22,4 @@ def test_an_image_is_followed_by_a_plane_a_class() -> None:
 @pytest.mark.parametrize(("classes", "has"), [((), "none"), (("all",), "1")])
 def test_data_without_classes_is_refused(classes: tuple[str, ...], has: str) -> None:
     with pytest.raises(Unsuitable, match=f"labels of at least two classes, and this data set has {has}"):
-        class_count(ImageSpec(1, 8, 8, classes))
+        class_count(DataSpec(1, 8, 8, classes))

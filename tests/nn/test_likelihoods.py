@@ -5,14 +5,14 @@ import torch
 from torch.distributions import Bernoulli, ContinuousBernoulli, Normal
 
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import ImageSpec
+from genpipe.interfaces.spec import DataSpec
 from genpipe.nn import likelihoods
-from genpipe.nn.levels import LEVEL, as_stored, bits_per_dimension, dequantised
+from genpipe.nn.levels import LEVEL, as_stored, bits_per_dimension, dequantized
 from genpipe.nn.likelihoods import Likelihood, likelihood
 
 NAMES = likelihoods.Name.__args__
 LEVELS = torch.linspace(-1, 1, 256, dtype=torch.float64)
-SPEC = ImageSpec(1, 1, 1, levels=2)
+SPEC = DataSpec(1, 1, 1, levels=2)
 
 
 def made(name: str) -> Likelihood:
@@ -111,14 +111,14 @@ def test_bernoullis_are_pytorchs() -> None:
     x = (torch.rand(40, 1, 1, 1, dtype=torch.float64) > 0.5) * 2.0 - 1
     expected = -Bernoulli(logits=logits).log_prob((x + 1) / 2).flatten()
     torch.testing.assert_close(made("bernoulli").nll(x, logits), expected)
-    grey = torch.rand(40, 1, 1, 1, dtype=torch.float64) * 2 - 1
-    density = ContinuousBernoulli(logits=logits).log_prob((grey * 255 / 256 + 1) / 2).flatten() + log(255 / 512)
-    torch.testing.assert_close(made("continuous_bernoulli").nll(grey, logits), -density, rtol=1e-3, atol=1e-3)
+    gray = torch.rand(40, 1, 1, 1, dtype=torch.float64) * 2 - 1
+    density = ContinuousBernoulli(logits=logits).log_prob((gray * 255 / 256 + 1) / 2).flatten() + log(255 / 512)
+    torch.testing.assert_close(made("continuous_bernoulli").nll(gray, logits), -density, rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("logit", [1e-6, 1e-3, 0.1, 0.4999, 0.5001, 1.0, 60.0])
 def test_the_continuous_bernoulli_is_exact_around_one_half_and_far_away(logit: float) -> None:
-    """Its normaliser log((eᶯ − 1) / η) in float64 with `expm1`, which is exact for such η, against float32."""
+    """Its normalizer log((eᶯ − 1) / η) in float64 with `expm1`, which is exact for such η, against float32."""
     eta = torch.tensor(logit, dtype=torch.float64)
     t = torch.tensor(0.3, dtype=torch.float64)
     expected = torch.log(torch.expm1(eta) / eta) - eta * t - log(255 / 512)
@@ -127,8 +127,8 @@ def test_the_continuous_bernoulli_is_exact_around_one_half_and_far_away(logit: f
     assert float(found) == pytest.approx(float(expected), rel=1e-6, abs=1e-6)
 
 
-def test_the_outer_levels_of_the_discretised_logistic_take_the_tails() -> None:
-    of = made("discretised_logistic")
+def test_the_outer_levels_of_the_discretized_logistic_take_the_tails() -> None:
+    of = made("discretized_logistic")
     given = torch.tensor([0.2, 1.0], dtype=torch.float64).view(1, 2, 1, 1)
     s = torch.tensor(1.0, dtype=torch.float64).exp()  # so far from its bound the raw log s is log s
     low, high = (-each(of, LEVELS[[0, -1]], given)[0]).exp()
@@ -137,10 +137,10 @@ def test_the_outer_levels_of_the_discretised_logistic_take_the_tails() -> None:
 
 
 def test_one_likelihood_alone_asks_for_two_levels() -> None:
-    grey = ImageSpec(1, 1, 1)
-    with pytest.raises(Unsuitable, match=r"these have 256\. Give the data set `binarise"):
-        likelihood("bernoulli", 0.3, grey)
-    assert [likelihood(name, 0.3, grey).outputs for name in NAMES if name != "bernoulli"] == [1, 1, 2, 1, 2]
+    gray = DataSpec(1, 1, 1)
+    with pytest.raises(Unsuitable, match=r"these have 256\. Give the data set `binarize"):
+        likelihood("bernoulli", 0.3, gray)
+    assert [likelihood(name, 0.3, gray).outputs for name in NAMES if name != "bernoulli"] == [1, 1, 2, 1, 2]
 
 
 @pytest.mark.parametrize("name", ["gaussian", "continuous_bernoulli"])
@@ -151,7 +151,7 @@ def test_a_density_counts_once_for_each_cell_and_levels_then_sum_to_one(name: st
     rng = torch.Generator().manual_seed(0)
     p = torch.zeros(3, 256, dtype=torch.float64)
     for _ in range(50):
-        x = dequantised(LEVELS[:, None, None, None], rng).flatten()
+        x = dequantized(LEVELS[:, None, None, None], rng).flatten()
         assert ((x - LEVELS).abs() <= LEVEL / 2).all()
         p += as_stored(-each(of, x, given).flatten(), of.of, 1).exp().view(3, 256) / 50
     reach = Normal(of.mean(given).flatten(), 0.3**0.5).cdf(torch.tensor([[-256 / 255], [256 / 255]]))

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from genpipe.nn.objectives import OBJECTIVES, said
+from genpipe.nn.objectives import OBJECTIVES, logit_logs
 
 Pair = tuple[Callable[[Tensor, Tensor], Tensor], Callable[[Tensor, Tensor], Tensor]]
 
@@ -69,10 +69,10 @@ def test_an_undecided_discriminator_loses_log_4() -> None:
 
 def test_the_curves_are_told_probabilities_or_the_critics_estimate() -> None:
     real, fake = torch.full((4, 1), 3.0), torch.full((4, 1), 1.0)
-    assert float(said(OBJECTIVES["minimax"], real, fake)["d_real"]) == pytest.approx(0.95257, abs=1e-4)
-    assert {k: float(v) for k, v in said(OBJECTIVES["wasserstein"], real, fake).items()} == {
+    assert float(logit_logs(OBJECTIVES["minimax"], real, fake)["d_real"]) == pytest.approx(0.95257, abs=1e-4)
+    assert {k: float(v) for k, v in logit_logs(OBJECTIVES["wasserstein"], real, fake).items()} == {
         "d_real": 3,
         "d_fake": 1,
         "critic_estimate": 2,
     }
-    assert "critic_estimate" not in said(OBJECTIVES["hinge"], real, fake)
+    assert "critic_estimate" not in logit_logs(OBJECTIVES["hinge"], real, fake)

@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from genpipe.nn.orthogonal import initialise_orthogonally, kernels, orthogonality
-from genpipe.nn.spectral import spectrally_normalised
+from genpipe.nn.orthogonal import initialize_orthogonally, kernels, orthogonality
+from genpipe.nn.spectral import spectrally_normalized
 
 
 @pytest.mark.parametrize("shape", [(4, 9), (9, 4), (4, 3, 2, 2)])
@@ -24,11 +24,11 @@ def test_it_is_the_sum_over_pairs_of_filters() -> None:
     assert float(orthogonality([W, W], "full")) == pytest.approx(2 * (apart + lengths), rel=1e-4)
 
 
-def test_layers_start_orthogonal_and_are_found_behind_parametrisations() -> None:
+def test_layers_start_orthogonal_and_are_found_behind_parametrizations() -> None:
     net = nn.Sequential(nn.Conv2d(2, 3, 3), nn.Linear(4, 4), nn.Embedding(3, 5), nn.BatchNorm2d(3))
-    net.apply(initialise_orthogonally)
+    net.apply(initialize_orthogonally)
     assert float(orthogonality(kernels(net), "full")) == pytest.approx(0, abs=1e-9)
     assert float(net[0].bias.abs().sum()) == 0
     plain = list(kernels(net))
     assert len(plain) == 2
-    assert all(a is b for a, b in zip(plain, kernels(spectrally_normalised(net)), strict=True))
+    assert all(a is b for a, b in zip(plain, kernels(spectrally_normalized(net)), strict=True))

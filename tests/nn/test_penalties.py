@@ -8,20 +8,20 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from genpipe.data._batches import Batches
+from genpipe.config.schemas import Optim, Train
+from genpipe.dataset.batches import BatchLoader
 from genpipe.errors import Unsuitable
-from genpipe.interfaces import ImageSpec
+from genpipe.interfaces.spec import DataSpec
 from genpipe.models.dcgan import DCGAN
 from genpipe.nn import penalties
 from genpipe.nn.penalties import Penalty, gradient_norm
+from genpipe.training.callbacks import StepInfo
 from genpipe.training.checkpoints import Checkpoints
 from genpipe.training.devices import fabric
-from genpipe.training.knobs import Optim, Train
 from genpipe.training.loop import fit, seed
-from genpipe.training.moments import Moment
 
 STEP = 1e-3
-SPEC = ImageSpec(1, 8, 8)
+SPEC = DataSpec(1, 8, 8)
 
 
 def critic() -> nn.Module:
@@ -119,9 +119,9 @@ def test_consistency_is_how_much_d_minds_where_an_image_is(monkeypatch: pytest.M
 def test_batch_norm_is_refused_under_a_penalty_of_the_gradient(penalty: str) -> None:
     small = {"generator_channels": 4, "discriminator_channels": 4, "penalty": penalty}
     with pytest.raises(Unsuitable, match="discriminator_norm: layer"):
-        DCGAN(DCGAN.Config(**small), ImageSpec(1, 16, 16))
+        DCGAN(DCGAN.Config(**small), DataSpec(1, 16, 16))
     for norm in ("layer", "instance", "none"):
-        DCGAN(DCGAN.Config(**small, discriminator_norm=norm), ImageSpec(1, 16, 16))
+        DCGAN(DCGAN.Config(**small, discriminator_norm=norm), DataSpec(1, 16, 16))
 
 
 def test_a_training_with_a_lazy_penalty_goes_on_as_if_it_had_not_been_stopped(tmp_path: Path) -> None:
@@ -131,15 +131,15 @@ def test_a_training_with_a_lazy_penalty_goes_on_as_if_it_had_not_been_stopped(tm
         seed(0)
         small = {"generator_channels": 4, "discriminator_channels": 4, "latent_dim": 3, "discriminator_norm": "layer"}
         model, device = DCGAN(DCGAN.Config(**small, penalty="r1", penalty_every_turns=4), SPEC), fabric("32-true")
-        batches = Batches(images, None, size=8, seed=0, device=device.device)
+        batches = BatchLoader(images, None, size=8, seed=0, device=device.device)
         optim = {phase.name: Optim() for phase in model.phases()}
         train = Train(steps=9, batch_size=8, log_every_steps=1, checkpoint_every_steps=5)
 
-        def watch(moment: Moment) -> None:
-            if moment.step == killed_at:
+        def watch(info: StepInfo) -> None:
+            if info.step == killed_at:
                 raise KeyboardInterrupt
 
-        fit(model, batches, train, optim, device=device, checkpoints=Checkpoints(folder), watchers=[watch])
+        fit(model, batches, train, optim, device=device, checkpoints=Checkpoints(folder), callbacks=[watch])
         return model.state_dict()
 
     whole = trained(tmp_path / "whole")

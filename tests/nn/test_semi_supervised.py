@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Normal
 
-from genpipe.nn.semi_supervised import M2, CodeGaussian, objective, perceptron, unlabelled_bound
+from genpipe.nn.semi_supervised import M2, CodeGaussian, objective, perceptron, unlabeled_bound
 from genpipe.nn.variational import kl_to_standard_normal
 
 K, D, F = 3, 2, 4
@@ -28,7 +28,7 @@ def seeded(made: Callable[[], Tensor]) -> Tensor:
 
 def test_the_bound_of_each_class_and_of_a_known_one_is_eq_6(m2: M2) -> None:
     x, known = torch.randn(6, F), torch.arange(6) % K
-    found, of_known = seeded(lambda: m2.negative_bounds(x)), seeded(lambda: m2.negative_bound(x, known))
+    found, of_known = seeded(lambda: m2.negative_elbos(x)), seeded(lambda: m2.negative_elbo(x, known))
     noise = seeded(lambda: torch.randn(6, D))
     for i in range(6):
         for y in range(K):
@@ -46,18 +46,18 @@ def test_the_bound_without_a_label_is_eq_7_and_tight_at_the_posterior_of_classes
     torch.manual_seed(0)
     of_classes, q = torch.rand(5, K, dtype=torch.float64) * 9, torch.rand(5, K, dtype=torch.float64).softmax(1)
     entropy = torch.distributions.Categorical(q).entropy()
-    found = unlabelled_bound(of_classes, q.log())
+    found = unlabeled_bound(of_classes, q.log())
     torch.testing.assert_close(found, sum(q[:, y] * of_classes[:, y] for y in range(K)) - entropy)
     exact = -torch.logsumexp(-of_classes, 1)
-    torch.testing.assert_close(unlabelled_bound(of_classes, (-of_classes).log_softmax(1)), exact)
+    torch.testing.assert_close(unlabeled_bound(of_classes, (-of_classes).log_softmax(1)), exact)
     assert (found > exact).all()
 
 
 def test_the_objective_is_eqs_8_and_9_of_the_shares_that_are_said() -> None:
-    unlabelled, labelled, nats = torch.rand(5) * 9, torch.rand(2) * 9, torch.rand(2)
-    loss, logs = objective(unlabelled, labelled, nats, 0.25, 7.0)
-    torch.testing.assert_close(loss, 0.75 * unlabelled.mean() + 0.25 * labelled.mean() + 7.0 * nats.mean())
-    assert [*logs] == ["unlabelled_nats", "labelled_nats", "classification_nats"]
+    unlabeled, labeled, nats = torch.rand(5) * 9, torch.rand(2) * 9, torch.rand(2)
+    loss, logs = objective(unlabeled, labeled, nats, 0.25, 7.0)
+    torch.testing.assert_close(loss, 0.75 * unlabeled.mean() + 0.25 * labeled.mean() + 7.0 * nats.mean())
+    assert [*logs] == ["unlabeled_nats", "labeled_nats", "classification_nats"]
 
 
 @pytest.mark.parametrize(("free", "told"), [(0, 2), (2, 0)])

@@ -1,4 +1,4 @@
-"""Spectral normalisation against the singular value decomposition."""
+"""Spectral normalization against the singular value decomposition."""
 
 from pathlib import Path
 
@@ -7,14 +7,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from genpipe.data._batches import Batches
-from genpipe.interfaces import Batch, Logs, Phase, Scalar, Trainable
-from genpipe.nn.spectral import SpectralNorm, spectrally_normalised
+from genpipe.config.schemas import Optim, Train
+from genpipe.dataset.batches import BatchLoader
+from genpipe.interfaces.phases import Batch, Phase, Trainable
+from genpipe.interfaces.tensors import Logs, Scalar
+from genpipe.nn.spectral import SpectralNorm, spectrally_normalized
+from genpipe.training.callbacks import StepInfo
 from genpipe.training.checkpoints import Checkpoints
 from genpipe.training.devices import fabric
-from genpipe.training.knobs import Optim, Train
 from genpipe.training.loop import fit, seed
-from genpipe.training.moments import Moment
 
 LAYERS = {
     "linear": (lambda: nn.Linear(7, 5), (3, 7)),
@@ -35,7 +36,7 @@ def test_sigma_is_1_after_some_passes(kind: str) -> None:
     made, shape = LAYERS[kind]
     layer = made()
     expected = layer.weight.detach() / sigma(layer)
-    spectrally_normalised(layer)
+    spectrally_normalized(layer)
     for _ in range(60):
         layer(torch.randn(shape))
     assert sigma(layer) == pytest.approx(1, abs=1e-3)
@@ -43,7 +44,7 @@ def test_sigma_is_1_after_some_passes(kind: str) -> None:
 
 
 def test_one_iteration_a_pass_follows_weights_that_move() -> None:
-    layer = spectrally_normalised(nn.Linear(20, 30))
+    layer = spectrally_normalized(nn.Linear(20, 30))
     optimizer = torch.optim.Adam(layer.parameters(), lr=1e-4)
     for _ in range(200):
         optimizer.zero_grad()
@@ -56,7 +57,7 @@ def test_one_iteration_a_pass_follows_weights_that_move() -> None:
 
 
 def test_evaluation_does_not_iterate_and_gives_the_same_each_time() -> None:
-    layer, x = spectrally_normalised(nn.Linear(4, 5)), torch.randn(2, 4)
+    layer, x = spectrally_normalized(nn.Linear(4, 5)), torch.randn(2, 4)
     for training, moves in ((True, True), (False, False)):
         layer.train(training)
         before = layer.parametrizations["weight"][0].u.clone()
@@ -93,11 +94,11 @@ def test_the_gradient_is_that_of_w_over_sigma() -> None:
 
 
 class Critic(Trainable):
-    """One normalised layer after another."""
+    """One normalized layer after another."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.net = spectrally_normalised(nn.Sequential(nn.Flatten(), nn.Linear(16, 8), nn.ReLU(), nn.Linear(8, 1)))
+        self.net = spectrally_normalized(nn.Sequential(nn.Flatten(), nn.Linear(16, 8), nn.ReLU(), nn.Linear(8, 1)))
 
     def phases(self) -> list[Phase]:
         return [Phase("critic", self.net, self.loss)]
@@ -112,15 +113,15 @@ def test_checkpoints_and_averages_keep_it(tmp_path: Path) -> None:
     def trained(folder: Path, killed_at: int | None = None) -> Critic:
         seed(0)
         model, device = Critic(), fabric("32-true")
-        train = Train(steps=30, batch_size=8, log_every_steps=1, checkpoint_every_steps=10, average_halflife_images=40)
+        train = Train(steps=30, batch_size=8, log_every_steps=1, checkpoint_every_steps=10, ema_halflife_images=40)
 
-        def watch(moment: Moment) -> None:
-            if moment.step == killed_at:
+        def watch(info: StepInfo) -> None:
+            if info.step == killed_at:
                 raise KeyboardInterrupt
 
-        batches = Batches(images, None, size=8, seed=0, device=device.device)
+        batches = BatchLoader(images, None, size=8, seed=0, device=device.device)
         optim = {"critic": Optim(lr=0.01)}
-        fit(model, batches, train, optim, device=device, checkpoints=Checkpoints(folder), watchers=[watch])
+        fit(model, batches, train, optim, device=device, checkpoints=Checkpoints(folder), callbacks=[watch])
         return model
 
     whole = trained(tmp_path / "whole")

@@ -8,19 +8,21 @@ import torch
 from torch import nn
 from torch.distributions import MultivariateNormal, Normal
 
-from genpipe.interfaces import Batch, Codes, Images, ImageSpec
+from genpipe.interfaces.phases import Batch
+from genpipe.interfaces.spec import DataSpec
+from genpipe.interfaces.tensors import Codes, Images
 from genpipe.nn import variational
 from genpipe.nn.likelihoods import Gaussian
 from genpipe.nn.variational import (
     LatentVariable,
     LatentVariableModel,
-    importance_bound,
+    iwae_loss,
     kl_to_standard_normal,
     log_weights,
-    negative_bound,
+    negative_elbo,
 )
 
-SPEC = ImageSpec(1, 2, 2)
+SPEC = DataSpec(1, 2, 2)
 VARIANCE = 0.5
 
 
@@ -37,7 +39,7 @@ class LinearGaussian(LatentVariableModel):
     class Config(LatentVariable): ...
 
     def __init__(self, wider: float = 1.5) -> None:
-        super().__init__(self.Config(body="mlp", widths=[4], latent_dim=2), SPEC)
+        super().__init__(self.Config(architecture="mlp", widths=[4], latent_dim=2), SPEC)
         self.likelihood = Linear(VARIANCE)
         W = torch.tensor([[1.0, 0.3], [0.2, -0.8], [-0.5, 0.4], [0.1, 0.9]])
         self.W, self.wider = nn.Parameter(W), wider
@@ -46,7 +48,7 @@ class LinearGaussian(LatentVariableModel):
         self.double()
 
     def loss(self, batch: Batch) -> Any:
-        return negative_bound(batch.x, self.posterior(batch.x), self.decoder, self.likelihood, 1.0)
+        return negative_elbo(batch.x, self.posterior(batch.x), self.decoder, self.likelihood, 1.0)
 
     def covariance(self) -> torch.Tensor:
         """Of p(z|x)."""
@@ -136,7 +138,7 @@ def test_weights_and_bounds_are_those_of_a_loop(model: LinearGaussian, x: torch.
     found = log_weights(x, model.posterior(x), noise, model.decoder, model.likelihood)
     torch.testing.assert_close(found.detach(), expected)
     torch.manual_seed(7)
-    loss, logs = importance_bound(x, model.posterior(x), model.decoder, model.likelihood, 5)
+    loss, logs = iwae_loss(x, model.posterior(x), model.decoder, model.likelihood, 5)
     torch.manual_seed(7)
     again = by_hand(model, x, torch.randn(5, 6, 2, dtype=torch.float64))
     torch.testing.assert_close(loss.detach(), -again.exp().mean(0).log().mean())
@@ -149,18 +151,18 @@ def test_one_code_is_the_evidence_lower_bound_of_the_same_noise(model: LinearGau
     prior = torch.zeros(6, 2, dtype=torch.float64), torch.zeros(6, 2, dtype=torch.float64)
     for posterior in (prior, model.posterior(x)):
         torch.manual_seed(3)
-        elbo, logs = negative_bound(x, posterior, model.decoder, model.likelihood, 1.0)
+        elbo, logs = negative_elbo(x, posterior, model.decoder, model.likelihood, 1.0)
         torch.manual_seed(3)
-        single, _ = importance_bound(x, posterior, model.decoder, model.likelihood, 1)
+        single, _ = iwae_loss(x, posterior, model.decoder, model.likelihood, 1)
         torch.manual_seed(3)
         mu, logvar = posterior
         z = mu + (0.5 * logvar).exp() * torch.randn(6, 2, dtype=torch.float64)
         sampled = (Normal(mu, (0.5 * logvar).exp()).log_prob(z) - Normal(0.0, 1.0).log_prob(z)).sum(1).mean()
         torch.testing.assert_close(single - sampled, elbo - logs["kl_nats"])
     torch.manual_seed(3)
-    equal = importance_bound(x, prior, model.decoder, model.likelihood, 1)[0]
+    equal = iwae_loss(x, prior, model.decoder, model.likelihood, 1)[0]
     torch.manual_seed(3)
-    torch.testing.assert_close(equal, negative_bound(x, prior, model.decoder, model.likelihood, 1.0)[0])
+    torch.testing.assert_close(equal, negative_elbo(x, prior, model.decoder, model.likelihood, 1.0)[0])
 
 
 def test_many_codes_come_in_parts_that_memory_bears(
@@ -186,7 +188,7 @@ def test_weights_far_below_the_smallest_number_still_give_a_likelihood(model: Li
 def test_gradients_of_many_codes_are_those_of_their_shares(model: LinearGaussian, x: torch.Tensor) -> None:
     """Eq. 14 of Burda et al.: each weight's gradient counts by its share."""
     torch.manual_seed(1)
-    loss = importance_bound(x, model.posterior(x), model.decoder, model.likelihood, 4)[0]
+    loss = iwae_loss(x, model.posterior(x), model.decoder, model.likelihood, 4)[0]
     (found,) = torch.autograd.grad(loss, model.W)
     torch.manual_seed(1)
     log_w = log_weights(

@@ -7,7 +7,7 @@ NONE = dict.fromkeys(Augmentation.model_fields, 0.0)
 
 
 def squares() -> torch.Tensor:
-    """A coloured square in the middle of black."""
+    """A colored square in the middle of black."""
     x = torch.full((64, 3, 32, 32), -1.0)
     x[:, :, 12:20, 12:20] = torch.tensor([0.2, 0.0, -0.5])[:, None, None]
     return x
@@ -57,7 +57,7 @@ def test_a_shift_is_bounded_and_a_scale_keeps_the_middle() -> None:
     assert 0.45 < size.min() < 0.65 < 1.35 < size.max() < 1.55
 
 
-def test_what_hides_the_object_is_a_small_rectangle_of_one_colour() -> None:
+def test_what_hides_the_object_is_a_small_rectangle_of_one_color() -> None:
     x = changed(occlusion=0.5)
     different = ((x - squares()).abs() > 1e-4).any(1)
     assert 0.4 < different.any((1, 2)).float().mean() <= 1
@@ -69,7 +69,7 @@ def test_what_hides_the_object_is_a_small_rectangle_of_one_colour() -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_the_plain_colour_is_that_of_the_first_pixel(channels: int) -> None:
+def test_the_plain_color_is_that_of_the_first_pixel(channels: int) -> None:
     x = torch.full((8, channels, 16, 16), 0.9)
     x[:, :, 6:10, 6:10] = -0.5
     seen = augmented(x, Augmentation(**{**NONE, "shift": 0.2}), torch.Generator().manual_seed(0))

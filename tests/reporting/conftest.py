@@ -35,7 +35,7 @@ class Project:
 
     def scored(self, name: str, scores: dict[str, Any], **how: Any) -> None:
         """Writes scores, pictures, curves and times of an experiment."""
-        common = {"system": EXPERIMENTS.get(name, "vae"), "data": "digits", "seed": 7, "device": "cpu"}
+        common = {"model": EXPERIMENTS.get(name, "vae"), "data": "digits", "seed": 7, "device": "cpu"}
         common |= {"commit": "a302639c0ffee", "versions": {"torch": "2.11.0"}, "figures": FIGURES}
         self.write(f"reports/scores/{name}.json", json.dumps({**scores, "how": common | how}))
         for number, file in enumerate(FIGURES):

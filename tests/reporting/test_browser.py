@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from genpipe.analyses._plots import drawn, panel
-from genpipe.reporting import write_report
+from genpipe.plotting import drawn, panel
+from genpipe.reporting.page import write_report
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 QUIET = (

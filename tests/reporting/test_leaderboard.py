@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from genpipe.reporting import leaderboard
+from genpipe.reporting import leaderboard, reading
 
 
 def test_real_images_come_first_and_the_best_next(two_scored: Any) -> None:
@@ -26,7 +26,7 @@ def test_real_images_come_first_and_the_best_next(two_scored: Any) -> None:
 def test_every_row_has_the_same_keys_in_the_same_order(two_scored: Any) -> None:
     keys = [list(r) for r in leaderboard.rows(two_scored.root)]
     assert keys == [keys[0]] * 4
-    assert keys[0][:6] == ["data", "experiment", "system", "state", "seed", "parameters"]
+    assert keys[0][:6] == ["data", "experiment", "model", "state", "seed", "parameters"]
     assert keys[0][6:] == ["fid_classifier", "is_classifier", "is_classifier_std", "pixel_mse"]
 
 
@@ -68,11 +68,11 @@ def test_data_sets_are_never_ranked_together(project: Any) -> None:
 
 
 def test_the_best_is_the_lowest_or_the_highest_and_never_alone(two_scored: Any) -> None:
-    (board,) = leaderboard.boards(leaderboard.results(two_scored.root))
+    (board,) = leaderboard.boards(reading.results(two_scored.root))
     best = {c.key: [r.name for r in board.results if r.how and c.is_best(r)] for c in board.columns}
     assert best == {"fid_classifier": ["second"], "is_classifier": ["second"]}
     two_scored.scored("first", {})
-    (board,) = leaderboard.boards(leaderboard.results(two_scored.root))
+    (board,) = leaderboard.boards(reading.results(two_scored.root))
     assert not any(c.is_best(r) for c in board.columns for r in board.results)
 
 
@@ -94,7 +94,7 @@ def test_csv_holds_the_same_figures_unrounded(project: Any) -> None:
 def told(project: Any, value: float, **changed: Any) -> str | None:
     """The caution about one score."""
     project.scored("first", {"fid_classifier": value}, fid_classifier=project.fid(**changed))
-    (board,) = leaderboard.boards(leaderboard.results(project.root))
+    (board,) = leaderboard.boards(reading.results(project.root))
     found = {(result.name, column.score): caution for result, column, caution in board.cautions}
     assert set(found) <= {("first", "fid_classifier")}
     return found.get(("first", "fid_classifier"))
@@ -122,7 +122,7 @@ def test_a_tenth_of_bias_or_fewer_images_than_features_is_told(project: Any, cha
 def test_intervals_and_cautions_are_no_reason_for_another_column(two_scored: Any) -> None:
     made = two_scored.fid(interval=[20.5, 30.5], bias_estimate=9.0, warning="Look.", feature_dimensions=128)
     two_scored.scored("first", {"fid_classifier": 25.5}, fid_classifier=made)
-    (board,) = leaderboard.boards(leaderboard.results(two_scored.root))
+    (board,) = leaderboard.boards(reading.results(two_scored.root))
     column = board.columns[0]
     assert (column.key, len(column.holders)) == ("fid_classifier", 2)
     intervals = {result.name: column.interval(result) for result in board.results}

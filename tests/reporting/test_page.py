@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from genpipe.analyses._plots import drawn, panel
 from genpipe.errors import ConfigError, GenpipeError
-from genpipe.reporting import write_report
+from genpipe.plotting import drawn, panel
+from genpipe.reporting.page import write_report
 
 
 class Page(HTMLParser):
@@ -138,7 +138,7 @@ def test_text_from_files_is_shown_as_it_is(project: Any) -> None:
     name = "<b>'\"&"
     project.write("params.yaml", 'experiments:\n  "<b>\'\\"&": {model: <i>, data: <u>}\n')
     made = project.fid(title="<script>alert(1)</script>", extractor="<em>|")
-    project.scored(name, {"fid_classifier": 1.5}, fid_classifier=made, system="<i>", data="<u>")
+    project.scored(name, {"fid_classifier": 1.5}, fid_classifier=made, model_class="<i>", data="<u>")
     project.write(f"reports/curves/{name}.csv", "step,a/<s>$x\n1,2\n2,3\n")
     page = write_report(project.root).read_text()
     twin = (project.root / "reports/README.md").read_text()
@@ -155,7 +155,7 @@ def test_the_twin_shows_the_table_and_the_pictures(two_scored: Any) -> None:
     write_report(two_scored.root)
     twin = (two_scored.root / "reports/README.md").read_text()
     table = [line for line in twin.splitlines() if line.startswith("|")]
-    assert table[0] == r"| experiment | system | fid\_classifier ↓ | is\_classifier ↑ | parameters |"
+    assert table[0] == r"| experiment | model | fid\_classifier ↓ | is\_classifier ↑ | parameters |"
     assert table[2] == "| *held-out real images* | | 4.25 | 9.5 | |"
     assert table[3] == "| second | dcgan | **12.75** | **8.5** ± 0.5 | 926,146 |"
     assert table[5].startswith("| third | pca |")
@@ -183,13 +183,13 @@ def test_a_model_fitted_without_steps_has_no_curves(two_scored: Any) -> None:
     [
         ("reports/scores/first.json", '{"fid_classifier": 25.', "EOF"),
         ("reports/scores/first.json", '{"fid_classifier": 25.5}', "how: Field required"),
-        ("reports/scores/first.json", '{"x": "25", "how": {"system": "vae", "data": "digits"}}', "x"),
-        ("reports/scores/first.json", '{"x": 1, "how": {"system": "a", "data": "b", "x": {}}}', "how.x: title"),
-        ("reports/scores/first.json", '{"x": 1e400, "how": {"system": "vae", "data": "digits"}}', "x"),
-        ("reports/scores/first.json", f'{{"x": 1{"0" * 400}, "how": {{"system": "a", "data": "b"}}}}', "x"),
+        ("reports/scores/first.json", '{"x": "25", "how": {"model": "vae", "data": "digits"}}', "x"),
+        ("reports/scores/first.json", '{"x": 1, "how": {"model": "a", "data": "b", "x": {}}}', "how.x: title"),
+        ("reports/scores/first.json", '{"x": 1e400, "how": {"model": "vae", "data": "digits"}}', "x"),
+        ("reports/scores/first.json", f'{{"x": 1{"0" * 400}, "how": {{"model": "a", "data": "b"}}}}', "x"),
         ("reports/scores/first.json", "null", "should be an object"),
         ("reports/scores/first.json", "[]", "should be an object"),
-        ("reports/scores/first.json", '{"how": {"system": "vae"}}', "how.data: Field required"),
+        ("reports/scores/first.json", '{"how": {"model": "vae"}}', "how.data: Field required"),
         ("runs/timings/train/first.json", '{"wall_sec": 1e400}', "wall_sec"),
         ("reports/curves/first.csv", "loss\n1\n", "no column 'step'"),
         ("reports/curves/first.csv", "step,loss\n1,a\n", "could not convert"),

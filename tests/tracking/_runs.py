@@ -6,12 +6,14 @@ from pathlib import Path
 
 import mlflow
 
-from genpipe import config, paths
-from genpipe.evaluation import evaluate
+from genpipe import paths
+from genpipe.config.project import Project
+from genpipe.evaluation.extractor_training import make_references
+from genpipe.evaluation.scoring import evaluate
 from genpipe.modelfiles import load_model
-from genpipe.sampling import Samples, draw, save_samples
-from genpipe.teaching import make_references
-from genpipe.tracking import Tracker, address
+from genpipe.sampling.drawing import Samples, generate_samples, save_samples
+from genpipe.tracking.runs import Tracker
+from genpipe.tracking.store import address
 from genpipe.training.experiment import train
 
 
@@ -29,16 +31,16 @@ def rows(store: Path) -> list[str]:
         return list(opened.iterdump())
 
 
-def trained(opened: config.Project, name: str = "first") -> None:
+def trained(opened: Project, name: str = "first") -> None:
     experiment = opened.experiment(name)
     with Tracker(opened).training(experiment) as tracked:
         train(opened, experiment, [tracked])
 
 
-def finished(opened: config.Project, name: str = "first") -> None:
+def finished(opened: Project, name: str = "first") -> None:
     """Scores and pictures, as the later stages make them."""
     experiment = opened.experiment(name)
     make_references(opened, "tiny")
     model, _ = load_model(paths.model(name))
-    save_samples(Samples(draw(model, 60, seed=0)), paths.samples(name))
+    save_samples(Samples(generate_samples(model, 60, seed=0)), paths.samples(name))
     evaluate(opened, experiment)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from genpipe import config, paths
-from genpipe.data._preparing import prepare
+from genpipe import paths
+from genpipe.config.project import Project, load_project
+from genpipe.dataset.preparing import prepare
 from genpipe.tracking import _database
 from genpipe.training.experiment import checkpoints, train
 from tests.conftest import PARAMS, ROOT, VAE
@@ -43,29 +44,29 @@ def run_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def prepared_project() -> config.Project:
+def prepared_project() -> Project:
     """The project around the current folder, its data prepared."""
-    opened = config.load()
-    prepare(opened.data("tiny").opened, size=8, fit="crop", seed=0, folder=paths.data("tiny"))
+    opened = load_project()
+    prepare(opened.data("tiny").opened, image_size=8, resize_mode="crop", seed=0, folder=paths.data("tiny"))
     return opened
 
 
 @pytest.fixture
-def bare(project: Path) -> config.Project:
+def bare(project: Path) -> Project:
     """The project with its data prepared, and no store yet."""
     return prepared_project()
 
 
 @pytest.fixture
-def prepared(bare: config.Project, empty_store: Path) -> config.Project:
+def prepared(bare: Project, empty_store: Path) -> Project:
     """The project with its data prepared, and a store."""
     shutil.copy(empty_store, bare.root)
     return bare
 
 
 @pytest.fixture
-def scored(project: Path, run_once: Path, empty_store: Path) -> config.Project:
+def scored(project: Path, run_once: Path, empty_store: Path) -> Project:
     """The project with an experiment that has run, and a store that knows nothing of it."""
     shutil.copytree(run_once, project, dirs_exist_ok=True)
     shutil.copy(empty_store, project)
-    return config.load()
+    return load_project()

@@ -8,18 +8,19 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from genpipe import config, paths, registry
-from genpipe.evaluation import evaluate
+from genpipe import paths, registry
+from genpipe.config.project import Project
+from genpipe.evaluation.scoring import evaluate
 from genpipe.files import read_json
-from genpipe.interfaces import Score
-from genpipe.tracking import Tracker
+from genpipe.interfaces.metrics import Score
 from genpipe.tracking.live import Live
+from genpipe.tracking.runs import Tracker
 from genpipe.training.curves import read_curves
 from tests.tracking._runs import client, rows, runs
 
 
 @contextmanager
-def in_training(opened: config.Project) -> Iterator[None]:
+def in_training(opened: Project) -> Iterator[None]:
     """A training goes on; it then is lost to MLflow, as when its server dies."""
     live = Live(Tracker(opened), opened.experiment("first"))
     live.open()
@@ -50,7 +51,7 @@ def assert_complete(run: mlflow.entities.Run) -> None:
     assert len(model.predict([{"n": 3, "seed": 5}])[0]) == 3
 
 
-def test_the_run_of_a_training_that_lost_its_server_is_completed(scored: config.Project) -> None:
+def test_the_run_of_a_training_that_lost_its_server_is_completed(scored: Project) -> None:
     with in_training(scored):
         pass
     (lost,) = runs()
@@ -61,7 +62,7 @@ def test_the_run_of_a_training_that_lost_its_server_is_completed(scored: config.
     assert_complete(run)
 
 
-def test_a_run_that_is_not_there_is_made_and_a_complete_one_is_not_written_to(scored: config.Project) -> None:
+def test_a_run_that_is_not_there_is_made_and_a_complete_one_is_not_written_to(scored: Project) -> None:
     Tracker(scored).mirror_all()
     (run,) = runs()
     assert_complete(run)
@@ -76,7 +77,7 @@ def test_a_run_that_is_not_there_is_made_and_a_complete_one_is_not_written_to(sc
     assert_complete(remade)
 
 
-def test_what_a_run_has_lost_or_got_late_is_added(scored: config.Project) -> None:
+def test_what_a_run_has_lost_or_got_late_is_added(scored: Project) -> None:
     """Parameters, for a server may die between two calls; pictures that were drawn anew."""
     Tracker(scored).mirror_all()
     with closing(sqlite3.connect(paths.tracking_store())) as store, store:
@@ -92,7 +93,7 @@ def test_what_a_run_has_lost_or_got_late_is_added(scored: config.Project) -> Non
     assert stored.read_bytes() == picture.read_bytes()
 
 
-def test_nobody_completes_the_run_of_a_training_that_goes_on(scored: config.Project) -> None:
+def test_nobody_completes_the_run_of_a_training_that_goes_on(scored: Project) -> None:
     with in_training(scored):
         Tracker(scored).mirror_all()
         (run,) = runs()
@@ -104,7 +105,7 @@ def test_nobody_completes_the_run_of_a_training_that_goes_on(scored: config.Proj
     assert_complete(runs()[0])
 
 
-def test_two_trainings_of_the_same_never_share_a_run(scored: config.Project) -> None:
+def test_two_trainings_of_the_same_never_share_a_run(scored: Project) -> None:
     with in_training(scored):
         told = pytest.warns(UserWarning, match=r"MLflow at .* is left out from here on: another process holds")
         with told, Tracker(scored).training(scored.experiment("first")) as second:
@@ -114,7 +115,7 @@ def test_two_trainings_of_the_same_never_share_a_run(scored: config.Project) -> 
 
 
 @pytest.mark.parametrize("missing", ["runs/first/model", "data/tiny", "reports/curves/first.csv"])
-def test_an_experiment_of_which_only_scores_are_here_is_named(scored: config.Project, missing: str) -> None:
+def test_an_experiment_of_which_only_scores_are_here_is_named(scored: Project, missing: str) -> None:
     Path(missing).rename("elsewhere")
     with pytest.warns(UserWarning, match="not brought up to date in MLflow: first: model, data or curves are not here"):
         Tracker(scored).mirror_all()
@@ -124,14 +125,14 @@ def test_an_experiment_of_which_only_scores_are_here_is_named(scored: config.Pro
 
 
 @pytest.mark.parametrize("text", ["", "null", "[]", "{}", '{"how": {}}', '{"fid": 1e400, "how": {"key": "a"}}'])
-def test_a_damaged_file_of_scores_is_named(scored: config.Project, text: str) -> None:
+def test_a_damaged_file_of_scores_is_named(scored: Project, text: str) -> None:
     paths.scores("first").write_text(text)
     with pytest.warns(UserWarning, match=r"first: reports/scores/first\.json is damaged .* Delete it and run `dvc rep"):
         Tracker(scored).mirror_all()
 
 
 def test_a_figure_that_is_not_finite_is_null_and_named_and_the_others_stay(
-    scored: config.Project, monkeypatch: pytest.MonkeyPatch
+    scored: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inf = float("inf")
     odd = Score(inf, {"bias_estimate": float("nan"), "curve": [1.0, inf]}, interval=(0.0, inf))

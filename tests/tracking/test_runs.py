@@ -6,18 +6,19 @@ import mlflow
 import pytest
 from mlflow.exceptions import MlflowException
 
-from genpipe import config, paths
+from genpipe import paths
+from genpipe.config.project import Project, load_project
 from genpipe.errors import NonFiniteLoss, Stopped, UsageError
 from genpipe.files import write_json
 from genpipe.modelfiles import load_model
-from genpipe.sampling import draw
-from genpipe.tracking import Tracker
+from genpipe.sampling.drawing import generate_samples
+from genpipe.tracking.runs import Tracker
+from genpipe.training.callbacks import StepInfo
 from genpipe.training.experiment import train
-from genpipe.training.moments import Moment
 from tests.tracking._runs import client, finished, runs, trained
 
 
-def test_a_training_is_one_finished_run_with_its_curves_and_a_model_that_serves(prepared: config.Project) -> None:
+def test_a_training_is_one_finished_run_with_its_curves_and_a_model_that_serves(prepared: Project) -> None:
     trained(prepared)
     (run,) = runs()
     assert (run.info.run_name, run.info.status) == ("first", "FINISHED")
@@ -28,14 +29,14 @@ def test_a_training_is_one_finished_run_with_its_curves_and_a_model_that_serves(
     served = mlflow.pyfunc.load_model(f"runs:/{run.info.run_id}/model")
     images = served.predict([{"n": 3, "seed": 5}])[0]
     model, _ = load_model(paths.model("first"))
-    assert images == draw(model, 3, seed=5).tolist()
+    assert images == generate_samples(model, 3, seed=5).tolist()
 
 
-def test_a_training_that_is_stopped_goes_on_in_its_run_and_logs_no_step_twice(prepared: config.Project) -> None:
+def test_a_training_that_is_stopped_goes_on_in_its_run_and_logs_no_step_twice(prepared: Project) -> None:
     experiment = prepared.experiment("first")
 
-    def stop(moment: Moment) -> None:
-        if moment.step == 4:
+    def stop(info: StepInfo) -> None:
+        if info.step == 4:
             raise KeyboardInterrupt
 
     tracker = Tracker(prepared)
@@ -50,16 +51,16 @@ def test_a_training_that_is_stopped_goes_on_in_its_run_and_logs_no_step_twice(pr
     assert [m.step for m in curve] == [2, 4, 6]
 
 
-def test_results_of_an_older_yaml_are_not_shown_as_those_of_a_newer_one(prepared: config.Project) -> None:
+def test_results_of_an_older_yaml_are_not_shown_as_those_of_a_newer_one(prepared: Project) -> None:
     trained(prepared)
     finished(prepared)
     file = Path("pipelines/first.yaml")
     file.write_text(file.read_text().replace("latent_dim: 4", "latent_dim: 3"))
-    Tracker(config.load()).mirror_all()
+    Tracker(load_project()).mirror_all()
     assert [run.data.params["model.latent_dim"] for run in runs()] == ["4"]
 
 
-def test_what_later_stages_warn_of_joins_the_warnings_of_the_training(prepared: config.Project) -> None:
+def test_what_later_stages_warn_of_joins_the_warnings_of_the_training(prepared: Project) -> None:
     trained(prepared)
     finished(prepared)
     write_json(paths.timing("sample", "first"), {"facts": {"warnings": ["much is beyond"]}})
@@ -68,7 +69,7 @@ def test_what_later_stages_warn_of_joins_the_warnings_of_the_training(prepared: 
         assert runs()[0].data.tags["genpipe.warnings"] == "much is beyond"
 
 
-def test_what_is_asked_of_a_served_model_is_bounded(prepared: config.Project) -> None:
+def test_what_is_asked_of_a_served_model_is_bounded(prepared: Project) -> None:
     trained(prepared)
     served = mlflow.pyfunc.load_model(f"runs:/{runs()[0].info.run_id}/model")
     for n in (0, 1001, 10**12):
@@ -78,11 +79,11 @@ def test_what_is_asked_of_a_served_model_is_bounded(prepared: config.Project) ->
         served.predict([{"n": 600}, {"n": 600}])
 
 
-def test_experiments_that_differ_by_name_alone_have_a_run_each_also_when_remade(prepared: config.Project) -> None:
+def test_experiments_that_differ_by_name_alone_have_a_run_each_also_when_remade(prepared: Project) -> None:
     Path("pipelines/second.yaml").write_text(Path("pipelines/first.yaml").read_text())
     index = Path("params.yaml")
     index.write_text(index.read_text() + "  second: {model: vae, data: tiny}\n")
-    opened = config.load()
+    opened = load_project()
     for name in ("first", "second"):
         trained(opened, name)
         finished(opened, name)
@@ -94,12 +95,12 @@ def test_experiments_that_differ_by_name_alone_have_a_run_each_also_when_remade(
     assert len({run.data.tags["genpipe.key"] for run in runs()}) == 1
 
 
-def test_rows_that_a_kill_has_cost_a_run_are_added_when_the_training_is_finished(prepared: config.Project) -> None:
+def test_rows_that_a_kill_has_cost_a_run_are_added_when_the_training_is_finished(prepared: Project) -> None:
     """They were in a checkpoint already, but waited to be sent."""
     experiment = prepared.experiment("first")
 
-    def crash(moment: Moment) -> None:
-        if moment.step == 4:
+    def crash(info: StepInfo) -> None:
+        if info.step == 4:
             raise SystemError
 
     tracker = Tracker(prepared)
@@ -112,7 +113,7 @@ def test_rows_that_a_kill_has_cost_a_run_are_added_when_the_training_is_finished
     assert sorted(m.step for m in curve) == [2, 4, 6]
 
 
-def test_what_goes_wrong_is_a_tag_of_the_run(prepared: config.Project) -> None:
+def test_what_goes_wrong_is_a_tag_of_the_run(prepared: Project) -> None:
     experiment = prepared.experiment("first")
     with pytest.raises(NonFiniteLoss), Tracker(prepared).training(experiment) as tracked:
         tracked.warn("step 2: this looks wrong.")
@@ -125,7 +126,7 @@ def test_what_goes_wrong_is_a_tag_of_the_run(prepared: config.Project) -> None:
     assert run.data.tags["genpipe.warnings"] == "none"
 
 
-def test_a_training_that_was_asked_to_stop_is_a_killed_run(prepared: config.Project) -> None:
+def test_a_training_that_was_asked_to_stop_is_a_killed_run(prepared: Project) -> None:
     with pytest.raises(Stopped), Tracker(prepared).training(prepared.experiment("first")):
         raise Stopped(2, 6, 15, kept=True)
     (run,) = runs()

@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
-from genpipe import config, paths
+from genpipe import paths
+from genpipe.config.project import Project
 from genpipe.errors import GenpipeError, UsageError
-from genpipe.tracking import Tracker, ui
-from genpipe.tracking.runs import within
+from genpipe.tracking.pages import ui
+from genpipe.tracking.runs import Tracker
+from genpipe.tracking.store import within
 from tests.tracking._runs import client, runs, trained
 
 
@@ -28,7 +30,7 @@ def silent() -> Iterator[str]:
 
 @pytest.mark.parametrize("server", ["down", "silent"])
 def test_a_server_that_does_not_answer_costs_one_warning_and_no_training(
-    bare: config.Project, monkeypatch: pytest.MonkeyPatch, silent: str, server: str
+    bare: Project, monkeypatch: pytest.MonkeyPatch, silent: str, server: str
 ) -> None:
     uri = silent if server == "silent" else "http://127.0.0.1:9"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
@@ -44,7 +46,7 @@ def test_a_server_that_does_not_answer_costs_one_warning_and_no_training(
     assert time.perf_counter() - start < 30
 
 
-def test_what_has_no_end_is_waited_for_no_longer_than_allowed(prepared: config.Project) -> None:
+def test_what_has_no_end_is_waited_for_no_longer_than_allowed(prepared: Project) -> None:
     tracker, start = Tracker(prepared), time.perf_counter()
     with pytest.warns(UserWarning, match="left out from here on: no answer within 0.1 s"):
         tracker.safely(lambda: time.sleep(20), limit_sec=0.1)
@@ -61,7 +63,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     return commands
 
 
-def test_the_pages_are_served_after_the_runs_are_up_to_date(scored: config.Project, started: list[Any]) -> None:
+def test_the_pages_are_served_after_the_runs_are_up_to_date(scored: Project, started: list[Any]) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         port = other.getsockname()[1]
@@ -72,7 +74,7 @@ def test_the_pages_are_served_after_the_runs_are_up_to_date(scored: config.Proje
 
 
 def test_the_pages_need_a_free_port_and_an_experiment_that_is_not_deleted(
-    prepared: config.Project, started: list[Any], silent: str
+    prepared: Project, started: list[Any], silent: str
 ) -> None:
     taken = int(silent.rpartition(":")[2])
     with pytest.raises(UsageError, match=f"port {taken} cannot be had .* Give another with --port"):
@@ -84,7 +86,7 @@ def test_the_pages_need_a_free_port_and_an_experiment_that_is_not_deleted(
 
 
 def test_of_a_server_only_the_address_is_told(
-    bare: config.Project, started: list[Any], monkeypatch: pytest.MonkeyPatch
+    bare: Project, started: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     with pytest.raises(GenpipeError, match=r"MLflow at http://127\.0\.0\.1:9 cannot be used: "):

@@ -13,12 +13,16 @@ import mlflow
 import pytest
 from filelock import FileLock
 
-from genpipe import config, paths
+from genpipe import paths
+from genpipe.config.project import Project, load_project
 from genpipe.errors import GenpipeError
-from genpipe.tracking import Tracker, _database, _store, address
+from genpipe.tracking import _database, store
+from genpipe.tracking.runs import Tracker
+from genpipe.tracking.store import address
 from tests.tracking._runs import client, rows, runs, trained
 
-CONNECT = "from genpipe import config, tracking; tracking.Tracker(config.load()).connect()"
+CONNECT = "from genpipe.config.project import load_project; "
+CONNECT += "from genpipe.tracking.runs import Tracker; Tracker(load_project()).connect()"
 
 
 def test_the_store_is_in_the_root_also_from_a_temporary_workspace(project: Path, monkeypatch, tmp_path: Path) -> None:
@@ -36,7 +40,7 @@ def read_in(project: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Brings a project's runs up to date, loads picture and model of its only run; gives where they are."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.chdir(project)
-    Tracker(config.load()).mirror_all()
+    Tracker(load_project()).mirror_all()
     (run,) = runs()
     picture = Path(client().download_artifacts(run.info.run_id, "figures/sample_grid.png"))
     assert picture.read_bytes() == (project / paths.figures("first") / "sample_grid.png").read_bytes()
@@ -47,7 +51,7 @@ def read_in(project: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.mark.parametrize("how", ["copied", "moved"])
 def test_artifacts_are_where_the_project_is(
-    scored: config.Project, how: str, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+    scored: Project, how: str, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     here, there = scored.root, tmp_path_factory.mktemp("there") / "it is 'here'"
     assert read_in(here, monkeypatch).startswith(f"file://{here}/mlartifacts/")
@@ -65,7 +69,7 @@ def test_artifacts_are_where_the_project_is(
     assert str(here) not in "\n".join(row for row in rows(there / "mlflow.db") if "INSERT" in row and "://" in row)
 
 
-def test_artifacts_that_a_person_keeps_elsewhere_stay_there(prepared: config.Project, tmp_path: Path) -> None:
+def test_artifacts_that_a_person_keeps_elsewhere_stay_there(prepared: Project, tmp_path: Path) -> None:
     client().create_experiment("genpipe", artifact_location=f"file://{tmp_path}/large-disk")
     Tracker(prepared).connect()
     Tracker(prepared).connect()
@@ -84,7 +88,7 @@ def files_of_stores(root: Path) -> set[Path]:
     return {file for file in root.glob("*mlflow.db*") if file.suffix != ".lock"}
 
 
-def test_a_kill_at_any_moment_leaves_no_half_of_a_store(bare: config.Project) -> None:
+def test_a_kill_at_any_moment_leaves_no_half_of_a_store(bare: Project) -> None:
     store = bare.root / "mlflow.db"
     for moment_sec in (0.8, 0.3, 0.02):
         store.unlink(missing_ok=True)
@@ -117,7 +121,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("flaw", BROKEN)
-def test_a_broken_store_is_put_aside_and_a_new_one_is_filled(scored: config.Project, flaw: str) -> None:
+def test_a_broken_store_is_put_aside_and_a_new_one_is_filled(scored: Project, flaw: str) -> None:
     BROKEN[flaw](Path("mlflow.db"))
     broken = Path("mlflow.db").read_bytes()
     Path("mlflow.db.broken-1").write_text("an older one")
@@ -137,7 +141,7 @@ def test_a_broken_store_is_put_aside_and_a_new_one_is_filled(scored: config.Proj
         ("2d6e25af4d3e", r"older than .*mlflow db upgrade"),
     ],
 )
-def test_a_store_of_another_version_is_left_alone(prepared: config.Project, version: str, told: str) -> None:
+def test_a_store_of_another_version_is_left_alone(prepared: Project, version: str, told: str) -> None:
     with closing(sqlite3.connect("mlflow.db")) as opened, opened:
         opened.execute("UPDATE alembic_version SET version_num = ?", [version])
     before = Path("mlflow.db").read_bytes()
@@ -154,9 +158,9 @@ def test_a_place_that_an_address_cannot_name_is_refused(character: str, tmp_path
 
 
 def test_a_training_waits_for_the_lock_of_the_store_for_a_while_only(
-    prepared: config.Project, monkeypatch: pytest.MonkeyPatch
+    prepared: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_store, "WAIT_SEC", 0.1)
+    monkeypatch.setattr(store, "WAIT_SEC", 0.1)
     told = pytest.warns(UserWarning, match=r"left out from here on: another process holds .*mlflow\.db\.lock \(to ")
     with FileLock("mlflow.db.lock"), told:
         trained(prepared)
@@ -164,7 +168,7 @@ def test_a_training_waits_for_the_lock_of_the_store_for_a_while_only(
 
 
 def test_a_store_that_another_program_keeps_is_no_broken_one(
-    prepared: config.Project, monkeypatch: pytest.MonkeyPatch
+    prepared: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_database, "BUSY_SEC", 0.1)
     with closing(sqlite3.connect("mlflow.db")) as other:
@@ -175,7 +179,7 @@ def test_a_store_that_another_program_keeps_is_no_broken_one(
 
 
 def test_a_deleted_experiment_can_be_restored_or_another_be_set(
-    prepared: config.Project, monkeypatch: pytest.MonkeyPatch
+    prepared: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     number = client().create_experiment("genpipe")
     client().delete_experiment(number)

@@ -10,22 +10,23 @@ from torch import nn
 from torch.distributed.tensor import DTensor
 
 from genpipe import registry
-from genpipe.data._batches import Batches
-from genpipe.interfaces import ImageSpec, Phase, Trainable
-from genpipe.nn.augmentation import Adaptive
+from genpipe.config.schemas import Optim, Train
+from genpipe.dataset.batches import BatchLoader
+from genpipe.interfaces.phases import Phase, Trainable
+from genpipe.interfaces.spec import DataSpec
+from genpipe.nn.augmentation import ADA
+from genpipe.training.callbacks import SampleHook
 from genpipe.training.checkpoints import Checkpoints
 from genpipe.training.devices import devices
-from genpipe.training.knobs import Optim, Train
 from genpipe.training.loop import fit, seed
-from genpipe.training.moments import Look
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (50, 1, 8, 8), dtype=np.uint8)
-TRAIN = Train(steps=8, batch_size=8, log_every_steps=2, checkpoint_every_steps=3, average_halflife_images=40)
+TRAIN = Train(steps=8, batch_size=8, log_every_steps=2, checkpoint_every_steps=3, ema_halflife_images=40)
 AUTOENCODER = {"widths": [4, 8], "latent_dim": 2}
 SYSTEMS = {
-    "ae mlp": ("ae", {"body": "mlp", **AUTOENCODER}),
-    "ae conv": ("ae", {"body": "conv", **AUTOENCODER}),
-    "vae": ("vae", {"body": "mlp", **AUTOENCODER}),
+    "ae mlp": ("ae", {"architecture": "mlp", **AUTOENCODER}),
+    "ae conv": ("ae", {"architecture": "conv", **AUTOENCODER}),
+    "vae": ("vae", {"architecture": "mlp", **AUTOENCODER}),
     "gan": ("gan", {"widths": [6], "latent_dim": 3}),
 }
 
@@ -50,8 +51,8 @@ class Stop(Exception):
     """A kill."""
 
 
-def stop(moment) -> None:
-    if moment.step >= 4:
+def stop(info) -> None:
+    if info.step >= 4:
         raise Stop
 
 
@@ -59,17 +60,19 @@ def built(name: str, device) -> Trainable:
     seed(0)
     if name == "spoiled":
         return Spoiled(device.global_rank == device.world_size - 1)
-    system, knobs = SYSTEMS[name]
-    kind = registry.load("models", system)
-    return kind(kind.Config(**knobs), ImageSpec(1, 8, 8))
+    model_class, knobs = SYSTEMS[name]
+    kind = registry.load("models", model_class)
+    return kind(kind.Config(**knobs), DataSpec(1, 8, 8))
 
 
 def trained(name: str, device, train: Train = TRAIN, **how) -> dict:
     """The losses, what the weights are, and the share of them that this process held between two turns."""
     model, held = built(name, device), []
-    how["watchers"] = [lambda moment: held.append(share_held(model)), *how.get("watchers", ())]
-    batches = Batches(IMAGES, None, size=8, seed=0, device=device.device, part=(device.global_rank, device.world_size))
-    optim = {phase.name: Optim(lr=0.01, schedule="cosine", clip_norm=10.0) for phase in model.phases()}
+    how["callbacks"] = [lambda info: held.append(share_held(model)), *how.get("callbacks", ())]
+    batches = BatchLoader(
+        IMAGES, None, size=8, seed=0, device=device.device, part=(device.global_rank, device.world_size)
+    )
+    optim = {phase.name: Optim(lr=0.01, schedule="cosine", grad_clip_norm=10.0) for phase in model.phases()}
     curves = fit(model, batches, train, optim, device=device, **how).curves
     weights = [float(tensor.double().square().sum()) for tensor in model.state_dict().values()]
     losses = [[v for k, v in row.items() if k.endswith("/loss")] for row in curves]
@@ -83,28 +86,28 @@ def share_held(model: Trainable) -> float:
 
 def heard(rank: int, processes: int) -> list[float]:
     """ADA's probability after each turn of D, of whose logits of real images this process has its part."""
-    adaptive, rng, found = Adaptive(ramp_images=200), torch.Generator().manual_seed(0), []
+    adaptive, rng, found = ADA(ramp_images=200), torch.Generator().manual_seed(0), []
     for turn in range(24):
         logits = torch.randn(8, 1, generator=rng) + (2 if turn < 16 else -1)
-        adaptive.hear(logits[rank::processes])
+        adaptive.update(logits[rank::processes])
         found.append(float(adaptive.p))
     return found
 
 
 def everything(device, train: Train, folder: Path) -> dict:
-    """What all systems come to, with and without a stop on the way, and what was seen of one meanwhile."""
+    """What all models come to, with and without a stop on the way, and what was seen of one meanwhile."""
     found = {name: trained(name, device, train) for name in SYSTEMS}
     found["spoiled"] = trained("spoiled", device, train.model_copy(update={"on_nan": "skip"}))
     found["ada"] = {"heard": heard(device.global_rank, device.world_size)}
-    found["in parts"] = trained("ae mlp", device, train.model_copy(update={"accumulate_steps": 2}))
+    found["in parts"] = trained("ae mlp", device, train.model_copy(update={"grad_accumulation_steps": 2}))
     checkpoints = Checkpoints(folder / "checkpoints")
     try:
-        trained("vae", device, train, checkpoints=checkpoints, watchers=[stop])
+        trained("vae", device, train, checkpoints=checkpoints, callbacks=[stop])
     except Stop:
         found["resumed"] = trained("vae", device, train, checkpoints=checkpoints)
     seen: list[list[float]] = []
-    look = Look(4, lambda step, model: seen.append(model.decode(torch.ones(1, 2)).flatten().tolist()))
-    trained("ae mlp", device, train, look=look)
+    look = SampleHook(4, lambda step, model: seen.append(model.decode(torch.ones(1, 2)).flatten().tolist()))
+    trained("ae mlp", device, train, sample_hook=look)
     return {**found, "seen": seen}
 
 

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from genpipe import config, paths
-from genpipe.data._preparing import prepare
+from genpipe import paths
+from genpipe.config.project import Project, load_project
+from genpipe.dataset.preparing import prepare
 from genpipe.errors import OutOfMemory
-from genpipe.teaching import make_references
+from genpipe.evaluation.extractor_training import make_references
 from genpipe.training import batchsize
 from genpipe.training.batchsize import fits_here, largest, with_batch
 from genpipe.training.experiment import train
@@ -30,13 +31,13 @@ def test_the_search_finds_the_limit(limit: int, first: int, most: int) -> None:
 
 
 @pytest.fixture
-def prepared(project: Path) -> config.Project:
-    opened = config.load()
-    prepare(opened.data("tiny").opened, size=8, fit="crop", seed=0, folder=project / paths.data("tiny"))
+def prepared(project: Path) -> Project:
+    opened = load_project()
+    prepare(opened.data("tiny").opened, image_size=8, resize_mode="crop", seed=0, folder=project / paths.data("tiny"))
     return opened
 
 
-def test_a_batch_is_tried_in_a_step_of_training(prepared: config.Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_is_tried_in_a_step_of_training(prepared: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     experiment = prepared.experiment("first")
     assert with_batch(experiment, 99).knobs.train.batch_size == 99
     assert fits_here(prepared, with_batch(experiment, 99))
@@ -60,7 +61,7 @@ CPU = (
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory."), RuntimeError(CPU)])
 def test_too_little_memory_is_one_message(
-    prepared: config.Project, monkeypatch: pytest.MonkeyPatch, error: RuntimeError
+    prepared: Project, monkeypatch: pytest.MonkeyPatch, error: RuntimeError
 ) -> None:
     def fit(*_, **__) -> None:
         raise error
@@ -71,9 +72,7 @@ def test_too_little_memory_is_one_message(
     assert "genpipe train first --find-batch" in str(caught.value)
 
 
-def test_too_little_memory_for_an_extractor_says_which_knob(
-    prepared: config.Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_too_little_memory_for_an_extractor_says_which_knob(prepared: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     def fit(*_, **__) -> None:
         raise torch.OutOfMemoryError
 
@@ -87,7 +86,7 @@ def test_the_message_of_pytorch_is_still_the_same() -> None:
         torch.empty(10**15)
 
 
-def test_another_mistake_keeps_its_traceback(prepared: config.Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_mistake_keeps_its_traceback(prepared: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     def fit(*_, **__) -> None:
         raise RuntimeError("shapes do not fit")
 

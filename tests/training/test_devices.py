@@ -10,9 +10,9 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
+from genpipe.config.schemas import Train
 from genpipe.errors import TrainingError
 from genpipe.training.devices import devices, fabric, first_process
-from genpipe.training.knobs import Train
 
 SCRIPT = Path(__file__).with_name("_two_processes.py")
 
@@ -107,10 +107,10 @@ def test_who_writes_is_known_by_the_environment(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_devices_that_cannot_share_a_batch_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    train = Train(steps=1, batch_size=9, accumulate_steps=3)
+    train = Train(steps=1, batch_size=9, grad_accumulation_steps=3)
     assert devices(train).world_size == 1
     monkeypatch.setattr("genpipe.training.devices.fabric", lambda *_: SimpleNamespace(world_size=2))
-    with pytest.raises(TrainingError, match=r"batch_size 9 cannot .* 2 devices and accumulate_steps is 3"):
+    with pytest.raises(TrainingError, match=r"batch_size 9 cannot .* 2 devices and grad_accumulation_steps is 3"):
         devices(train)
 
 

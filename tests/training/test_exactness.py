@@ -14,13 +14,14 @@ import pytest
 import torch
 from torch import nn
 
-from genpipe.data._batches import Batches
+from genpipe.config.schemas import Optim, Train
+from genpipe.dataset.batches import BatchLoader
 from genpipe.errors import Stopped
-from genpipe.interfaces import Batch, Phase, Trainable
+from genpipe.interfaces.phases import Batch, Phase, Trainable
+from genpipe.training.callbacks import Outcome
 from genpipe.training.checkpoints import Checkpoints
 from genpipe.training.devices import fabric
-from genpipe.training.knobs import Optim, Train
-from genpipe.training.loop import Outcome, fit, seed
+from genpipe.training.loop import fit, seed
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (50, 1, 4, 4), dtype=np.uint8)
 STEPS = 24
@@ -64,11 +65,11 @@ def after(steps: int) -> Iterator[Callable[[], int]]:
 def run(folder: Path, algorithm: Any, leave_after: int = -1) -> tuple[Trainable, Outcome]:
     seed(3)
     model, device = Noisy(), fabric("32-true")
-    train = Train(
-        steps=STEPS, batch_size=8, average_halflife_images=30, log_every_steps=5, checkpoint_every_steps=STEPS
+    train = Train(steps=STEPS, batch_size=8, ema_halflife_images=30, log_every_steps=5, checkpoint_every_steps=STEPS)
+    optim = dict.fromkeys(
+        ("first", "second"), Optim(algorithm=algorithm, lr=0.01, weight_decay=0.01, grad_clip_norm=1.0)
     )
-    optim = dict.fromkeys(("first", "second"), Optim(algorithm=algorithm, lr=0.01, weight_decay=0.01, clip_norm=1.0))
-    batches = Batches(IMAGES, None, size=8, seed=3, device=device.device, flip=True)
+    batches = BatchLoader(IMAGES, None, size=8, seed=3, device=device.device, horizontal_flip=True)
     checkpoints = Checkpoints(folder)
     return model, fit(
         model, batches, train, optim, device=device, checkpoints=checkpoints, stopping=after(leave_after)

@@ -5,15 +5,15 @@ import pytest
 import torch
 from torch import nn
 
-from genpipe.data import _batches
-from genpipe.data._batches import Batches
+from genpipe.config.schemas import Optim, Train
+from genpipe.dataset import batches
+from genpipe.dataset.batches import BatchLoader
 from genpipe.errors import NonFiniteLoss
-from genpipe.interfaces import Batch, Phase, Trainable
+from genpipe.interfaces.phases import Batch, Phase, Trainable
+from genpipe.training.callbacks import Outcome, StepInfo
 from genpipe.training.checkpoints import Checkpoints
 from genpipe.training.devices import fabric
-from genpipe.training.knobs import Optim, Train
-from genpipe.training.loop import Outcome, fit, seed
-from genpipe.training.moments import Moment
+from genpipe.training.loop import fit, seed
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 1, 4, 4), dtype=np.uint8)
 
@@ -44,7 +44,7 @@ class Two(Trainable):
 def run(model: Trainable, checkpoints: Checkpoints | None = None, **train: int) -> Outcome:
     device = fabric("32-true")
     knobs = Train(**{"steps": 6, "batch_size": 8, "log_every_steps": 2, **train})
-    batches = Batches(IMAGES, None, size=8, seed=0, device=device.device)
+    batches = BatchLoader(IMAGES, None, size=8, seed=0, device=device.device)
     optim = {"first": Optim(lr=0.1), "second": Optim(lr=0.1, algorithm="sgd")}
     return fit(model, batches, knobs, optim, device=device, checkpoints=checkpoints)
 
@@ -74,11 +74,13 @@ def test_curves_are_means_between_logging_steps() -> None:
 
 
 def test_watchers_are_told_on_logging_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[Moment] = []
+    told: list[StepInfo] = []
     device = fabric("32-true")
-    batches = Batches(IMAGES, None, size=8, seed=0, device=device.device)
+    batches = BatchLoader(IMAGES, None, size=8, seed=0, device=device.device)
     optim = {"first": Optim(), "second": Optim()}
-    fit(fresh(), batches, Train(steps=5, batch_size=8, log_every_steps=2), optim, device=device, watchers=[told.append])
+    fit(
+        fresh(), batches, Train(steps=5, batch_size=8, log_every_steps=2), optim, device=device, callbacks=[told.append]
+    )
     assert [(m.step, m.steps) for m in told] == [(2, 5), (4, 5), (5, 5)]
     assert all(m.images_per_sec > 0 for m in told)
 
@@ -90,21 +92,21 @@ class Stop(Exception):
 @pytest.mark.parametrize("average", [None, 50])
 @pytest.mark.parametrize("stopped_after", [1, 2, 3, 5])
 def test_a_stopped_training_goes_on_to_the_same_weights(tmp_path, stopped_after: int, average: int | None) -> None:
-    knobs = {"steps": 6, "checkpoint_every_steps": 2, "log_every_steps": 3, "average_halflife_images": average}
+    knobs = {"steps": 6, "checkpoint_every_steps": 2, "log_every_steps": 3, "ema_halflife_images": average}
     whole = fresh()
     expected = run(whole, **knobs)
 
-    def stop(moment: Moment) -> None:
-        if moment.step >= stopped_after:
+    def stop(info: StepInfo) -> None:
+        if info.step >= stopped_after:
             raise Stop
 
     device, checkpoints = fabric("32-true"), Checkpoints(tmp_path)
     optim = {"first": Optim(lr=0.1), "second": Optim(lr=0.1, algorithm="sgd")}
-    batches = Batches(IMAGES, None, size=8, seed=0, device=device.device)
+    batches = BatchLoader(IMAGES, None, size=8, seed=0, device=device.device)
     with pytest.raises(Stop):
         fit(
             fresh(), batches, Train(batch_size=8, **knobs), optim,
-            device=device, checkpoints=checkpoints, watchers=[stop],
+            device=device, checkpoints=checkpoints, callbacks=[stop],
         )  # fmt: skip
     torch.manual_seed(99)
     resumed = Two()
@@ -132,7 +134,7 @@ def test_the_average_is_the_exponential_moving_average() -> None:
         run(model, steps=steps)
         raw.append(model.first.weight.detach().clone())
     averaged = fresh()
-    run(averaged, steps=4, average_halflife_images=16)
+    run(averaged, steps=4, ema_halflife_images=16)
     decay, expected = 0.5 ** (8 / 16), raw[0]
     for weight in raw[1:]:
         expected = decay * expected + (1 - decay) * weight
@@ -143,8 +145,8 @@ def test_gradients_are_clipped_where_asked() -> None:
     model = fresh()
     before = model.first.weight.detach().clone()
     device = fabric("32-true")
-    batches = Batches(IMAGES, None, size=8, seed=0, device=device.device)
-    optim = {"first": Optim(lr=1.0, algorithm="sgd", betas=(0.0, 0.9), clip_norm=1e-3), "second": Optim()}
+    batches = BatchLoader(IMAGES, None, size=8, seed=0, device=device.device)
+    optim = {"first": Optim(lr=1.0, algorithm="sgd", betas=(0.0, 0.9), grad_clip_norm=1e-3), "second": Optim()}
     fit(model, batches, Train(steps=1, batch_size=8), optim, device=device)
     assert 0 < float((model.first.weight.detach() - before).norm()) <= 1.001e-3
 
@@ -159,7 +161,7 @@ class Slow(Two):
 
 def test_steps_hardly_wait_for_images_that_are_read_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch takes 50 ms to read and a step 100 ms: one after the other, a third of the time would go into waiting."""
-    monkeypatch.setattr(_batches, "_fits", lambda *_: False)
-    raw = Batches._raw
-    monkeypatch.setattr(Batches, "_raw", lambda *given: sleep(0.05) or raw(*given))
+    monkeypatch.setattr(batches, "_fits", lambda *_: False)
+    raw = BatchLoader._raw
+    monkeypatch.setattr(BatchLoader, "_raw", lambda *given: sleep(0.05) or raw(*given))
     assert run(Slow(), steps=16).data_wait_share < 0.1, "less than 0.03 on a machine that does nothing else"

@@ -9,13 +9,14 @@ import pytest
 import torch
 from torch import nn
 
-from genpipe.data._batches import Batches
+from genpipe.config.schemas import Optim, Train
+from genpipe.dataset.batches import BatchLoader
 from genpipe.errors import NonFiniteLoss
-from genpipe.interfaces import Batch, Phase, Trainable
+from genpipe.interfaces.phases import Batch, Phase, Trainable
+from genpipe.training.callbacks import REWINDS, Outcome
 from genpipe.training.checkpoints import Checkpoints
 from genpipe.training.devices import fabric
-from genpipe.training.knobs import Optim, Train
-from genpipe.training.loop import REWINDS, Outcome, fit, seed
+from genpipe.training.loop import fit, seed
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 1, 4, 4), dtype=np.uint8)
 
@@ -47,7 +48,7 @@ class Poisoned(Trainable):
 def run(model: Trainable, on_nan: Any, folder: Path | None = None, optim: Any = None, **train: Any) -> Outcome:
     device = fabric("32-true")
     knobs = Train(**{"steps": 6, "batch_size": 8, "log_every_steps": 2, "on_nan": on_nan, **train})
-    batches = Batches(IMAGES, None, size=8, seed=0, device=device.device)
+    batches = BatchLoader(IMAGES, None, size=8, seed=0, device=device.device)
     checkpoints = Checkpoints(folder) if folder else None
     return fit(model, batches, knobs, {"only": optim or Optim(lr=0.1)}, device=device, checkpoints=checkpoints)
 
@@ -69,7 +70,7 @@ def test_stop_names_a_loss_at_its_step(by: float) -> None:
 @pytest.mark.parametrize("by", NOT_FINITE)
 def test_stop_names_a_gradient_that_is_clipped_anyway(by: float) -> None:
     with pytest.raises(NonFiniteLoss, match=r"step 3: the norm of the gradient of phase 'only' is (nan|inf)"):
-        run(poisoned(3, by=by, gradient=True), "stop", optim=Optim(lr=0.1, clip_norm=1.0))
+        run(poisoned(3, by=by, gradient=True), "stop", optim=Optim(lr=0.1, grad_clip_norm=1.0))
 
 
 def test_no_checkpoint_and_no_model_holds_a_weight_that_is_not_finite(tmp_path: Path) -> None:
@@ -93,20 +94,20 @@ class Moved:
 
 
 @pytest.mark.parametrize("gradient", [False, True])
-@pytest.mark.parametrize("clip_norm", [None, 1.0])
+@pytest.mark.parametrize("grad_clip_norm", [None, 1.0])
 @pytest.mark.parametrize("algorithm", ["adam", "adamw", "sgd", "rmsprop"])
 @pytest.mark.parametrize("turn", [1, 3])
 def test_skip_leaves_out_the_turn_and_nothing_else(
-    algorithm: Any, clip_norm: float | None, gradient: bool, turn: int
+    algorithm: Any, grad_clip_norm: float | None, gradient: bool, turn: int
 ) -> None:
     """The same as a training that never had the turn: weights, buffers and what the optimizer remembers."""
-    optim = Optim(algorithm=algorithm, lr=0.1, clip_norm=clip_norm)
+    optim = Optim(algorithm=algorithm, lr=0.1, grad_clip_norm=grad_clip_norm)
     device = fabric("32-true")
     model = poisoned(turn, gradient=gradient)
     watch = Moved(model)
-    batches = Batches(IMAGES, None, size=8, seed=0, device=device.device)
+    batches = BatchLoader(IMAGES, None, size=8, seed=0, device=device.device)
     train = Train(steps=5, batch_size=8, log_every_steps=1, on_nan="skip")
-    outcome = fit(model, batches, train, {"only": optim}, device=device, watchers=[watch])
+    outcome = fit(model, batches, train, {"only": optim}, device=device, callbacks=[watch])
     seed(0)
     by_hand = Poisoned({})
     missing = Missing(IMAGES, None, size=8, seed=0, device=device.device)
@@ -121,7 +122,7 @@ def test_skip_leaves_out_the_turn_and_nothing_else(
     assert all(np.isfinite(value) for row in outcome.curves for value in row.values())
 
 
-class Missing(Batches):
+class Missing(BatchLoader):
     """The same batches without one."""
 
     left_out = -1
@@ -185,7 +186,7 @@ def test_rewind_goes_back_to_the_checkpoint_and_on_with_later_images_and_other_n
     assert model.turn == 8 + 6, "step 8 noticed it, and from step 4 on it went once more"
     images, noise = zip(*model.drawn, strict=True)
     device = fabric("32-true").device
-    batches = Batches(IMAGES, None, size=8, seed=0, device=device)
+    batches = BatchLoader(IMAGES, None, size=8, seed=0, device=device)
     expected = [float(batches.batch(k).x.sum()) for k in range(14)]
     assert images[7:] == pytest.approx(expected[7:])
     assert not set(noise[4:8]) & set(noise[8:12])

@@ -13,13 +13,14 @@ import pytest
 import torch
 from torch import nn
 
-from genpipe.data._batches import Batches
+from genpipe.config.schemas import Optim, Train
+from genpipe.dataset.batches import BatchLoader
 from genpipe.errors import CheckpointError, GenpipeError
-from genpipe.interfaces import Batch, Phase, Trainable
+from genpipe.interfaces.phases import Batch, Phase, Trainable
+from genpipe.training.callbacks import Outcome
 from genpipe.training.checkpoints import Checkpoints
 from genpipe.training.devices import fabric
-from genpipe.training.knobs import Optim, Train
-from genpipe.training.loop import Outcome, fit, seed
+from genpipe.training.loop import fit, seed
 from tests.fuzzing import cases
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 1, 4, 4), dtype=np.uint8)
@@ -46,8 +47,8 @@ class Net(Trainable):
 def run(folder: Path | None, algorithm: Any = "adam", steps: int = 6) -> tuple[Net, Outcome]:
     seed(0)
     model, device = Net(), fabric("32-true")
-    batches = Batches(IMAGES, None, size=8, seed=0, device=device.device)
-    train = Train(steps=steps, batch_size=8, log_every_steps=4, checkpoint_every_steps=3, average_halflife_images=50)
+    batches = BatchLoader(IMAGES, None, size=8, seed=0, device=device.device)
+    train = Train(steps=steps, batch_size=8, log_every_steps=4, checkpoint_every_steps=3, ema_halflife_images=50)
     kept = Checkpoints(folder) if folder else None
     return model, fit(model, batches, train, {"only": Optim(algorithm=algorithm)}, device=device, checkpoints=kept)
 

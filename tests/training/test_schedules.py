@@ -2,10 +2,10 @@ from math import sqrt
 
 import pytest
 
-from genpipe.document import parse
-from genpipe.training.knobs import Optim, Train
+from genpipe.config.document import parse
+from genpipe.config.schemas import Optim, Train
+from genpipe.config.validation import examined
 from genpipe.training.schedules import changes, learning_rate
-from genpipe.validation import examined
 
 
 def rates(steps: int, **knobs: object) -> list[float]:
@@ -47,7 +47,7 @@ def test_only_a_constant_rate_without_warm_up_never_changes() -> None:
     [
         (Optim, "schedule: step", "need each other"),
         (Optim, "decay_at_steps: [3]", "need each other"),
-        (Train, "{steps: 1, batch_size: 10, accumulate_steps: 3}", "10 is none of 3"),
+        (Train, "{steps: 1, batch_size: 10, grad_accumulation_steps: 3}", "10 is none of 3"),
         (Train, "{steps: 1, devices: 0}", "should be 'auto' or a whole number from 1, but 0 is given"),
         (Train, "{steps: 1, strategy: fsdp, precision: 16-mixed}", "does not go with `precision: 16-mixed`"),
         (Train, "{steps: 1, strategy: tpu}", "should be 'auto', 'ddp' or 'fsdp'"),

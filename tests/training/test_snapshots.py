@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from genpipe import config, paths, registry
-from genpipe.data._preparing import prepare
+from genpipe import paths, registry
+from genpipe.config.project import Project, load_project
+from genpipe.config.schemas import Train
+from genpipe.dataset.preparing import prepare
 from genpipe.errors import CheckpointError, DataError, NonFiniteLoss, TrainingError
 from genpipe.modelfiles import load_model
-from genpipe.sampling import draw
+from genpipe.sampling.drawing import generate_samples
+from genpipe.training.callbacks import StepInfo
 from genpipe.training.experiment import checkpoints, train
-from genpipe.training.knobs import Train
-from genpipe.training.moments import Moment
 from genpipe.training.snapshots import Snapshots, load_snapshots
 
 
@@ -22,39 +23,41 @@ class Killed(Exception):
 
 
 @pytest.fixture
-def opened(project: Path) -> config.Project:
+def opened(project: Path) -> Project:
     """The small project, prepared; its experiment averages its weights and is looked at after every second step."""
     file = project / "pipelines/first.yaml"
-    knobs = "train: {average_halflife_images: 40, score_every_steps: 2, score_images: 5, "
+    knobs = "train: {ema_halflife_images: 40, score_every_steps: 2, score_images: 5, "
     file.write_text(file.read_text().replace("train: {", knobs))
-    prepare(config.load().data("tiny").opened, size=8, fit="crop", seed=0, folder=project / "data" / "tiny")
-    return config.load()
+    prepare(
+        load_project().data("tiny").opened, image_size=8, resize_mode="crop", seed=0, folder=project / "data" / "tiny"
+    )
+    return load_project()
 
 
 def weights() -> bytes:
     return (paths.model("first") / "model.safetensors").read_bytes()
 
 
-def test_the_last_are_those_of_the_finished_model_and_the_weights_as_without(opened: config.Project) -> None:
+def test_the_last_are_those_of_the_finished_model_and_the_weights_as_without(opened: Project) -> None:
     train(opened, opened.experiment("first"))
     steps, images = load_snapshots(paths.snapshots("first"))
     assert steps.tolist() == [2, 4, 6]
     model, _ = load_model(paths.model("first"))
-    assert (images[-1] == draw(model, 5, seed=0)).all()
+    assert (images[-1] == generate_samples(model, 5, seed=0)).all()
     assert (images[0] != images[-1]).any()
     looked_at = weights()
     file = opened.root / "pipelines/first.yaml"
     file.write_text(file.read_text().replace("score_every_steps: 2, ", ""))
-    train(config.load(), config.load().experiment("first"))
+    train(load_project(), load_project().experiment("first"))
     assert weights() == looked_at
     assert load_snapshots(paths.snapshots("first"))[0].tolist() == []
 
 
-def test_a_killed_training_keeps_them(opened: config.Project) -> None:
+def test_a_killed_training_keeps_them(opened: Project) -> None:
     experiment = opened.experiment("first")
 
-    def die(moment: Moment) -> None:
-        if moment.step == 6:
+    def die(info: StepInfo) -> None:
+        if info.step == 6:
             raise Killed
 
     with pytest.raises(Killed):
@@ -69,23 +72,23 @@ def test_a_killed_training_keeps_them(opened: config.Project) -> None:
 
 
 def test_images_that_are_not_finite_end_the_training_with_the_step(
-    opened: config.Project, monkeypatch: pytest.MonkeyPatch
+    opened: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    system = registry.load("models", "vae")
-    monkeypatch.setattr(system, "decode", lambda self, z: torch.full((len(z), 1, 8, 8), torch.nan))
+    model_class = registry.load("models", "vae")
+    monkeypatch.setattr(model_class, "decode", lambda self, z: torch.full((len(z), 1, 8, 8), torch.nan))
     with pytest.raises(TrainingError, match=r"step 2: 100\.0% of the samples of VAE are NaN"):
         train(opened, opened.experiment("first"))
 
 
 def test_a_loss_that_is_not_finite_is_said_before_the_images_that_come_of_it(
-    opened: config.Project, monkeypatch: pytest.MonkeyPatch
+    opened: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = opened.root / "pipelines/first.yaml"
     file.write_text(file.read_text().replace("log_every_steps: 2", "log_every_steps: 50"))
-    system = registry.load("models", "vae")
-    monkeypatch.setattr(system, "posterior", lambda self, x: 2 * (torch.full((len(x), 4), torch.nan),))
+    model_class = registry.load("models", "vae")
+    monkeypatch.setattr(model_class, "posterior", lambda self, x: 2 * (torch.full((len(x), 4), torch.nan),))
     with pytest.raises(NonFiniteLoss, match="step 1: the loss"):
-        train(config.load(), config.load().experiment("first"))
+        train(load_project(), load_project().experiment("first"))
 
 
 def test_damage_is_named(tmp_path: Path) -> None:

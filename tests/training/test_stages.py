@@ -10,13 +10,14 @@ import pytest
 import torch
 from torch import nn
 
-from genpipe.data._batches import Batches
+from genpipe.config.schemas import Optim, Train
+from genpipe.dataset.batches import BatchLoader
 from genpipe.errors import NonFiniteLoss, Stopped
-from genpipe.interfaces import Batch, Phase, Trainable
+from genpipe.interfaces.phases import Batch, Phase, Trainable
+from genpipe.training.callbacks import Outcome
 from genpipe.training.checkpoints import Checkpoints
 from genpipe.training.devices import fabric
-from genpipe.training.knobs import Optim, Train
-from genpipe.training.loop import Outcome, fit, seed
+from genpipe.training.loop import fit, seed
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (30, 1, 4, 4), dtype=np.uint8)
 STEPS = 12
@@ -54,9 +55,9 @@ def after(steps: int) -> Iterator[Callable[[], int]]:
 def run(folder: Path, leave_after: int = -1, **knobs: object) -> tuple[Staged, Outcome]:
     seed(3)
     model, device = Staged(), fabric("32-true")
-    train = Train(steps=STEPS, batch_size=8, average_halflife_images=30, log_every_steps=2, checkpoint_every_steps=100)
+    train = Train(steps=STEPS, batch_size=8, ema_halflife_images=30, log_every_steps=2, checkpoint_every_steps=100)
     optim = dict.fromkeys(("alone", "both"), Optim(lr=0.01, schedule="cosine", warmup_steps=1))
-    batches = Batches(IMAGES, None, size=8, seed=3, device=device.device)
+    batches = BatchLoader(IMAGES, None, size=8, seed=3, device=device.device)
     stopping = after(leave_after)
     return model, fit(model, batches, train, optim, device=device, checkpoints=Checkpoints(folder), stopping=stopping)
 
@@ -95,7 +96,7 @@ def test_a_training_stopped_in_any_stage_ends_in_the_same_weights(tmp_path: Path
 )
 def test_a_loss_that_is_not_finite_is_told_with_its_step(tmp_path: Path, turn: int, phase: str, step: int) -> None:
     model, device = Staged(poison_step=turn), fabric("32-true")
-    batches = Batches(IMAGES, None, size=8, seed=3, device=device.device)
+    batches = BatchLoader(IMAGES, None, size=8, seed=3, device=device.device)
     train = Train(steps=STEPS, batch_size=8, log_every_steps=STEPS)
     with pytest.raises(NonFiniteLoss, match=f"^step {step}: the loss of phase '{phase}'"):
         fit(model, batches, train, dict.fromkeys(("alone", "both"), Optim()), device=device)
@@ -120,7 +121,7 @@ def test_the_learning_rate_runs_its_whole_course_in_each_part(monkeypatch: pytes
     monkeypatch.setattr(torch.optim.SGD, "step", noting)
     model, device = Staged(), fabric("32-true")
     optim = dict.fromkeys(("alone", "both"), Optim(algorithm="sgd", betas=(0.0, 0.0), lr=0.1, schedule="linear"))
-    batches = Batches(IMAGES, None, size=8, seed=3, device=device.device)
+    batches = BatchLoader(IMAGES, None, size=8, seed=3, device=device.device)
     fit(model, batches, Train(steps=8, batch_size=8), optim, device=device)
     twice = [0.1, 0.1, 0.05, 0.05]
     assert rates == pytest.approx([*twice, *twice, 0.1 * 3 / 4, 0.1 / 4])
@@ -133,7 +134,7 @@ class Told(Staged):
         super().__init__()
         self.heard: list[float] = []
 
-    def reach(self, done: float) -> None:
+    def on_step_start(self, done: float) -> None:
         assert not self.heard or done > self.heard[-1]
         self.heard.append(done)
 

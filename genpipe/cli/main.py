@@ -1,0 +1,29 @@
+"""The command `genpipe`."""
+
+import sys
+from io import TextIOWrapper
+
+from genpipe.running.process import fast_exit, relax_gc, run_cli
+
+
+def main() -> None:
+    """Runs the command line and ends the process."""
+    relax_gc()
+    fast_exit(run())
+
+
+def run() -> int:
+    """Runs the command line and gives an exit status; every error that a person can meet is one message on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # names of files need not be text, and are shown nevertheless
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        return run_cli(_called)
+    except SystemExit as end:  # as Typer ends
+        return int(end.code or 0)
+
+
+def _called() -> None:
+    from genpipe.cli.app import app
+
+    app(prog_name="genpipe")

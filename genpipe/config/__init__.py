@@ -1,0 +1,1 @@
+"""From YAML to validated experiments: documents, schemas, the project."""

@@ -1,0 +1,160 @@
+"""Whether parts suit each other: models and what is asked of them, phases and optimizers, extractors and images."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from genpipe import registry
+from genpipe.config.document import Document, KeyPath
+from genpipe.errors import DataError, Problem, Unsuitable, nearest
+
+
+def missing_capabilities(
+    model_class: Any, name: str, knobs: Any, metrics: Collection[str], analyses: Collection[str], document: Document
+) -> list[Problem]:
+    """The metrics, analyses and knobs that ask for what a model cannot do."""
+    from genpipe.interfaces.generative import Generates
+
+    asked: list[tuple[KeyPath, type]] = [
+        *((("analyses", one), needed) for one in analyses for needed in registry.load("analyses", one).requires),
+        *((("evaluate", "metrics", one), needed) for one in metrics for needed in _needed(one)),
+        *((("train", "score_every_steps"), Generates) for _ in range(bool(knobs and knobs.train.score_every_steps))),
+    ]
+    unscored = [
+        document.problem(("analyses", one), f"draws the metric {metric}; write it under evaluate.metrics too.")
+        for one in analyses
+        for metric in registry.load("analyses", one).metrics
+        if metric not in metrics
+    ]
+    return unscored + [
+        document.problem(at, f"needs a model that {needed.__name__}, and {name} does not; remove it.")
+        for at, needed in asked
+        if not issubclass(model_class, needed)
+    ]
+
+
+def missing_fields(model_class: Any, name: str, known: Any, data: str, index: Document) -> list[Problem]:
+    """What a model has to be told of each image and the data set does not know."""
+    fields = model_class.fields if known.fields is None else known.fields
+    remedies = {field: _remedy(field) for field in model_class.fields if field not in fields}
+    return [
+        index.problem(("datasets", data), f"{name} needs '{field}' of each image, which is not known; {remedy}.")
+        for field, remedy in remedies.items()
+    ]
+
+
+def _remedy(field: str) -> str:
+    """How a data set comes to know what else is asked of each image."""
+    from genpipe.interfaces.sources import KNOWN_LABEL
+
+    knobs = {
+        KNOWN_LABEL: "write `num_labels: 100` there, how many labels it may know",
+        "sweep": "write `source: shapes` and `sweep_images: 10` there",
+    }
+    return knobs.get(field, "take another source")
+
+
+def unsupported(known: Any, metrics: Mapping[str, Any], analyses: Mapping[str, Any]) -> dict[KeyPath, str]:
+    """What to say of each metric and analysis, by its place, that what is known cannot serve; None: wrong knobs."""
+    places: list[tuple[KeyPath, str, str, Any]] = [
+        *((("evaluate", "metrics", one), "metrics", one, knobs) for one, knobs in metrics.items()),
+        *((("analyses", one), "analyses", one, knobs) for one, knobs in analyses.items()),
+    ]
+    judges = [(at, registry.load(kind, one)(knobs)) for at, kind, one, knobs in places if knobs is not None]
+    said = {at: judge.unmet_requirement(known) or judge.too_few(known.images) for at, judge in judges}
+    return {at: told for at, told in said.items() if told}
+
+
+def dataset_info_of(data: Any, knobs: Any, model: Any) -> Any:
+    """DatasetInfo of a data set, and of an experiment on it, before any image is read. Raises DataError."""
+    from genpipe.interfaces.dataset_info import DatasetInfo
+    from genpipe.interfaces.sources import KNOWN_LABEL
+
+    factors, others = data.opened.factors, data.opened.fields
+    labels = (KNOWN_LABEL,) if data.common.num_labels else ()
+    fields = None if factors is None or others is None else (*factors, *others, *labels)
+    by_class = None if data.counts is None or not data.opened.classes else tuple(data.counts[:, 0].tolist())
+    numbers = getattr(model, "latent_dim", None)
+    return DatasetInfo(data.spec(), factors, fields, _images(data, knobs), by_class, numbers)
+
+
+def _images(data: Any, knobs: Any) -> Any:
+    """How many images there are at most: of a person's own files exactly, else as many as the knobs let through."""
+    from genpipe.interfaces.dataset_info import Counts
+
+    samples = None if knobs is None else knobs.sample.images
+    if data.counts is not None:
+        trained = data.counts[data.counts[:, 0] > 0].sum(0).tolist()
+        return Counts(trained[0], trained[1], samples)
+    bounds = [most for most in (data.common.max_images, getattr(data.source, "test_images", None)) if most is not None]
+    return Counts(data.common.max_images, min(bounds, default=None), samples)
+
+
+def spec_of(data: Any) -> Any:
+    """The DataSpec that a data set will have, as far as it is known before any image is read. Raises DataError."""
+    from genpipe.interfaces.spec import DataSpec
+
+    channels, classes = data.common.channels or data.opened.channels, data.opened.classes
+    size, levels = data.common.image_size, 2 if data.common.binarize else 256
+    return DataSpec(channels, size, size, classes, levels, _untrained(data, classes))
+
+
+def counts_of(data: Any) -> Any:
+    """How many images of each class are in each of SPLITS, where a person's own files tell; otherwise None.
+
+    Raises DataError if there is nothing to train on, or none of the held-out images is of a class that is trained on.
+    """
+    from genpipe.config.selection import counted, taken
+
+    if data.opened.watched_path is None:
+        return None  # others would have to be downloaded, or made
+    collection, common, classes = data.opened.collection(data.seed), data.common, data.opened.classes
+    counts = counted(
+        collection, taken(collection, classes, common.exclude_classes, common.max_images, data.seed), classes
+    )
+    training, held_out = counts[counts[:, 0] > 0].sum(0)
+    if not training or not held_out:
+        raise DataError(
+            f"datasets.{data.name}: {'held-out' if training else 'training'} images are needed"
+            f"{' of a class that has training images' if classes else ''}, and of {counts.sum():,} images none is. "
+            "Give more of them, or `labels: false` if the classes do not matter."
+        )
+    return counts
+
+
+def _untrained(data: Any, classes: Sequence[str]) -> tuple[int, ...]:
+    """The classes of which it is known that no image is trained on."""
+    from genpipe.config.selection import untrained
+
+    if data.counts is not None:
+        return untrained(data.counts) if classes else ()
+    left_out = {str(name) for name in data.common.exclude_classes}
+    return tuple(number for number, name in enumerate(classes) if name in left_out)
+
+
+def _needed(metric: str) -> list[type]:
+    from genpipe.interfaces.classes import GeneratesClasses
+    from genpipe.interfaces.generative import Reconstructs
+
+    wanted = registry.load("metrics", metric).input
+    return [GeneratesClasses] if wanted == "labels" else [Reconstructs] if "pairs" in wanted else []
+
+
+def optim_problems(
+    model_class: Any, model: Any, data: Any, optim: Mapping[str, Any], document: Document
+) -> list[Problem]:
+    """What is wrong with `optim`, seen from the phases of the model; it is built without memory for its weights."""
+    try:
+        phases = [phase.name for phase in registry.outline(model_class, model, data.spec()).phases()]
+    except Unsuitable as error:
+        return [document.problem(("model",), str(error))]
+    return phase_problems(phases, optim, ("optim",), document)
+
+
+def phase_problems(phases: Iterable[str], optim: Mapping[str, Any], at: KeyPath, document: Document) -> list[Problem]:
+    """The phases that have no optimizer, and the optimizers that have no phase."""
+    named = list(dict.fromkeys(phases))
+    unknown = [name for name in optim if name not in named]
+    missing = [name for name in named if name not in optim]
+    return [document.problem((*at, name), f"no such phase.{nearest(name, named)}") for name in unknown] + [
+        document.problem(at, f"the phase '{name}' is missing.") for name in missing
+    ]

@@ -1,0 +1,176 @@
+"""Batches of training images in an order that depends on (seed, epoch) alone."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from time import perf_counter
+
+import numpy as np
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from genpipe.dataset.prefetch import Prefetcher
+from genpipe.dataset.storage import Prepared
+from genpipe.interfaces.phases import Batch
+from genpipe.nn.pixel_range import to_model
+
+_SHARE_OF_DEVICE = 0.5
+"""Images live on the device if they take at most this share of its free memory."""
+_AHEAD = 4
+"""So many batches are read from the disk before they are needed, unless more are asked for."""
+_Raw = tuple[Tensor, Tensor | None, dict[str, Tensor]]
+"""uint8 images [b c h w], their labels, and what else was asked for."""
+
+
+class BatchLoader:
+    """A training set, cut into batches; moved to the device once if it fits there, else read ahead on threads.
+
+    The order of images is one shuffle after the other, and a batch may span two of them; batch number k of a seed is
+    the same whoever asks for it, so a position in the data is a single number. Images with equal rows in `group_by`
+    stay together, and groups are shuffled. With `second`, every second image is one of these, and each kind is shuffled
+    by itself. Several processes share each batch: with `part` = (i, n), this one gets the i-th
+    of n equal parts of it.
+    """
+
+    def __init__(
+        self,
+        images: np.ndarray,
+        labels: np.ndarray | None,
+        *,
+        size: int,
+        seed: int,
+        device: torch.device,
+        horizontal_flip: bool = False,
+        part: tuple[int, int] = (0, 1),
+        fields: Mapping[str, np.ndarray] | None = None,
+        group_by: np.ndarray | None = None,
+        second: Bool[np.ndarray, "n"] | None = None,
+    ) -> None:
+        self.size, self.seed, self.device, self.count, self.horizontal_flip = (
+            size,
+            seed,
+            device,
+            len(images),
+            horizontal_flip,
+        )
+        self._mine = slice(part[0] * size // part[1], (part[0] + 1) * size // part[1])
+        self._resident = _fits(images.nbytes, device)
+        self._home = device if self._resident else torch.device("cpu")
+        self._images = torch.from_numpy(np.array(images)).to(device) if self._resident else images
+        self._labels = None if labels is None else torch.from_numpy(np.array(labels)).to(self._home)
+        self._extras = {name: torch.from_numpy(np.array(rows)).to(self._home) for name, rows in (fields or {}).items()}
+        self._groups = None if group_by is None else np.unique(group_by, axis=0, return_inverse=True)[1].ravel()
+        self._kinds = [] if second is None else [np.flatnonzero(~second), np.flatnonzero(second)]
+        self._order = lru_cache(maxsize=4)(self._shuffled)
+        self._read_ahead = Prefetcher(lambda number: self._raw(self._rows(number)))
+        self.waited_sec = 0.0
+        """How long whoever asked for batches waited for them."""
+
+    @classmethod
+    def of(
+        cls,
+        prepared: Prepared,
+        *,
+        size: int,
+        seed: int,
+        device: torch.device,
+        part: tuple[int, int] = (0, 1),
+        fields: Sequence[str] = (),
+        group_by: str | None = None,
+        balance_by: str | None = None,
+    ) -> "BatchLoader":
+        """The training images of a prepared data set, with the fields of these names, grouped or alternating by one.
+
+        Raises DataError if the data set does not know them.
+        """
+        images, labels = prepared.images("train"), prepared.labels("train")
+        asked = {name: prepared.field("train", name) for name in fields}
+        together = prepared.field("train", group_by) if group_by else None
+        second = np.any(prepared.field("train", balance_by), axis=1) if balance_by else None
+        return cls(
+            images, labels, size=size, seed=seed, device=device, horizontal_flip=prepared.horizontal_flip, part=part,
+            fields=asked, group_by=together, second=second,
+        )  # fmt: skip
+
+    def batch(self, number: int, ahead: int = _AHEAD) -> Batch:
+        """The number-th batch, from 0; which of its images are mirrored depends on (seed, number) alone.
+
+        Where images are read from the disk, so many batches after this one are read meanwhile.
+        """
+        begun = perf_counter()
+        raw = self._raw(self._rows(number)) if self._resident else self._read_ahead.get(number, ahead)
+        batch = self._sent(raw)
+        if self.horizontal_flip:
+            batch = replace(batch, x=torch.where(self._mirrored(number), batch.x.flip(3), batch.x))
+        self.waited_sec += perf_counter() - begun
+        return batch
+
+    def in_order(self) -> Iterator[Batch]:
+        """One pass over all images as they are stored, the last batch as small as it comes."""
+        for rows in torch.arange(self.count, device=self._home).split(self.size):
+            yield self._sent(self._raw(rows))
+
+    def _rows(self, number: int) -> Tensor:
+        """The stored positions of this process's part of a batch."""
+        first, end = number * self.size + self._mine.start, number * self.size + self._mine.stop
+        if not self._kinds:
+            return self._stretch(first, end)
+        rows = torch.empty(end - first, dtype=torch.int64, device=self._home)
+        for begin in range(min(2, end - first)):
+            mine, (place, kind) = rows[begin::2], divmod(first + begin, 2)
+            mine[:] = self._stretch(place, place + len(mine), kind)
+        return rows
+
+    def _stretch(self, first: int, end: int, kind: int | None = None) -> Tensor:
+        """So many places of the order of all images, or of one kind, over and over."""
+        count, pieces = self.count if kind is None else len(self._kinds[kind]), []
+        while first < end:
+            epoch, start = divmod(first, count)
+            pieces.append(self._order(epoch, kind)[start : start + end - first])
+            first += len(pieces[-1])
+        return pieces[0] if len(pieces) == 1 else torch.cat(pieces)
+
+    def _shuffled(self, epoch: int, kind: int | None) -> Tensor:
+        """The order of an epoch, where the images are, so that no step has to send it."""
+        rng = np.random.default_rng((self.seed, epoch))
+        if kind is not None:
+            order = np.random.default_rng((self.seed, epoch, 2 + kind)).permutation(self._kinds[kind])
+        elif self._groups is None:
+            order = rng.permutation(self.count)
+        else:
+            order = np.argsort(rng.permutation(self._groups.max() + 1)[self._groups], kind="stable")
+        return torch.from_numpy(order).to(self._home)
+
+    def _raw(self, rows: Tensor) -> _Raw:
+        labels = None if self._labels is None else self._labels[rows]
+        extras = {name: values[rows] for name, values in self._extras.items()}
+        if isinstance(self._images, Tensor):
+            return self._images[rows], labels, extras
+        pinned = self.device.type == "cuda"
+        pixels = torch.empty((len(rows), *self._images.shape[1:]), dtype=torch.uint8, pin_memory=pinned)
+        np.take(self._images, rows.numpy(), axis=0, out=pixels.numpy(), mode="clip")  # the one mode without a copy
+        if pinned:
+            labels = None if labels is None else labels.pin_memory()
+            extras = {name: values.pin_memory() for name, values in extras.items()}
+        return pixels, labels, extras
+
+    def _sent(self, raw: _Raw) -> Batch:
+        pixels, labels, extras = raw
+        y = None if labels is None else labels.to(self.device, non_blocking=True)
+        sent = {name: values.to(self.device, non_blocking=True) for name, values in extras.items()}
+        return Batch(to_model(pixels.to(self.device, non_blocking=True)), y, sent)
+
+    def _mirrored(self, number: int) -> Tensor:
+        """Which images are mirrored [b 1 1 1]."""
+        drawn = torch.from_numpy(np.random.default_rng((self.seed, number, 1)).random(self.size) < 0.5)[self._mine]
+        drawn = drawn.pin_memory() if self.device.type == "cuda" else drawn
+        return drawn.to(self.device, non_blocking=True)[:, None, None, None]
+
+
+def _fits(size_bytes: int, device: torch.device) -> bool:
+    if device.type != "cuda":
+        import psutil
+
+        return size_bytes <= _SHARE_OF_DEVICE * psutil.virtual_memory().available
+    return size_bytes <= _SHARE_OF_DEVICE * torch.cuda.mem_get_info(device)[0]

@@ -1,0 +1,93 @@
+"""A look at a data set before anything is trained on it: what is in it, and what is wrong with it."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+import numpy as np
+
+from genpipe.config.selection import counted, taken
+from genpipe.dataset.preparing import finished
+from genpipe.dataset.working import Done, Target, cores
+from genpipe.interfaces.sources import Collection, Source
+from genpipe.nn.image_grid import grid
+
+COLUMNS = 8
+
+
+@dataclass
+class Inspection:
+    """What there is to see."""
+
+    classes: Mapping[str, Sequence[int]]
+    """How many images of each class are in each of SPLITS; one class "-" where there are none."""
+    sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
+    """How many pictures there are of each width and height, before they are fitted."""
+    duplicates: list[tuple[str, str]] = field(default_factory=list)
+    """Images that look like an earlier one once they are fitted, each with that one."""
+    leaked: int = 0
+    """How many of the duplicates are in another split than the earlier one."""
+    broken: list[tuple[str, str]] = field(default_factory=list)
+    """Pictures that cannot be read, each with the reason."""
+    split_names: Sequence[str] = ()
+    """What SPLITS are called in the source, if it says which image is in which."""
+    unused_images: Mapping[str, int] = field(default_factory=dict)
+    """How many images there are of each split that is left out."""
+    skipped_files: Mapping[str, int] = field(default_factory=dict)
+    """How many files are no pictures that are read, by what they are instead."""
+    sheet: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 1), np.uint8))
+    """Some images in rows [height width channels]."""
+
+    @property
+    def untrained(self) -> list[str]:
+        """The classes without training images."""
+        return [name for name, (training, *_) in self.classes.items() if not training]
+
+
+def inspect_source(
+    source: Source,
+    target: Target,
+    max_images: int | None = None,
+    exclude_classes: Sequence[str | int] = (),
+    *,
+    images: int = 64,
+    workers: int | None = None,
+    shown: Callable[[int, int], None] = lambda images, of: None,
+) -> Inspection:
+    """Reads all images of a source as they would be prepared. Raises DataError if it cannot be read."""
+    collection = source.collection(target.seed)
+    rows = taken(collection, source.classes, exclude_classes, max_images, target.seed)
+    counts = counted(collection, rows, source.classes).tolist()
+    found = Inspection(
+        dict(zip(source.classes or ("-",), counts, strict=True)),
+        split_names=collection.split_names,
+        unused_images=collection.unused_images,
+        skipped_files=collection.skipped_files,
+    )
+    wanted = set(rows[np.linspace(0, len(rows) - 1, min(images, len(rows))).astype(int)].tolist())
+    sheet: list[np.ndarray] = []
+    seen: dict[bytes, int] = {}
+    done = 0
+    for piece in finished(collection, rows, target, cores() if workers is None else workers):
+        _add(found, piece, collection, seen)
+        sheet += [image for image, row in zip(piece.images, piece.rows.tolist(), strict=True) if row in wanted]
+        done += len(piece.images) + len(piece.broken)
+        shown(done, len(rows))
+    if sheet:
+        found.sheet = grid(np.stack(sheet), COLUMNS)
+    return found
+
+
+def _add(found: Inspection, piece: Done, collection: Collection, seen: dict[bytes, int]) -> None:
+    found.sizes.update((width, height) for height, width in piece.sizes.tolist())
+    found.broken += piece.broken
+    for image, row in zip(piece.images, piece.rows.tolist(), strict=True):
+        first = seen.setdefault(blake2b(image.tobytes(), digest_size=16).digest(), row)
+        if first != row:
+            found.duplicates.append((_name(collection, row), _name(collection, first)))
+            found.leaked += int(collection.splits[first] != collection.splits[row])
+
+
+def _name(collection: Collection, row: int) -> str:
+    return collection.names[row] if collection.names is not None else f"image {row}"

@@ -1,0 +1,183 @@
+"""What sources of a person's own picture files share."""
+
+import hashlib
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from genpipe import paths
+from genpipe.dataset.layout import Layout, ending, layout
+from genpipe.dataset.splitting import CHUNK_IMAGES, splits_of
+from genpipe.errors import DataError
+from genpipe.files import read_json, write_json
+from genpipe.interfaces.sources import Chunk, Collection, EncodedImage, Source
+from genpipe.schema import Strict
+
+_CHUNK_BYTES = 4 * 2**20
+
+
+class OwnFiles(Strict):
+    """A person's own pictures."""
+
+    path: Annotated[str, Field(min_length=1)]
+    """As the person gave it; a relative one begins at the project's root."""
+    labels: bool = True
+    """Whether folders, or a dataset.json, name the classes."""
+    splits: bool = True
+    """Whether the folders "train", "test" and "val" at the top are the splits, and not classes."""
+    test_images: Annotated[int, Field(ge=1)] | None = None
+    """How many are held out where no folders "train" and "test" say which; a tenth, if not given."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The picture files of a source, in the order in which they are read."""
+
+    names: list[str]
+    annotations: dict[str, int] | None
+    colored: list[bool | None]
+    """Whether each has colors; None where the header cannot be read."""
+    skipped: dict[str, int] = field(default_factory=dict)
+    """How many other files there are, by their ending, and links, which are not followed."""
+    held_by: Mapping[str, str] = field(default_factory=dict)
+    """Of each file that is only another name of one in the same archive: that one's name."""
+
+
+class PictureFiles(Source):
+    """Pictures in files, with labels and splits from the names."""
+
+    def __init__(self, config: OwnFiles, root: Path) -> None:
+        self.config = config
+        self.path = located(config.path, root)
+
+    @abstractmethod
+    def listed(self) -> Listing:
+        """The picture files. Raises DataError."""
+
+    @abstractmethod
+    def files(self, rows: np.ndarray) -> Iterator[EncodedImage]:
+        """The files with these numbers."""
+
+    @cached_property
+    def listing(self) -> Listing:
+        """The picture files. Raises DataError if there are none."""
+        found = remembered(f"{self.path.resolve()} {self.config.labels}", self.state(), self.listed)
+        if not found.names:
+            others = f" Skipped: {counted(found.skipped)}; links are not followed." if found.skipped else ""
+            raise DataError(f"{self.path} holds no pictures (.png, .jpg, .webp, …).{others}")
+        return found
+
+    @cached_property
+    def _layout(self) -> Layout:
+        knobs = self.config
+        return layout(self.listing.names, self.listing.annotations, knobs.labels, str(self.path), splits=knobs.splits)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self._layout.classes
+
+    @property
+    def channels(self) -> int:
+        names, colored, parts = self.listing.names, self.listing.colored, self._layout.splits
+        rows = range(len(names)) if parts is None else np.flatnonzero(parts >= 0).tolist()
+        return channels_of([names[row] for row in rows], [colored[row] for row in rows], str(self.path))
+
+    def collection(self, seed: int) -> Collection:
+        found, listing = self._layout, self.listing
+        parts = found.splits
+        if parts is None:
+            parts = splits_of(found.labels, len(listing.names), self.config.test_images, seed)
+        return Collection(
+            lambda rows: in_chunks(self.files(rows)),
+            parts,
+            found.labels,
+            listing.names,
+            split_names=found.split_names,
+            unused_images=found.unused_images,
+            skipped_files=listing.skipped,
+        )
+
+    @property
+    def watched_path(self) -> str:
+        return watched_path(self.config.path)
+
+
+def located(path: str, root: Path) -> Path:
+    """Where a path leads that a person gave."""
+    return root / paths.expanded(path)
+
+
+def watched_path(path: str) -> str:
+    """A path that a person gave, for DVC, which does not know what "~" is."""
+    return str(paths.expanded(path))
+
+
+def in_chunks(files: Iterator[EncodedImage]) -> Iterator[Chunk]:
+    """The files, a few hundred at a time, or fewer if they are large."""
+    some: list[EncodedImage] = []
+    size = 0
+    for name, content in files:
+        some.append((name, content))
+        size += len(content) if isinstance(content, bytes) else 0
+        if len(some) == CHUNK_IMAGES or size >= _CHUNK_BYTES:
+            yield Chunk(some)
+            some, size = [], 0
+    if some:
+        yield Chunk(some)
+
+
+def stamp(path: Path) -> str:
+    """A text that changes with a file's size or time of change. Raises DataError if it is not there."""
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}.") from None
+    return f"{found.st_size} {found.st_mtime_ns}"
+
+
+def remembered(name: str, state: str, listed: Callable[[], Listing]) -> Listing:
+    """The listing of what has this name, made once and kept beside the downloads for as long as the state stays."""
+    key = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    file = paths.cache() / "listings" / f"{key}.json"
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        kept = read_json(file)
+        if kept["state"] == state:
+            return Listing(**kept["listing"])
+    listing = listed()
+    with suppress(OSError, ValueError):
+        write_json(file, {"state": state, "listing": asdict(listing)})
+    return listing
+
+
+def channels_of(names: Sequence[str], colored: Sequence[bool | None], shown_as: str) -> int:
+    """1 or 3, if all pictures are gray or all have colors. Raises DataError if there are both."""
+    pairs = list(zip(names, colored, strict=True))
+    gray, color = ([name for name, has in pairs if has is kind] for kind in (False, True))
+    if gray and color:
+        raise DataError(
+            f"{shown_as}: {len(gray):,} of the pictures are gray (such as {gray[0]}) and {len(color):,} in color "
+            f"(such as {color[0]}). Say what all are to be: `channels: 1` makes them gray, `channels: 3` keeps the "
+            "colors; on the command line --channels."
+        )
+    return 3 if color else 1
+
+
+def skipped(names: Iterable[str], links: int = 0) -> dict[str, int]:
+    """How many files that are no pictures there are of each ending, the most first, and how many links."""
+    found = Counter({"links": links} if links else {})
+    found.update(end for name in names if (end := ending(name)))
+    return dict(found.most_common())
+
+
+def counted(things: Mapping[str, int]) -> str:
+    """a (3), b (2), c (1) and 5 more."""
+    first = ", ".join(f"{name} ({count:,})" for name, count in list(things.items())[:5])
+    return first + (f" and {len(things) - 5} more" if len(things) > 5 else "")

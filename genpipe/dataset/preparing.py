@@ -1,0 +1,186 @@
+"""From a source to arrays on disk."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from genpipe.config.selection import taken, untrained
+from genpipe.dataset.decoding import MAX_ASPECT, too_long
+from genpipe.dataset.splitting import known_labels
+from genpipe.dataset.storage import ArrayFile, Prepared, field_file, images_file, labels_file, write_meta
+from genpipe.dataset.working import Done, Target, Work, cores, done, in_order
+from genpipe.errors import DataError
+from genpipe.files import atomic_directory
+from genpipe.interfaces.sources import KNOWN_LABEL, SPLITS, Chunk, Collection, Source
+from genpipe.interfaces.spec import DataSpec
+
+CHUNK_BYTES = 4 * 2**20
+"""No more finished pixels than this travel between processes at once."""
+Shown = Callable[[int, int], None]
+"""Is told how many of how many images are done."""
+
+
+def prepare(
+    source: Source,
+    *,
+    image_size: int,
+    resize_mode: str,
+    seed: int,
+    folder: Path,
+    channels: int | None = None,
+    max_images: int | None = None,
+    horizontal_flip: bool = False,
+    skip_broken: bool = False,
+    binarize: str | None = None,
+    exclude_classes: Sequence[str | int] = (),
+    num_labels: int | None = None,
+    workers: int | None = None,
+    shown: Shown = lambda images, of: None,
+) -> Prepared:
+    """Reads a source once, chunk by chunk, and writes its splits as uint8 arrays [n c size size] with labels.
+
+    Of the classes in `exclude_classes` no training image is taken; `num_labels` is how many labels a model may
+    know. The same images come in the same order for any number of workers. Raises DataError for a broken picture,
+    unless `skip_broken` leaves it out, and if the source is not what it announced.
+    """
+    collection = source.collection(seed)
+    spec = DataSpec(channels or source.channels, image_size, image_size, source.classes, 2 if binarize else 256)
+    rows = taken(collection, source.classes, exclude_classes, max_images, seed)
+    with atomic_directory(folder) as temporary:
+        broken: list[str] = []
+        with Writer(temporary, collection, _named(source)) as writer:
+            target = Target(image_size, spec.channels, resize_mode, seed, binarize)
+            for piece in finished(collection, rows, target, cores() if workers is None else workers):
+                if piece.broken and not skip_broken:
+                    raise DataError(_complaint(piece.broken, folder.name))
+                broken += [f"{name}: {why}" for name, why in piece.broken]
+                writer.write(piece)
+                shown(writer.count + len(broken), len(rows))
+        writer.verify(len(rows) - len(broken))
+        _write_known_labels(temporary, len(spec.classes), num_labels, seed)
+        write_meta(
+            temporary,
+            _noted(temporary, spec),
+            horizontal_flip=horizontal_flip,
+            broken=broken,
+            unused_images=collection.unused_images,
+        )
+    return Prepared.open(folder)
+
+
+def _noted(folder: Path, spec: DataSpec) -> DataSpec:
+    """What the images are, with the classes that were not trained on."""
+    return replace(spec, untrained=_untrained(folder, spec))
+
+
+def _untrained(folder: Path, spec: DataSpec) -> tuple[int, ...]:
+    """The classes without images in the training split as it was written."""
+    if not all(labels_file(folder, split).exists() for split in SPLITS):
+        return ()
+    counts = [np.bincount(np.load(labels_file(folder, split)), minlength=len(spec.classes)) for split in SPLITS]
+    return untrained(np.stack(counts, axis=1))
+
+
+def _write_known_labels(folder: Path, class_count: int, count: int | None, seed: int) -> None:
+    """Notes which labels of training images are known, as a field, if only some are to be."""
+    if count is None:
+        return
+    if not labels_file(folder, "train").exists():
+        raise DataError("num_labels says how many labels are known, but the source has none. Leave it out.")
+    rows = known_labels(np.load(labels_file(folder, "train")), class_count, count, seed)
+    np.save(field_file(folder, "train", KNOWN_LABEL), rows)
+
+
+def finished(collection: Collection, rows: np.ndarray, target: Target, workers: int) -> Iterator[Done]:
+    """The images with these numbers, decoded and fitted, in order."""
+    return in_order(done, _works(collection.read(rows), rows, target), workers)
+
+
+def _works(chunks: Iterable[Chunk], rows: np.ndarray, target: Target) -> Iterator[Work]:
+    first, most = 0, max(1, CHUNK_BYTES // (target.image_size**2 * target.channels))
+    for chunk in chunks:
+        _verify(chunk, first, len(rows))
+        for start in range(0, len(chunk.images), most):
+            some = slice(start, start + most)
+            fields = {name: values[some] for name, values in chunk.fields.items()}
+            images = chunk.images[some]
+            yield Work(images, rows[first : first + len(images)], fields, target)
+            first += len(images)
+
+
+def _verify(chunk: Chunk, first: int, count: int) -> None:
+    images, shown, fine = chunk.images, f"{len(chunk.images)} files", True
+    if isinstance(images, np.ndarray):
+        shown = f"{images.dtype} {images.shape}"
+        fine = images.dtype == np.uint8 and images.ndim == 4 and images.shape[3] in (1, 2, 3)
+    if not fine or first + len(images) > count:
+        raise DataError(
+            f"a chunk of {shown} came after {first} of {count} images; uint8 [n h w c] of 1 to 3 channels is needed, "
+            f"{count} images in all."
+        )
+    if isinstance(images, np.ndarray) and too_long(*images.shape[1:3]):
+        height, width = images.shape[1:3]
+        raise DataError(f"of images of {width}×{height} pixels one side is more than {MAX_ASPECT} times the other.")
+
+
+def _named(source: Source) -> tuple[str, ...] | None:
+    """The fields that a source has named; None if only reading tells."""
+    return None if source.factors is None or source.fields is None else (*source.factors, *source.fields)
+
+
+class Writer:
+    """The arrays of a data set, written as the images come."""
+
+    def __init__(self, folder: Path, collection: Collection, named: Sequence[str] | None) -> None:
+        self.folder, self.collection, self.named, self.count = folder, collection, named, 0
+        self._files: dict[Path, ArrayFile] = {}
+        self._open = ExitStack()
+
+    def __enter__(self) -> "Writer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def write(self, piece: Done) -> None:
+        """Adds each image to the split that it is in. Raises DataError if it has an extra that was not named."""
+        named = piece.fields if self.named is None else self.named
+        for name in piece.fields:
+            if name not in named:
+                raise DataError(f"images came with '{name}', which the source names neither as factor nor as extra.")
+        self.count += len(piece.images)
+        parts = self.collection.splits[piece.rows]
+        for part in np.unique(parts):
+            mine = parts == part
+            split = SPLITS[part]
+            self._append(images_file(self.folder, split), piece.images[mine])
+            if self.collection.labels is not None:
+                self._append(labels_file(self.folder, split), self.collection.labels[piece.rows][mine].astype(np.int64))
+            for name, values in piece.fields.items():
+                self._append(field_file(self.folder, split, name), values[mine])
+
+    def verify(self, count: int) -> None:
+        """Raises DataError if not so many images have come, or none for a split."""
+        if self.count != count:
+            raise DataError(f"{count} images were announced; {self.count} came.")
+        empty = [split for split in SPLITS if images_file(self.folder, split) not in self._files]
+        if empty:
+            raise DataError(f"no image is left for the {empty[0]} split: there are {count} in all.")
+
+    def _append(self, path: Path, rows: np.ndarray) -> None:
+        if path not in self._files:
+            self._files[path] = ArrayFile(path)
+            self._open.callback(self._files[path].close)
+        self._files[path].append(rows)
+
+
+def _complaint(broken: list[tuple[str, str]], data: str) -> str:
+    named = "; ".join(f"{name}: {why}" for name, why in broken[:5])
+    more = f"; and {len(broken) - 5} more" if len(broken) > 5 else ""
+    return (
+        f"broken pictures: {named}{more}. Mend or remove them (`genpipe data inspect {data}` names all), "
+        f"or leave them out with `skip_broken: true` in datasets.{data} of params.yaml."
+    )

@@ -1,0 +1,79 @@
+"""What an extractor sees in a set of images, kept on disk so that no image is looked at twice."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int, UInt8
+
+from genpipe.errors import DataError
+from genpipe.files import atomic_directory, read_json, write_json
+from genpipe.interfaces.extractors import Extractor, FeatureSet
+
+
+def key_of(*parts: Any) -> str:
+    """A short hash of whatever decides what is seen: JSON values and arrays."""
+    hashed = hashlib.sha256()
+    for part in parts:
+        array = isinstance(part, np.ndarray)
+        hashed.update(np.ascontiguousarray(part).data if array else json.dumps(part, sort_keys=True).encode())
+    return hashed.hexdigest()[:16]
+
+
+def extract_cached(
+    images: UInt8[np.ndarray, "n c h w"],
+    labels: Int[np.ndarray, "n"] | None,
+    folder: Path,
+    key: str,
+    extractor: Callable[[], Extractor],
+) -> FeatureSet:
+    """The features of some images: from the folder, if what it holds has the same key, else made and kept there."""
+    if not holds(folder, key):
+        store(extractor().extract(images), folder, {"key": key})
+    return load(images, labels, folder)
+
+
+def holds(folder: Path, key: str) -> bool:
+    """Whether a folder has features with this key."""
+    file = folder / "about.json"
+    return file.exists() and about(folder).get("key") == key
+
+
+def store(evidence: FeatureSet, folder: Path, described: dict[str, Any]) -> None:
+    """Replaces what is in the folder by features and probabilities, and by what is to be said of them."""
+    with atomic_directory(folder) as temporary:
+        np.save(temporary / "features.npy", evidence.features)
+        if evidence.probabilities is not None:
+            np.save(temporary / "probabilities.npy", evidence.probabilities)
+        write_json(temporary / "about.json", described)
+
+
+def about(folder: Path) -> dict[str, Any]:
+    """What was said of the features in a folder. Raises DataError if it is missing or damaged."""
+    try:
+        said = read_json(folder / "about.json")
+    except (OSError, ValueError, RecursionError) as error:
+        raise _damaged(folder, error) from None
+    if not isinstance(said, dict):
+        raise _damaged(folder, f"about.json is no mapping but {type(said).__name__}")
+    return said
+
+
+def load(images: UInt8[np.ndarray, "n c h w"], labels: Int[np.ndarray, "n"] | None, folder: Path) -> FeatureSet:
+    """The features of these images in a folder, memory-mapped. Raises DataError if it is not there or damaged."""
+    try:
+        features = np.load(folder / "features.npy", mmap_mode="r", allow_pickle=False)
+        file = folder / "probabilities.npy"
+        probabilities = np.load(file, mmap_mode="r", allow_pickle=False) if file.exists() else None
+    except (OSError, ValueError, EOFError) as error:
+        raise _damaged(folder, error) from None
+    if len(features) != len(images):
+        raise _damaged(folder, f"it has {len(features)} rows for {len(images)} images")
+    return FeatureSet(images, features, probabilities, labels)
+
+
+def _damaged(folder: Path, why: object) -> DataError:
+    return DataError(f"{folder} cannot be read ({why}). Delete it and run `dvc repro`.")

@@ -1,0 +1,73 @@
+"""What a model is, and what it may be able to do.
+
+A model is a `Generative`: it declares its `Phase`s, and `fit` gives each its turn. What else it can do is said by the
+capabilities it inherits from; stages, metrics and analyses ask for a capability and never for a name.
+
+Images are float32 in [-1, 1], [batch channels height width], inside models; uint8 everywhere else.
+"""
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import torch
+
+from genpipe.interfaces.phases import Trainable
+from genpipe.interfaces.spec import DataSpec
+from genpipe.interfaces.tensors import Codes, Images
+from genpipe.schema import Strict
+
+
+class Generative(Trainable):
+    """A generative model, built from its own `Config` and the data's `DataSpec`."""
+
+    Config: ClassVar[type[Strict]]
+    init_args: tuple[Any, ...]
+    """What it takes, besides its weights, to build the same again."""
+
+    def __new__(cls, *given: Any, **_: Any) -> "Generative":
+        made = super().__new__(cls)
+        object.__setattr__(made, "init_args", given)  # nn.Module is not ready for attributes yet
+        return made
+
+    @abstractmethod
+    def __init__(self, config: Strict, spec: DataSpec) -> None:
+        super().__init__()
+
+
+class Generates(ABC):
+    """Draws new images."""
+
+    @abstractmethod
+    def sample(self, n: int, rng: torch.Generator) -> Images:
+        """n images in [-1, 1]; the same state of rng gives the same images."""
+
+
+class Decodes(Generates):
+    """Draws a code from a prior and decodes it."""
+
+    @abstractmethod
+    def prior(self, n: int, rng: torch.Generator) -> Codes:
+        """n codes of the prior, on the device of rng."""
+
+    @abstractmethod
+    def decode(self, z: Codes) -> Images:
+        """The image of each code, in [-1, 1]."""
+
+    def sample(self, n: int, rng: torch.Generator) -> Images:
+        return self.decode(self.prior(n, rng))
+
+
+class Encodes(ABC):
+    """Gives every image a code."""
+
+    @abstractmethod
+    def encode(self, x: Images) -> Codes:
+        """The code of each image (the mean, where codes are distributions)."""
+
+
+class Reconstructs(ABC):
+    """Maps an image to its approximation."""
+
+    @abstractmethod
+    def reconstruct(self, x: Images) -> Images:
+        """The approximation of each image, in [-1, 1]."""

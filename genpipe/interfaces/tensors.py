@@ -1,0 +1,13 @@
+"""The tensors that models are given and give."""
+
+from collections.abc import Mapping
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+Images = Float[Tensor, "b c h w"]
+Codes = Float[Tensor, "b d"]
+Labels = Int[Tensor, "b"]
+Scalar = Float[Tensor, ""]
+Logs = Mapping[str, Tensor]
+"""Further scalars of a loss, by name, left on the device."""

@@ -1,0 +1,44 @@
+"""The stages that a change of files makes DVC run."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from genpipe import paths
+from genpipe.config import wiring
+from genpipe.config.document import parse
+from genpipe.config.project import Experiment
+
+OWN = ("train", "sample", "evaluate")
+"""The stages of one experiment, each of which makes something new for the next."""
+
+
+def of_data(root: Path, data: str) -> list[str]:
+    """The stages of a data set that have not run yet."""
+    made = {"prepare": paths.data(data), "reference": paths.reference(data)}
+    return [f"{stage}@{data}" for stage, output in made.items() if not (root / output).exists()]
+
+
+def of_experiment(root: Path, experiment: Experiment, before: str | None, after: str | None) -> list[str]:
+    """The stages that an experiment runs after its file has changed: the first that reads what changed, and the rest.
+
+    `before` is None if nothing that the experiment made before can still hold.
+    """
+    name = experiment.name
+    sections = _sections(root, name)
+    old, new = (_values(text) for text in (before, after))
+    changed = {key for key in {*old, *new} if repr(old.get(key)) != repr(new.get(key))}
+    known = before is not None and (root / paths.scores(name)).exists()
+    first = next((n for n, stage in enumerate(OWN) if not known or changed & sections[stage]), len(OWN))
+    return [f"{stage}@{name}" for stage in OWN[first:]]
+
+
+def _sections(root: Path, name: str) -> Mapping[str, set[str]]:
+    """The sections of a pipeline file that each stage reads, as the wiring has it."""
+    file = str(paths.pipeline(name))
+    return {stage: set(wiring.stage(root, stage, name).params.get(file) or ()) for stage in OWN}
+
+
+def _values(text: str | None) -> dict[str, Any]:
+    value = parse(text or "").value
+    return value if isinstance(value, dict) else {}

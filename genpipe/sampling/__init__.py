@@ -1,0 +1,1 @@
+"""What a finished model gives: samples, reconstructions, and ways between codes."""
