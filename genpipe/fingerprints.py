@@ -20,8 +20,13 @@ from genpipe.mentions import Parts
 from genpipe.packages import GENPIPE, Packages
 
 FRAME = {
-    "genpipe.config.project": "hands on what YAML says, which DVC compares; what is not said there is in schemas that count",
+    "genpipe.config.compatibility": "refuses what does not fit together",
+    "genpipe.config.data_spec": "reads what a model was made for",
     "genpipe.config.document": "reads YAML as DVC does, with lines",
+    "genpipe.config.project": "hands on what YAML says, which DVC compares; defaults are in schemas, which count",
+    "genpipe.config.renamed": "are words",
+    "genpipe.config.validation": "refuses what no schema allows",
+    "genpipe.config.wiring": "reads dvc.yaml",
     "genpipe.errors": "are words",
     "genpipe.files": "reads and writes bytes as they are",
     "genpipe.fingerprints": "says what counts, and is none of it",
@@ -32,10 +37,7 @@ FRAME = {
     "genpipe.registry": "finds a file by its name",
     "genpipe.running": "runs, stops and times stages",
     "genpipe.schema": "refuses what no schema knows",
-    "genpipe.config.compatibility": "refuses what does not fit together",
     "genpipe.tracking": "copies results to MLflow",
-    "genpipe.config.validation": "refuses what no schema allows",
-    "genpipe.config.wiring": "reads dvc.yaml",
 }
 """Modules that decide no figure, and why: what they hold is followed no further, and counts for no stage."""
 STAGES: Mapping[str, tuple[str, ...]] = {

@@ -3,6 +3,8 @@
 import sys
 from io import TextIOWrapper
 
+from genpipe.config.renamed import answered
+from genpipe.errors import UsageError
 from genpipe.running.process import fast_exit, relax_gc, run_cli
 
 
@@ -24,6 +26,8 @@ def run() -> int:
 
 
 def _called() -> None:
+    if told := answered(sys.argv[1:]):
+        raise UsageError(told)
     from genpipe.cli.app import app
 
     app(prog_name="genpipe")

@@ -24,6 +24,7 @@ from genpipe.config.compatibility import (
     unsupported,
 )
 from genpipe.config.document import Document, KeyPath, read
+from genpipe.config.renamed import new_key
 from genpipe.config.schemas import (
     Dataset,
     Index,
@@ -215,7 +216,8 @@ class Project:
         try:
             return registry.load(kind, name)
         except (UnknownName, PartError) as error:
-            raise ConfigError([document.problem(at, str(error))]) from None
+            new = new_key(at) if isinstance(error, UnknownName) else None
+            raise ConfigError([document.problem(at, f"`{name}` is now `{new}`." if new else str(error))]) from None
 
     def _names_allowed(self, section: str, given: Mapping[str, Any], allowed: Callable[[str], bool], rule: str) -> None:
         wrong = [n for n in given if not allowed(n)]

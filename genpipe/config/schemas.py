@@ -28,7 +28,11 @@ class Optim(Strict):
     algorithm: Literal["adam", "adamw", "sgd", "rmsprop"] = "adam"
     lr: float = Field(default=1e-3, gt=0)
     betas: Annotated[tuple[float, float], Field(strict=False)] = (0.9, 0.999)
-    """Of adam and adamw; the first is the momentum of sgd and the second the smoothing of rmsprop."""
+    """Of adam and adamw."""
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    """Of sgd."""
+    alpha: float = Field(default=0.999, ge=0, lt=1)
+    """Of rmsprop: how much of the average of squared gradients stays at each step."""
     weight_decay: float = Field(default=0.0, ge=0)
     grad_clip_norm: float | None = Field(default=None, gt=0)
     """Gradients longer than this are scaled down to it."""
@@ -39,6 +43,14 @@ class Optim(Strict):
     decay_at_steps: list[Count] = []
     """After each of these steps the schedule `step` multiplies lr by decay_factor."""
     decay_factor: float = Field(default=0.1, gt=0, le=1)
+
+    @model_validator(mode="after")
+    def _has_its_own_decay(self) -> "Optim":
+        own = {"sgd": "momentum", "rmsprop": "alpha"}.get(self.algorithm)
+        given = self.betas != Optim.model_fields["betas"].default
+        if own and given and own not in self.model_fields_set:
+            raise ValueError(f"{self.algorithm} takes `{own}` where adam takes `betas`; say which it is to be")
+        return self
 
     @model_validator(mode="after")
     def _falls_somewhere(self) -> "Optim":

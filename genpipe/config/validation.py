@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from genpipe.config.document import Document, KeyPath
+from genpipe.config.renamed import new_key, new_value
 from genpipe.errors import ConfigError, Problem, nearest, shortened
 from genpipe.files import read_json
 from genpipe.schema import Strict
@@ -63,6 +64,8 @@ def _explained(schema: type[Strict], details: ErrorDetails, at: KeyPath, documen
     """A pydantic error in the words of the person who wrote the file."""
     path = (*at, *details["loc"])
     match details["type"]:
+        case "extra_forbidden" if new := new_key(path):
+            return document.problem(path, f"`{path[-1]}` is now `{new}`.")
         case "extra_forbidden":
             return document.problem(path, f"unknown key.{nearest(str(path[-1]), _fields(schema, details['loc'][:-1]))}")
         case "missing":
@@ -71,6 +74,8 @@ def _explained(schema: type[Strict], details: ErrorDetails, at: KeyPath, documen
             return document.problem(path, "a key here must be a word; put it into quotes.")
         case "value_error":  # of a schema's own rule, which says all there is to say
             return document.problem(path, f"{shortened(str(details['ctx']['error']), 500)}.")
+        case "literal_error" if new := new_value(path, details["input"]):
+            return document.problem(path, f"`{details['input']}` is now `{new}`.")
         case "string_type" if path[-1] == "[key]":
             return document.problem(path[:-1], "a key here must be a word; put it into quotes.")
         case _:

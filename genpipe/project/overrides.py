@@ -5,8 +5,9 @@ from typing import Any, get_args
 
 from genpipe import registry
 from genpipe.config.document import parse
+from genpipe.config.renamed import new_key
 from genpipe.config.schemas import Knobs, Optim
-from genpipe.errors import UnknownName
+from genpipe.errors import UnknownName, UsageError
 from genpipe.project.editing import put
 from genpipe.schema import Strict
 
@@ -19,6 +20,7 @@ def apply_overrides(text: str, edits: Iterable[tuple[str, str]], model_class: An
     for path, value in edits:
         allowed = _knobs(parse(text).value, model_class, path)
         if path not in allowed:
+            _refuse_old(path)
             raise UnknownName(path, "knob", _near(path, allowed))
         text = put(text, _keys(path), value)
     return text
@@ -32,6 +34,14 @@ def _keys(path: str) -> tuple[str, ...]:
             name, *knobs = rest.split(".")
             return (*at.split("."), f"{package}.{name}", *knobs)
     return tuple(path.split("."))
+
+
+def _refuse_old(path: str) -> None:
+    """Raises UsageError if a key on the way is called something else now."""
+    keys = path.split(".")
+    for end in range(1, len(keys) + 1):
+        if new := new_key(keys[:end]):
+            raise UsageError(f"`{path}` is now `{'.'.join([*keys[: end - 1], new, *keys[end:]])}`.")
 
 
 def _knobs(values: Mapping[str, Any], model_class: Any, wanted: str) -> set[str]:

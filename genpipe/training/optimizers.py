@@ -19,9 +19,9 @@ _MAKE: Mapping[str, Callable[[list[nn.Parameter], Optim], Optimizer]] = {
         weights, lr=o.lr, betas=o.betas, weight_decay=o.weight_decay, fused=True
     ),
     "sgd": lambda weights, o: torch.optim.SGD(
-        weights, lr=o.lr, momentum=o.betas[0], weight_decay=o.weight_decay, fused=True
+        weights, lr=o.lr, momentum=o.momentum, weight_decay=o.weight_decay, fused=True
     ),
-    "rmsprop": lambda weights, o: torch.optim.RMSprop(weights, lr=o.lr, alpha=o.betas[1], weight_decay=o.weight_decay),
+    "rmsprop": lambda weights, o: torch.optim.RMSprop(weights, lr=o.lr, alpha=o.alpha, weight_decay=o.weight_decay),
 }
 
 
