@@ -12,8 +12,8 @@ Images = Annotated[int, Field(ge=1, le=1_000_000)]
 """That are drawn, and lie in memory together."""
 LEFT_OUT = frozenset(
     ("grad_accumulation_steps", "tf32", "deterministic", "compile", "devices", "nodes", "strategy", "sync_batchnorm")
-) | {"decay_at_steps", "decay_factor"}
-"""Recipes do not write these: they suit a machine rather than an experiment, or belong to one schedule."""
+) | {"decay_at_steps", "decay_factor", "momentum", "alpha"}
+"""Recipes do not write these: they suit a machine rather than an experiment, or belong to one schedule or algorithm."""
 
 
 def _devices(value: int | str) -> int | str:

@@ -120,7 +120,7 @@ def test_the_learning_rate_runs_its_whole_course_in_each_part(monkeypatch: pytes
 
     monkeypatch.setattr(torch.optim.SGD, "step", noting)
     model, device = Staged(), fabric("32-true")
-    optim = dict.fromkeys(("alone", "both"), Optim(algorithm="sgd", betas=(0.0, 0.0), lr=0.1, schedule="linear"))
+    optim = dict.fromkeys(("alone", "both"), Optim(algorithm="sgd", momentum=0.0, lr=0.1, schedule="linear"))
     batches = BatchLoader(IMAGES, None, size=8, seed=3, device=device.device)
     fit(model, batches, Train(steps=8, batch_size=8), optim, device=device)
     twice = [0.1, 0.1, 0.05, 0.05]
