@@ -50,6 +50,12 @@ class Channels(StrEnum):
     COLOR = "3"
 
 
+Flip = Annotated[bool, typer.Option("--horizontal-flip", help="Mirror half of the images of a training batch.")]
+HeldOut = Annotated[
+    int | None, typer.Option(min=1, metavar="IMAGES", help="Hold out so many, where the source leaves that open.")
+]
+
+
 @app.command(epilog=examples("data add"))
 def add(
     name: Annotated[str, typer.Argument(help="What to call it.")],
@@ -63,13 +69,9 @@ def add(
     ] = None,
     max_images: Annotated[int | None, typer.Option(min=1, help="Take at most so many images of each split.")] = None,
     crop: Annotated[Crop, typer.Option(help="What to cut a square from; none: pad with black.")] = Crop.CENTER,
-    horizontal_flip: Annotated[
-        bool, typer.Option("--horizontal-flip", help="Mirror half of the images of a training batch.")
-    ] = False,
+    horizontal_flip: Flip = False,
     binarize: Annotated[Binarize | None, typer.Option(help="Make levels 0 or 255: the nearer, or a draw.")] = None,
-    split: Annotated[
-        int | None, typer.Option(min=1, metavar="IMAGES", help="Hold out so many, where the source leaves that open.")
-    ] = None,
+    split: HeldOut = None,
     sets: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Another knob of the source: labels=false.")
     ] = None,

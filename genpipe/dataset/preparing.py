@@ -46,11 +46,10 @@ def prepare(
     know. The same images come in the same order for any number of workers. Raises DataError for a broken picture,
     unless `skip_broken` leaves it out, and if the source is not what it announced.
     """
-    collection = source.collection(seed)
+    collection, broken = source.collection(seed), list[str]()
     spec = DataSpec(channels or source.channels, image_size, image_size, source.classes, 2 if binarize else 256)
     rows = taken(collection, source.classes, exclude_classes, max_images, seed)
     with atomic_directory(folder) as temporary:
-        broken: list[str] = []
         with Writer(temporary, collection, _named(source)) as writer:
             target = Target(image_size, spec.channels, resize_mode, seed, binarize)
             for piece in finished(collection, rows, target, cores() if workers is None else workers):
@@ -61,13 +60,8 @@ def prepare(
                 shown(writer.count + len(broken), len(rows))
         writer.verify(len(rows) - len(broken))
         _write_known_labels(temporary, len(spec.classes), num_labels, seed)
-        write_meta(
-            temporary,
-            _noted(temporary, spec),
-            horizontal_flip=horizontal_flip,
-            broken=broken,
-            unused_images=collection.unused_images,
-        )
+        noted, unused = _noted(temporary, spec), collection.unused_images
+        write_meta(temporary, noted, horizontal_flip=horizontal_flip, broken=broken, unused_images=unused)
     return Prepared.open(folder)
 
 
