@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from genpipe.api.images import Images, images
     from genpipe.api.models import Model
-    from genpipe.api.opening import open  # noqa: A004 - genpipe.open is how it is called
+    from genpipe.api.opening import open as open  # noqa: A004 - genpipe.open is how it is called
     from genpipe.api.scores import score
     from genpipe.api.tables import leaderboard
     from genpipe.api.training import build, fit

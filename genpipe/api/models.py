@@ -43,14 +43,14 @@ class Model:
     ) -> None:
         self.name = name
         """Of the experiment, the recipe or the folder."""
-        self.system = model_class
+        self.model_name = model_class
         """Its file in genpipe/models, or its class."""
         self.knobs = knobs
         """`optim` and `train`, by which `genpipe.fit` trains it where it is not told otherwise."""
         self._loaded, self._fit, self._curves = loaded, fit, curves
 
     def __repr__(self) -> str:
-        return f"<genpipe.Model {self.name}: {self.system}>"
+        return f"<genpipe.Model {self.name}: {self.model_name}>"
 
     @cached_property
     def model(self) -> Generative:
@@ -130,9 +130,9 @@ class Model:
         Raises UsageError if the model is no file of genpipe/models, so that nobody could open it.
         """
         kind = type(self.model)
-        if self.system not in registry.names("models") or registry.load("models", self.system) is not kind:
+        if self.model_name not in registry.names("models") or registry.load("models", self.model_name) is not kind:
             raise UsageError(f"{kind.__name__} is in no file of genpipe/models, which is needed to open it again.")
-        save_model(self.model, self.system, self.model.init_args[0], self.spec, Path(folder))
+        save_model(self.model, self.model_name, self.model.init_args[0], self.spec, Path(folder))
 
     @property
     def curves(self) -> pd.DataFrame:
@@ -170,10 +170,10 @@ class Model:
         return z
 
     def _verify(self, capability: type) -> None:
-        verify_capable(self.name, self.system, type(self.model), capability)
+        verify_capable(self.name, self.model_name, type(self.model), capability)
 
 
-class Experiment(Model):
+class ExperimentModel(Model):
     """An experiment of a project, with what its stages left on disk."""
 
     def __init__(self, project: Project, experiment: Experiment) -> None:

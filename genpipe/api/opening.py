@@ -8,11 +8,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from genpipe import paths, registry
-from genpipe.api.models import Experiment, Model
+from genpipe.api.models import ExperimentModel, Model
 from genpipe.api.tables import result
 from genpipe.api.training import defaults
-from genpipe.config.project import Experiment as Knobs
-from genpipe.config.project import Project
+from genpipe.config.project import Experiment, Project
 from genpipe.errors import CheckpointError, DataError, ModelWarning, UnknownName, UsageError
 from genpipe.modelfiles import load_model
 from genpipe.provenance import run_key
@@ -47,10 +46,10 @@ def _experiment(name: str, project: Project) -> Model:
     experiment = project.experiment(name)
     if told := _doubt(project, experiment):
         warnings.warn(f"{name}: {told}", ModelWarning, stacklevel=3)
-    return Experiment(project, experiment)
+    return ExperimentModel(project, experiment)
 
 
-def _doubt(project: Project, experiment: Knobs) -> str | None:
+def _doubt(project: Project, experiment: Experiment) -> str | None:
     """What is to be said if the results on disk are not certainly those of what is there now."""
     how = result(project.root, experiment.name).how
     if how is None:
@@ -68,25 +67,23 @@ def _folder(given: Path, name: str, trust: bool) -> Model:
     folder = given if (given / "model.json").exists() else given / "model"
     remedy = "Give a folder with model.json and model.safetensors, as `Model.save` and `dvc repro` write them."
     model, _ = load_model(folder, kind_of=partial(_kind, folder.resolve(), trust), remedy=remedy)
-    model_class = type(model).__module__.rpartition(".")[2]
-    return Model(name, model_class, lambda: model, defaults(model_class))
+    model_name = type(model).__module__.rpartition(".")[2]
+    return Model(name, model_name, lambda: model, defaults(model_name))
 
 
-def _kind(folder: Path, trust: bool, model_class: str) -> Any:
+def _kind(folder: Path, trust: bool, name: str) -> Any:
     """The class of a model: genpipe's own, or if that is trusted the one whose code lies beside the model."""
-    if model_class in registry.names("models"):
-        return registry.load("models", model_class)
-    places = [place / code / "models" / f"{model_class}.py" for place in folder.parents[:3] for code in _CODE]
-    code = next((file for file in places if model_class.isidentifier() and file.is_file()), None)
+    if name in registry.names("models"):
+        return registry.load("models", name)
+    bare = name.rpartition(".")[2]
+    patterns = (f"*/models/{bare}.py", f"code/*/models/{bare}.py")  # in a project, and beside a model of MLflow
+    found = (file for place in folder.parents[:3] for pattern in patterns for file in sorted(place.glob(pattern)))
+    code = next(found, None) if bare.isidentifier() else None
     if code is None:
-        raise CheckpointError(f"{folder}: {UnknownName(model, 'model', registry.names('models'))}")
+        raise CheckpointError(f"{folder}: {UnknownName(name, 'model', registry.names('models'))}")
     if not trust:
         raise UsageError(
-            f"{folder} is a model of '{model_class}', which genpipe does not have. {code} does, and to open the model would "
+            f"{folder} is a model of '{name}', which genpipe does not have. {code} does, and to open the model would "
             "run that file: read it, and if you trust it, give trust=True."
         )
     return registry.load_file(code)
-
-
-_CODE = ("genpipe", "code/genpipe")
-"""Where code lies in a project, and beside a model of MLflow."""

@@ -262,7 +262,7 @@ def test_what_this_edition_ships_is_known() -> None:
     for file, text in template.wiring().items():
         line = f"{template.digest(file, text)}  {file}"
         assert template.unedited(file, text), (
-            f"add to genpipe/composing/starter/shipped.txt, leaving what is there: {line}"
+            f"add to genpipe/project/starter/shipped.txt, leaving what is there: {line}"
         )
 
 

@@ -44,7 +44,9 @@ FILES = {
     "lab/recipes/flow.yaml": (ROOT / "genpipe/recipes/vae.yaml")
     .read_text()
     .replace("model: vae\n  data: mnist5k", "model: flow\n  data: ours"),
-    "lab/recipes/_datasets.yaml": "ours: {source: stripes, image_size: 16}\nmnist5k: {source: stripes, image_size: 32}\n",
+    "lab/recipes/_datasets.yaml": (
+        "ours: {source: stripes, image_size: 16}\nmnist5k: {source: stripes, image_size: 32}\n"
+    ),
 }
 
 
