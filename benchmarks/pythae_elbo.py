@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from training import machine
 
-from genpipe.config.schemas import Optim, Train
+from genpipe.config.training import Optim, Train
 from genpipe.dataset.batches import BatchLoader
 from genpipe.interfaces.phases import Batch
 from genpipe.interfaces.spec import DataSpec

@@ -28,7 +28,7 @@ import torch
 from _rivals import CHECKPOINT_EVERY_STEPS, HALFLIFE_IMAGES, WARM_UP, Found, Task, now, speeds, synchronized_now
 
 from genpipe import registry
-from genpipe.config.schemas import Optim, Train
+from genpipe.config.training import Optim, Train
 from genpipe.dataset import batches as loading
 from genpipe.interfaces.spec import DataSpec
 from genpipe.training import loop, phase_step

@@ -50,6 +50,8 @@ STAGES: Mapping[str, tuple[str, ...]] = {
     "report": (),
 }
 """The stages, and of which open folders each runs the files that YAML names."""
+_DEFAULTS = {"prepare": "genpipe.config.datasets", "sample": "genpipe.config.sampling"}
+"""Where defaults stand that a stage reads and does not import by itself."""
 OF_DATA, SINGLE = ("prepare", "reference"), ("check", "report")
 Code = dict[str, str]
 """The SHA-256 of each module's file."""
@@ -145,7 +147,8 @@ class _Reader:
     def of_stage(self, stage: str, key: str | None) -> Code:
         named = self._parts(stage, key)
         parts = [self.packages.modules(kind, name) for kind in STAGES[stage] for name in named.get(kind, ())]
-        return self.closure([f"stages.{stage}", f"genpipe.stages.{stage}", *chain(*parts)])
+        own = [f"stages.{stage}", f"genpipe.stages.{stage}", *([_DEFAULTS[stage]] if stage in _DEFAULTS else [])]
+        return self.closure([*own, *chain(*parts)])
 
     def closure(self, modules: Iterable[str]) -> Code:
         """What these modules import, directly or not, up to the frame."""

@@ -17,7 +17,7 @@ def result_key(project: Project, experiment: Experiment) -> str:
     """A short hash of all that decides a training's result: its knobs, its data and the code that it runs."""
     prepared = Prepared.open(project.root / paths.data(experiment.data.name))
     code = fingerprints.digest(fingerprints.of_stage(project.root, "train", experiment.name))
-    return experiment.key("model", "seed", "model", "optim", "train", also=[prepared.sha256, code])
+    return experiment.key("model_name", "seed", "model", "optim", "train", also=[prepared.sha256, code])
 
 
 def run_key(project: Project, experiment: Experiment) -> str:

@@ -13,14 +13,10 @@ from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from genpipe.errors import AmbiguousName, ConfigError, PartError, UnknownName, Unsuitable
-from genpipe.packages import LIBRARY, RECIPES, Packages, refusal
-
-if TYPE_CHECKING:
-    from genpipe.config.document import Document
-
+from genpipe.errors import AmbiguousName, PartError, UnknownName, Unsuitable
+from genpipe.packages import LIBRARY, RECIPES, Packages
 
 KINDS = {
     "models": "model",
@@ -48,18 +44,6 @@ def use(packages: Packages) -> None:
         sys.path.append(str(packages.root))
     _used = packages
     _loaded.cache_clear()
-
-
-def use_package(root: Path, own: str | None, document: "Document") -> None:
-    """Has names mean the files of a project's own package, too. Raises ConfigError if it cannot be, or is not there."""
-    if root.resolve() != _used.root:
-        use(Packages(root.resolve()))  # what another project has is not in the way
-    why = own and refusal(own, root)
-    if own and not why and not (root / own).is_dir():
-        why = f"there is no folder {own}/ in the project: make it, or take the line out."
-    if why:
-        raise ConfigError([document.problem(("package",), why)])
-    use(Packages(root.resolve(), own))
 
 
 def used() -> Packages:

@@ -1,6 +1,12 @@
 """The base of everything that comes from YAML."""
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Count = Annotated[int, Field(ge=1)]
+Images = Annotated[int, Field(ge=1, le=1_000_000)]
+"""That are drawn, and lie in memory together."""
 
 
 class Strict(BaseModel):

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from genpipe import registry
 from genpipe.config.project import load_project
-from genpipe.config.schemas import Optim, Train
+from genpipe.config.training import Optim, Train
 from genpipe.dataset.batches import BatchLoader
 from genpipe.errors import Unsuitable, UsageError
 from genpipe.interfaces.classes import GeneratesClasses

@@ -80,7 +80,7 @@ def test_what_a_room_keeps_to_itself_is_imported_nowhere_else(path: Path) -> Non
             assert own or not any(word.startswith("_") for word in words), f"{path}:{node.lineno}: {' '.join(words)}"
 
 
-@pytest.mark.parametrize("path", ROOT.glob("genpipe/**/__init__.py"), ids=lambda p: str(p.relative_to(ROOT)))
+@pytest.mark.parametrize("path", sorted(ROOT.glob("genpipe/**/__init__.py")), ids=lambda p: str(p.relative_to(ROOT)))
 def test_a_package_says_what_it_is_and_exports_nothing(path: Path) -> None:
     body = ast.parse(path.read_text(encoding="utf-8")).body
     assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), path

@@ -197,7 +197,17 @@ def test_the_stage_needs_the_standard_library_alone_while_yaml_stays_the_same(ow
 
 def test_nothing_that_decides_a_figure_is_left_out() -> None:
     code = fingerprints.of_stage(ROOT, "evaluate", "vae")
-    for module in ("interfaces.systems", "sampling", "evaluation", "training.knobs", "modelfiles", "data._storage"):
+    for module in (
+        "interfaces.phases",
+        "interfaces.likelihood",
+        "sampling.drawing",
+        "evaluation.scoring",
+        "config.training",
+        "modelfiles",
+        "dataset.storage",
+    ):
         assert f"genpipe.{module}" in code
+    assert "genpipe.config.datasets" in fingerprints.of_stage(ROOT, "prepare", "mnist5k")
+    assert "genpipe.config.sampling" in fingerprints.of_stage(ROOT, "sample", "vae")
     assert not [module for module in code if fingerprints.framed(module)]
     assert all(fingerprints.source_file(ROOT, module) for module in fingerprints.FRAME)

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from genpipe import registry
 from genpipe.api._words import in_python, warn
+from genpipe.config.datasets import Dataset
 from genpipe.config.document import Document
-from genpipe.config.schemas import Dataset
 from genpipe.config.validation import validated
 from genpipe.data.arrays import as_pixels, channel_axis
 from genpipe.dataset.reading import Held, Reading, read, source_at

@@ -14,7 +14,7 @@ from genpipe.api.models import Model
 from genpipe.api.tables import curves_table
 from genpipe.config.compatibility import phase_problems
 from genpipe.config.document import Document, parse
-from genpipe.config.schemas import Optim, Train
+from genpipe.config.training import Optim, Train
 from genpipe.config.validation import validated
 from genpipe.dataset.batches import BatchLoader
 from genpipe.errors import ConfigError, UsageError

@@ -23,15 +23,13 @@ from genpipe.config.compatibility import (
     spec_of,
     unsupported,
 )
+from genpipe.config.datasets import Dataset
 from genpipe.config.document import Document, KeyPath, read
 from genpipe.config.renamed import new_key
-from genpipe.config.schemas import (
-    Dataset,
-    Index,
-    Knobs,
-)
+from genpipe.config.schemas import Index, Knobs
 from genpipe.config.validation import DATA_RULE, RULE, data_name_allowed, examined, name_allowed, validated
 from genpipe.errors import ConfigError, PartError, Problem, UnknownName, nearest
+from genpipe.packages import Packages, refusal
 from genpipe.schema import Strict
 
 
@@ -82,12 +80,24 @@ class Experiment:
         dumped["model"] = self.model.model_dump(mode="json")
         dumped["evaluate"]["metrics"] = {k: v.model_dump(mode="json") for k, v in self.metrics.items()}
         dumped["analyses"] = {k: v.model_dump(mode="json") for k, v in self.analyses.items()}
-        return {"model": self.model_name, "data": self.data.name, **dumped}
+        return {"model_name": self.model_name, "data": self.data.name, **dumped}
 
     def key(self, *sections: str, also: object = None) -> str:
         """A short hash of some sections (all, if none is named) and whatever else decides a result."""
         chosen = {k: v for k, v in self.resolved().items() if not sections or k in sections}
         return hashlib.sha256(json.dumps([chosen, also], sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _use_package(root: Path, own: str | None, document: Document) -> None:
+    """Has names mean the files of a project's own package, too. Raises ConfigError if it cannot be, or is not there."""
+    if root.resolve() != registry.used().root:
+        registry.use(Packages(root.resolve()))  # what another project has is not in the way
+    why = own and refusal(own, root)
+    if own and not why and not (root / own).is_dir():
+        why = f"there is no folder {own}/ in the project: make it, or take the line out."
+    if why:
+        raise ConfigError([document.problem(("package",), why)])
+    registry.use(Packages(root.resolve(), own))
 
 
 class Project:
@@ -100,7 +110,7 @@ class Project:
         self._data: dict[str, Data] = {}
         self._names_allowed("datasets", self.index.datasets, data_name_allowed, DATA_RULE)
         self._names_allowed("experiments", self.index.experiments, name_allowed, RULE)
-        registry.use_package(root, self.index.package, self.document)
+        _use_package(root, self.index.package, self.document)
 
     def data(self, name: str) -> Data:
         """A data set of the index. Raises UnknownName or ConfigError."""

@@ -23,8 +23,7 @@ from genpipe.dataset.storage import Prepared
 from genpipe.errors import CheckpointError, ConfigError, DataError, GenpipeError
 from genpipe.evaluation import features
 from genpipe.files import read_arrays, read_json, write_arrays, write_json
-from genpipe.interfaces.extractors import Extractor, FeatureSet, Real, Statistic
-from genpipe.interfaces.judges import Arrays
+from genpipe.interfaces.extractors import Arrays, Extractor, FeatureSet, Real, Statistic
 from genpipe.interfaces.phases import Trainable
 from genpipe.interfaces.sources import SPLITS
 from genpipe.interfaces.spec import DataSpec

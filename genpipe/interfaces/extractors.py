@@ -9,11 +9,15 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
-from genpipe.interfaces.judges import Arrays, _made
 from genpipe.interfaces.spec import DataSpec
 from genpipe.schema import Strict
 
 T = TypeVar("T")
+Arrays = Mapping[str, np.ndarray]
+
+
+def _made(_: "Statistic[Any]", make: Callable[[], Arrays]) -> Arrays:
+    return make()
 
 
 @dataclass(frozen=True, eq=False)  # itself only, so that what was made of it can be remembered

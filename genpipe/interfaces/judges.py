@@ -1,19 +1,10 @@
 """What metrics and analyses have in common."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import numpy as np
-
 from genpipe.interfaces.dataset_info import Counts, DatasetInfo
-from genpipe.interfaces.extractors import Statistic
 from genpipe.schema import Strict
-
-Arrays = Mapping[str, np.ndarray]
-
-
-def _made(_: "Statistic[Any]", make: Callable[[], Arrays]) -> Arrays:
-    return make()
 
 
 class Judge:

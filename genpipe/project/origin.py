@@ -9,7 +9,7 @@ from genpipe.config.document import Document, KeyPath, read
 from genpipe.config.project import Project
 
 DEFAULT = "default"
-_INDEXED = {"model": "model", "data": "data"}
+_INDEXED = {"model_name": "model", "data": "data"}
 """What stands in the experiment's index line, and under which key."""
 
 

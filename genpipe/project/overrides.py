@@ -6,7 +6,8 @@ from typing import Any, get_args
 from genpipe import registry
 from genpipe.config.document import parse
 from genpipe.config.renamed import new_key
-from genpipe.config.schemas import Knobs, Optim
+from genpipe.config.schemas import Knobs
+from genpipe.config.training import Optim
 from genpipe.errors import UnknownName, UsageError
 from genpipe.project.editing import put
 from genpipe.schema import Strict

@@ -8,7 +8,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from genpipe.config.schemas import Train
+from genpipe.config.training import Train
 from genpipe.errors import NonFiniteLoss
 from genpipe.interfaces.phases import Phase
 from genpipe.training.callbacks import NONFINITE, Row

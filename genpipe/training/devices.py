@@ -16,7 +16,7 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
-from genpipe.config.schemas import Strategy, Train
+from genpipe.config.training import Strategy, Train
 from genpipe.dataset.batches import BatchLoader
 from genpipe.dataset.storage import Prepared
 from genpipe.errors import TrainingError

@@ -10,7 +10,7 @@ from lightning_fabric import Fabric
 from lightning_fabric.utilities.seed import seed_everything
 from torch import Tensor
 
-from genpipe.config.schemas import Optim, Train
+from genpipe.config.training import Optim, Train
 from genpipe.dataset.batches import BatchLoader
 from genpipe.errors import NonFiniteLoss, Stopped
 from genpipe.interfaces.phases import Phase, Trainable

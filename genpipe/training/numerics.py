@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import torch
 
-from genpipe.config.schemas import Train
+from genpipe.config.training import Train
 from genpipe.errors import TrainingError
 from genpipe.training.memory import keep_freed_memory
 

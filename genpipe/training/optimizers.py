@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from genpipe.config.schemas import Optim
+from genpipe.config.training import Optim
 from genpipe.training.devices import full_tensor
 
 _MAKE: Mapping[str, Callable[[list[nn.Parameter], Optim], Optimizer]] = {

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from genpipe.config.schemas import Optim
+from genpipe.config.training import Optim
 from genpipe.errors import CheckpointError, shortened
 from genpipe.interfaces.phases import Phase
 from genpipe.training.callbacks import REWINDS

@@ -2,7 +2,7 @@
 
 from math import cos, pi
 
-from genpipe.config.schemas import Optim
+from genpipe.config.training import Optim
 
 
 def changes(knobs: Optim) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from genpipe.config.schemas import Train
+from genpipe.config.training import Train
 from genpipe.errors import CheckpointError, DataError, NonFiniteImages, TrainingError
 from genpipe.files import atomic_directory, atomic_file
 from genpipe.interfaces.generative import Generative

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from genpipe.config.schemas import Optim
+from genpipe.config.training import Optim
 
 
 @pytest.mark.parametrize(("algorithm", "own"), [("sgd", "momentum"), ("rmsprop", "alpha")])

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from genpipe import registry
-from genpipe.config.schemas import Optim, Train
+from genpipe.config.training import Optim, Train
 from genpipe.dataset.batches import BatchLoader
 from genpipe.errors import Unsuitable
 from genpipe.extractors.classifier import Classifier

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from torch import nn
 from torch.nn.functional import cross_entropy, relu
 
-from genpipe.config.schemas import Optim
+from genpipe.config.training import Optim
 from genpipe.errors import Unsuitable
 from genpipe.interfaces.generative import Generative
 from genpipe.interfaces.phases import Batch

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn.functional import softplus
 
-from genpipe.config.schemas import Optim
+from genpipe.config.training import Optim
 from genpipe.interfaces.generative import Generative
 from genpipe.interfaces.phases import Batch
 from genpipe.interfaces.spec import DataSpec

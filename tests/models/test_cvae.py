@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from genpipe.config.schemas import Optim
+from genpipe.config.training import Optim
 from genpipe.interfaces.generative import Generative
 from genpipe.interfaces.phases import Batch
 from genpipe.interfaces.spec import DataSpec

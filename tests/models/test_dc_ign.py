@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from genpipe.config.schemas import Optim, Train
+from genpipe.config.training import Optim, Train
 from genpipe.data.shapes import Shapes
 from genpipe.dataset.batches import BatchLoader
 from genpipe.dataset.preparing import prepare

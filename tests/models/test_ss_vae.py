@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from genpipe.config.schemas import Optim, Train
+from genpipe.config.training import Optim, Train
 from genpipe.dataset.batches import BatchLoader
 from genpipe.dataset.splitting import known_labels
 from genpipe.errors import Stopped

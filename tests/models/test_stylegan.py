@@ -9,7 +9,7 @@ from torch import Tensor
 
 from genpipe.analyses.path_length import PathLength
 from genpipe.analyses.style_mixing import StyleMixing, mixed
-from genpipe.config.schemas import Optim, Train
+from genpipe.config.training import Optim, Train
 from genpipe.dataset.batches import BatchLoader
 from genpipe.errors import Stopped
 from genpipe.interfaces.phases import Batch

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from genpipe.config.schemas import Optim, Train
+from genpipe.config.training import Optim, Train
 from genpipe.dataset.batches import BatchLoader
 from genpipe.errors import Unsuitable
 from genpipe.interfaces.spec import DataSpec

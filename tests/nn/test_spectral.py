@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from genpipe.config.schemas import Optim, Train
+from genpipe.config.training import Optim, Train
 from genpipe.dataset.batches import BatchLoader
 from genpipe.interfaces.phases import Batch, Phase, Trainable
 from genpipe.interfaces.tensors import Logs, Scalar

@@ -7,7 +7,7 @@ import torch
 
 from genpipe import registry
 from genpipe.config.project import Experiment, Project
-from genpipe.config.schemas import Optim
+from genpipe.config.training import Optim
 from genpipe.project.cost import STATE, Memory, memory, parameters, size
 from genpipe.project.new_experiment import ExperimentRequest, plan
 from genpipe.training.optimizers import optimizer

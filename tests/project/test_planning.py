@@ -13,7 +13,8 @@ from PIL import Image
 from genpipe import files, registry
 from genpipe.config.document import read
 from genpipe.config.project import Project
-from genpipe.config.schemas import Optim, Sample, Train
+from genpipe.config.sampling import Sample
+from genpipe.config.training import Optim, Train
 from genpipe.errors import ConfigError, ExistsError, UnknownName, UsageError
 from genpipe.project.cost import parameters
 from genpipe.project.new_experiment import ExperimentRequest, plan

@@ -5,7 +5,9 @@ import pytest
 from genpipe import registry
 from genpipe.config.document import parse
 from genpipe.config.project import Project
-from genpipe.config.schemas import LEFT_OUT, Evaluate, Optim, Sample, Train
+from genpipe.config.sampling import Sample
+from genpipe.config.schemas import Evaluate
+from genpipe.config.training import LEFT_OUT, Optim, Train
 from genpipe.errors import ConfigError, UnknownName
 from genpipe.project import recipes
 from genpipe.project.new_experiment import ExperimentRequest, plan

@@ -10,7 +10,7 @@ from torch import nn
 from torch.distributed.tensor import DTensor
 
 from genpipe import registry
-from genpipe.config.schemas import Optim, Train
+from genpipe.config.training import Optim, Train
 from genpipe.dataset.batches import BatchLoader
 from genpipe.interfaces.phases import Phase, Trainable
 from genpipe.interfaces.spec import DataSpec

@@ -10,7 +10,7 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
-from genpipe.config.schemas import Train
+from genpipe.config.training import Train
 from genpipe.errors import TrainingError
 from genpipe.training.devices import devices, fabric, first_process
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from genpipe.config.schemas import Optim, Train
+from genpipe.config.training import Optim, Train
 from genpipe.dataset import batches
 from genpipe.dataset.batches import BatchLoader
 from genpipe.errors import NonFiniteLoss

@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 
-from genpipe.config.schemas import Train
+from genpipe.config.training import Train
 from genpipe.errors import TrainingError
 from genpipe.training.numerics import numerics
 
@@ -56,7 +56,7 @@ def test_what_cannot_be_the_same_every_time_is_named() -> None:
 def test_memory_that_a_step_frees_is_there_for_the_next(begun: str, kept: bool) -> None:
     code = f"""
 import resource, torch
-from genpipe.config.schemas import Train
+from genpipe.config.training import Train
 from genpipe.training.numerics import numerics
 faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 {begun}

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from genpipe import registry
-from genpipe.config.schemas import Optim, Train
+from genpipe.config.training import Optim, Train
 from genpipe.dataset.batches import BatchLoader
 from genpipe.interfaces.phases import Batch, Phase, Trainable
 from genpipe.interfaces.spec import DataSpec

@@ -3,7 +3,7 @@ from math import sqrt
 import pytest
 
 from genpipe.config.document import parse
-from genpipe.config.schemas import Optim, Train
+from genpipe.config.training import Optim, Train
 from genpipe.config.validation import examined
 from genpipe.training.schedules import changes, learning_rate
 

@@ -8,7 +8,7 @@ import torch
 
 from genpipe import paths, registry
 from genpipe.config.project import Project, load_project
-from genpipe.config.schemas import Train
+from genpipe.config.training import Train
 from genpipe.dataset.preparing import prepare
 from genpipe.errors import CheckpointError, DataError, NonFiniteLoss, TrainingError
 from genpipe.modelfiles import load_model

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from genpipe.config.schemas import Optim, Train
+from genpipe.config.training import Optim, Train
 from genpipe.dataset.batches import BatchLoader
 from genpipe.errors import NonFiniteLoss, Stopped
 from genpipe.interfaces.phases import Batch, Phase, Trainable
