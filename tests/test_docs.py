@@ -28,13 +28,13 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 SCHEMAS: dict[str, type[Strict]] = {
     "`params.yaml`": schemas.Index,
-    "`datasets.NAME`": schemas.Dataset,
+    "`datasets.NAME`": datasets.Dataset,
     "`reference`": schemas.Reference,
     "`experiments.NAME`": schemas.Entry,
     "`pipelines/NAME.yaml`": schemas.Knobs,
-    "`optim.PHASE`": schemas.Optim,
-    "`train`": schemas.Train,
-    "`sample`": schemas.Sample,
+    "`optim.PHASE`": training.Optim,
+    "`train`": training.Train,
+    "`sample`": sampling.Sample,
     "`evaluate`": schemas.Evaluate,
 }
 """The schema under each heading of docs/experiments.md; what is in open folders documents itself."""
