@@ -18,7 +18,7 @@ import typer
 from dvc.cli.parser import get_main_parser
 from PIL import Image
 
-from genpipe.config import document, schemas
+from genpipe.config import datasets, document, sampling, schemas, training
 from genpipe.config.project import load_project
 from genpipe.schema import Strict
 
