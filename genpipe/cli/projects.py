@@ -1,5 +1,6 @@
 """The commands about a project as a whole, and about models of a person's own."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,11 +30,12 @@ def init(
 ) -> None:
     """Make a folder a project: an index with one experiment, the wiring, git and DVC. Nothing is overwritten."""
     from genpipe.project import init
+    from genpipe.project.refresh import renewal
 
     if refresh:
         if package:
             raise UsageError("--refresh renews the wiring alone; leave out --package.")
-        _renew(folder.resolve(), dry_run)
+        _renew(folder.resolve(), renewal, dry_run)
         return
     found = init.beginning(folder, package)
     if not dry_run:
@@ -42,14 +44,13 @@ def init(
 
 
 def upgrade(dry_run: DryRun = False) -> None:
-    """Make a project fit this genpipe: renew its wiring, and say which experiments train again because of what code."""
+    """Make a project fit this genpipe: its wiring, the words of its YAML; and say what trains again, and why."""
     from genpipe import __version__, paths
-    from genpipe.config.project import load_project
     from genpipe.project import upgrade
 
     root = paths.root()
-    _renew(root, dry_run)
-    again = upgrade.again(load_project())
+    _renew(root, upgrade.upgraded, dry_run)
+    again = upgrade.again(root)
     trained = [stage.partition("@")[2] for stage in again if stage.startswith("train@")]
     if not again:
         _screen.say(
@@ -121,17 +122,18 @@ def _why(error: Exception) -> str:
     return "\n".join(f"        {line}" for line in said[-_LAST:])
 
 
-def _renew(root: Path, dry_run: bool) -> None:
+def _renew(root: Path, renewal: Callable[[Path], "Plan"], dry_run: bool) -> None:
     from genpipe import paths
-    from genpipe.project import lock, refresh
+    from genpipe.project import lock
 
     if not (root / paths.INDEX).is_file():
         raise UsageError(f"{root} is no genpipe project: it has no {paths.INDEX}. To make it one: genpipe init")
-    plan = refresh.renewal(root)
+    plan = renewal(root)
     if not dry_run:
         with lock.changing(root):
-            refresh.renewal(root).write("genpipe init --refresh")
-    _wrote(plan, dry_run) if plan.changes else _screen.say("The wiring is that of this genpipe.")
+            plan = renewal(root)
+            plan.write(lock.command())
+    _wrote(plan, dry_run) if plan.changes else _screen.say("The project fits this genpipe as it is.")
 
 
 def _wrote(plan: "Plan", dry_run: bool) -> None:

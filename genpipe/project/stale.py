@@ -58,10 +58,13 @@ def _reasons(root: Path, stage: str, found: Any) -> Iterator[str]:
 
 
 def modules(root: Path, stage: str, key: str) -> Iterator[str]:
-    """Which modules are no longer what the last run of a stage had noted."""
+    """Which modules are no longer what the last run of a stage had noted; nothing if it has not run."""
     try:
-        before = read_json(root / paths.timing(stage, key))["code"]
-    except (OSError, ValueError, KeyError):
+        before = read_json(root / paths.timing(stage, key)).get("code")
+    except (OSError, ValueError):
+        return
+    if before is None:
+        yield "a genpipe that noted no code has run it"
         return
     yield from fingerprints.differences(before, fingerprints.of_stage(root, stage, key))
 

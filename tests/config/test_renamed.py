@@ -9,26 +9,6 @@ from genpipe.config.renamed import COMMANDS, KEYS, OPTIONS, answered, new_key, n
 from genpipe.errors import ConfigError, UsageError
 from genpipe.modelfiles import load_model
 from genpipe.project.new_experiment import ExperimentRequest, plan
-from genpipe.project.upgrading import modernized
-
-INDEX = """\
-datasets: # those of old
-    tiny: {source: digits,  size: 8, fit: crop, limit: 50} # small
-reference:
-  optim: {classifier: {clip_norm: 1.0}}
-  train: {average_halflife_images: 4000}
-"""
-PIPELINE = """\
-model:
-  body: mlp            # fully connected
-  likelihood: discretised_logistic
-optim:
-  autoencoder: {lr: 0.01, clip_norm: null}
-train: {accumulate_steps: 2}
-analyses:
-  walk: {pairs: 2}
-  embedding: {neighbours: 5.0}
-"""
 
 
 @pytest.mark.parametrize(
@@ -94,19 +74,6 @@ def test_a_model_of_an_older_genpipe_is_refused_with_what_to_do(tmp_path: Path) 
 )
 def test_an_old_command_is_answered_with_the_new_one(words: list[str], told: str | None) -> None:
     assert answered(words) == told
-
-
-def test_a_text_of_old_is_put_into_the_words_of_today_and_stays_as_it_was_laid_out() -> None:
-    assert modernized(INDEX) == (
-        INDEX.replace("size: 8, fit: crop, limit: 50", "image_size: 8, resize_mode: crop, max_images: 50")
-        .replace("clip_norm", "grad_clip_norm")
-        .replace("average_halflife_images", "ema_halflife_images")
-    )
-    found = modernized(PIPELINE)
-    assert "  architecture: mlp            # fully connected\n  likelihood: discretized_logistic\n" in found
-    assert "grad_accumulation_steps: 2" in found
-    assert "  interpolation: {pairs: 2}\n  latent_embedding: {neighbors: 5.0}\n" in found
-    assert modernized(found) == found
 
 
 def test_no_new_word_is_an_old_one() -> None:

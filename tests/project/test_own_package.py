@@ -10,13 +10,11 @@ from genpipe import fingerprints, packages, paths, registry
 from genpipe.cli import main
 from genpipe.config.project import Project, load_project
 from genpipe.errors import AmbiguousName, ConfigError, ExistsError, PartError, UnknownName, UsageError
-from genpipe.files import write_json
 from genpipe.project import recipes
 from genpipe.project.checking import problems
 from genpipe.project.lock import carry_out
 from genpipe.project.new_experiment import ExperimentRequest, plan
 from genpipe.project.own_model import new_model
-from genpipe.project.upgrade import again
 
 ROOT = Path(__file__).parents[2]
 MODEL = '''"""A model of our own."""
@@ -284,17 +282,6 @@ def test_a_model_that_suits_no_image_is_told_how_to_give_another(lab: Path, genp
     edit(lab, "lab/models/flow.py", "    factor = FACTOR\n", CHOOSY)
     assert genpipe("test-model", "flow")[2].startswith("error: flow suits none of the images")
     assert genpipe("test-model", "flow", "--size", "32")[0] == 0
-
-
-def test_what_another_edition_trains_again_is_told_with_the_modules(lab: Path) -> None:
-    opened = Project(lab)
-    for stage, key in (("prepare", "tiny"), ("train", "first"), ("evaluate", "first")):
-        code = fingerprints.of_stage(lab, stage, key)
-        write_json(lab / paths.timing(stage, key), {"code": code})
-    assert again(opened) == {}
-    code = {**fingerprints.of_stage(lab, "train", "first"), "genpipe.nn.variational": "of another edition"}
-    write_json(lab / paths.timing("train", "first"), {"code": code})
-    assert again(opened) == {"train@first": ["genpipe.nn.variational has changed"]}
 
 
 def test_a_knob_of_a_part_is_turned_by_its_whole_name(lab: Path) -> None:
