@@ -88,7 +88,7 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> Graph:
     made.run("dvc", "init", "-q")
     genpipe = (sys.executable, "-m", "genpipe.cli")
     for name, recipe in (("one", "vae"), ("two", "gan")):
-        sets = [f"--set={s}" for s in FLAT if recipe == "vae" or "body" not in s]
+        sets = [f"--set={s}" for s in FLAT if recipe == "vae" or "architecture" not in s]
         made.run(*genpipe, "new-experiment", name, "--recipe", recipe, "--data", "tiny", "--profile", "smoke", *sets)
     ran = made.repro()
     assert ran == {"check", "prepare@tiny", "reference@tiny", "report"} | stages("one") | stages("two")

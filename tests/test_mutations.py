@@ -105,9 +105,9 @@ def _lines_spoiled(draw: st.DrawFn, text: str, value: str) -> str:
 
 def index_of(recipe: recipes.Recipe) -> str:
     """An index with an experiment of a recipe, on a data set like its own, of digits that are at hand."""
-    knobs = {**(recipe.dataset or {"source": "mnist5k"}), "size": 16}
+    knobs = {**(recipe.dataset or {"source": "mnist5k"}), "image_size": 16}
     if knobs["source"] == "mnist5k":
-        knobs |= {"source": "digits", "fit": "crop", "test_images": 360}
+        knobs |= {"source": "digits", "resize_mode": "crop", "test_images": 360}
     return INDEX.replace("MODEL", recipe.model).replace("DATA", json.dumps(knobs))
 
 

@@ -52,7 +52,7 @@ def repeats(seen: FeatureSet, level: float, rng: np.random.Generator) -> Pixels:
     Raises Unsuitable if the extractor gives no class probabilities.
     """
     if seen.probabilities is None:
-        raise Unsuitable("disturbance: `repeats` needs an extractor with classes; take it out of `kinds`.")
+        raise Unsuitable("metric_sensitivity: `repeats` needs an extractor with classes; take it out of `kinds`.")
     predicted, sureness = seen.probabilities.argmax(1), seen.probabilities.max(1)
     surest = {k: np.flatnonzero(predicted == k)[sureness[predicted == k].argmax()] for k in np.unique(predicted)}
     return _replaced(seen.images, seen.images[[surest[k] for k in predicted]], level)

@@ -36,7 +36,7 @@ def umap_of(x: Float[np.ndarray, "n d"], neighbors: int, seed: int) -> Float[np.
         from umap import UMAP
     except ImportError:
         raise Unsuitable(
-            "embedding: `umap` needs a package more: pip install 'genpipe[umap]', or take `method: tsne`."
+            "`method: umap` needs another package: pip install 'genpipe[umap]', or take `method: tsne`."
         ) from None
     return np.asarray(UMAP(n_neighbors=neighbors, random_state=seed).fit_transform(x), np.float64)
 

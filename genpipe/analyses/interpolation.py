@@ -45,7 +45,7 @@ class Interpolation(Analysis):
     def run(self, context: AnalysisContext) -> AnalysisResult:
         z, whose = starts(context, self.config.pairs + 1)
         if len(z) < 2:
-            raise Unsuitable("walk: a way needs two codes, and there is one held-out image.")
+            raise Unsuitable("interpolation: a path needs two codes, and there is one held-out image.")
         rows = [way(path, a, b, self.config.images) for a, b in pairwise(z) for path in PATHS.values()]
         still = grid(decoded(context.model, np.concatenate(rows)), self.config.images)
         moving = self._moving(context, z)

@@ -61,7 +61,7 @@ class LatentDirection(Analysis):
             )
         turn = z[high].mean(0) - z[low].mean(0)
         begin = (z if of.true.dtype.kind in "fc" else z[low])[: self.config.starts]
-        alphas = np.linspace(-self.config.on_step_start, self.config.on_step_start, self.config.images)
+        alphas = np.linspace(-self.config.reach, self.config.reach, self.config.images)
         images = decoded(context.model, (begin[:, None] + alphas[:, None] * turn).reshape(-1, z.shape[1]))
         seen = self._seen(of, images).reshape(len(begin), -1)
         followed = float(np.mean([rank_correlation(alphas, row) for row in seen]))
@@ -82,7 +82,7 @@ class LatentDirection(Analysis):
         every = of.categories.tolist()
         ends = self.config.ends or [every[0], every[-1]]
         if unknown := [end for end in ends if end not in every]:
-            raise Unsuitable(f"direction: {of.name} has no value {unknown[0]}; `ends` are two of {every}.")
+            raise Unsuitable(f"latent_direction: {of.name} has no value {unknown[0]}; `ends` are two of {every}.")
         return every.index(ends[0]), every.index(ends[1])
 
     def _ends(self, of: Attribute, values: np.ndarray) -> tuple[Bool[np.ndarray, "n"], Bool[np.ndarray, "n"]]:

@@ -83,7 +83,7 @@ def images(
     *,
     size: int | None = None,
     channels: int | None = None,
-    fit: str = "crop",
+    resize_mode: str = "crop",
     value_range: tuple[float | int, float | int] | None = None,
     skip_broken: bool = False,
 ) -> Images:
@@ -91,17 +91,17 @@ def images(
 
     Arrays are [n h w], [n h w c] or [n c h w] with 1, 3 or 4 channels: uint8 from 0 to 255, bool, floats from 0 to 1,
     or any numbers with `value_range`, the values of black and of white: (-1, 1). A path is that of a picture, a folder,
-    an archive, a .npy or a .npz. All are made `size` pixels wide and high, square by `fit` ("crop", "pad", "stretch"),
-    and gray (`channels` 1) or colored (3); as they are, if not given. Files that cannot be read are left out with
-    `skip_broken`. Raises DataError or UsageError for what is no such thing, or not certain.
+    an archive, a .npy or a .npz. All are made `size` pixels wide and high, square by `resize_mode` ("crop", "pad",
+    "stretch"), and gray (`channels` 1) or colored (3); as they are, if not given. Files that cannot be read are left
+    out with `skip_broken`. Raises DataError or UsageError for what is no such thing, or not certain.
     """
     if isinstance(given, Images) and given.ndim == 4 and size is None and channels is None:
         return given
-    kinds = get_args(Dataset.model_fields["fit"].annotation)
-    if fit not in kinds:
-        raise UnknownName(fit, "way to make images square", kinds)
+    kinds = get_args(Dataset.model_fields["resize_mode"].annotation)
+    if resize_mode not in kinds:
+        raise UnknownName(resize_mode, "way to make images square", kinds)
     with TemporaryDirectory(prefix="genpipe-") as scratch, in_python():
-        reading = Reading(size, channels, fit, skip_broken, warn)
+        reading = Reading(size, channels, resize_mode, skip_broken, warn)
         return Images.of_planes(np.array(read(_source(given, value_range), reading, Path(scratch) / "read.npy").images))
 
 

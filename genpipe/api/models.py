@@ -38,7 +38,7 @@ class Model:
         model_class: str,
         loaded: Callable[[], Generative],
         knobs: Mapping[str, Any],
-        fit: str | None = None,
+        resize_mode: str | None = None,
         curves: pd.DataFrame | None = None,
     ) -> None:
         self.name = name
@@ -47,7 +47,7 @@ class Model:
         """Its file in genpipe/models, or its class."""
         self.knobs = knobs
         """`optim` and `train`, by which `genpipe.fit` trains it where it is not told otherwise."""
-        self._loaded, self._fit, self._curves = loaded, fit, curves
+        self._loaded, self._resize_mode, self._curves = loaded, resize_mode, curves
 
     def __repr__(self) -> str:
         return f"<genpipe.Model {self.name}: {self.model_name}>"
@@ -115,14 +115,14 @@ class Model:
         spec, found = self.spec, images(given)
         if found.shape[1:3] == (spec.height, spec.width) and found.shape[3] == spec.channels:
             return found
-        if self._fit is None:
+        if self._resize_mode is None:
             height, width, channels = found.shape[1:]
             raise UsageError(
                 f"images of {channels}×{height}×{width} (channels×height×width), and {self.name} is made for "
                 f"{spec.channels}×{spec.height}×{spec.width}. Give genpipe.images(…, size={spec.height}, "
-                f"channels={spec.channels}, fit=…), with the fit of its training."
+                f"channels={spec.channels}, resize_mode=…), with the resize_mode of its training."
             )
-        return images(given, size=spec.height, channels=spec.channels, fit=self._fit)
+        return images(given, size=spec.height, channels=spec.channels, resize_mode=self._resize_mode)
 
     def save(self, folder: str | PathLike[str]) -> None:
         """Writes the weights and what they belong to into a folder, which it replaces; `genpipe.open` reads it.

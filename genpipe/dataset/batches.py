@@ -47,13 +47,8 @@ class BatchLoader:
         group_by: np.ndarray | None = None,
         second: Bool[np.ndarray, "n"] | None = None,
     ) -> None:
-        self.size, self.seed, self.device, self.count, self.horizontal_flip = (
-            size,
-            seed,
-            device,
-            len(images),
-            horizontal_flip,
-        )
+        self.size, self.seed, self.device, self.count = size, seed, device, len(images)
+        self.horizontal_flip = horizontal_flip
         self._mine = slice(part[0] * size // part[1], (part[0] + 1) * size // part[1])
         self._resident = _fits(images.nbytes, device)
         self._home = device if self._resident else torch.device("cpu")

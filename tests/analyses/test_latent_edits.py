@@ -52,7 +52,7 @@ class Same(Bands):
     ("kind", "knobs", "why"),
     [
         (Arithmetic, {"averaged": 20}, "arithmetic: 1 of 2 values of class have over 20 examples, and two are needed."),
-        (LatentDirection, {}, "direction: no example shows one of the two ends of class."),
+        (LatentDirection, {}, "latent_direction: no example shows one of the two ends of class."),
     ],
 )
 def test_samples_that_are_all_alike_are_shown_as_such(kind: type[Analysis], knobs: dict[str, int], why: str) -> None:

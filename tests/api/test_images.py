@@ -76,9 +76,9 @@ def test_the_only_squares_are_meant() -> None:
 def test_options_are_named_as_arguments(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="squares are needed; give size="):
         genpipe.images(GRAY[:, :4])
-    assert genpipe.images(GRAY[:, :4], size=8, fit="pad", channels=3).shape == (5, 8, 8, 3)
+    assert genpipe.images(GRAY[:, :4], size=8, resize_mode="pad", channels=3).shape == (5, 8, 8, 3)
     with pytest.raises(UnknownName, match=r"'paad'.*Did you mean 'pad'"):
-        genpipe.images(GRAY, size=8, fit="paad")
+        genpipe.images(GRAY, size=8, resize_mode="paad")
     Image.fromarray(GRAY[0]).save(tmp_path / "a.png")
     (tmp_path / "b.png").write_bytes(b"broken")
     with pytest.raises(DataError, match=r"b.png cannot be read.*with skip_broken=True"):

@@ -109,7 +109,7 @@ def test_images_of_another_size_are_made_as_the_data_set_says(here: Path) -> Non
     vae = genpipe.open("vae")
     large = np.repeat(np.repeat(vae.held_out[:2], 2, 1), 2, 2)
     assert np.allclose(vae.encode(large), vae.encode(genpipe.images(large, size=8)))
-    with pytest.raises(UsageError, match=r"1×16×16.* is made for 1×8×8.*size=8, channels=1, fit="):
+    with pytest.raises(UsageError, match=r"1×16×16.* is made for 1×8×8.*size=8, channels=1, resize_mode="):
         genpipe.open(paths.model("vae")).encode(large)
 
 

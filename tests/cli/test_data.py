@@ -92,7 +92,7 @@ def test_a_source_without_files_changes_the_index_alone(genpipe: Run, small_proj
     done = genpipe("data", "add", "s", "--source", "shapes", "--crop", "none", "--set", "images=40", "--json")
     assert json.loads(done.out) == {
         "data": "s",
-        "knobs": {"source": "shapes", "size": 64, "fit": "pad", "images": 40},
+        "knobs": {"source": "shapes", "image_size": 64, "resize_mode": "pad", "images": 40},
         "files": ["params.yaml"],
     }
     assert (small_project / "dvc.yaml").read_text() == wiring
@@ -210,7 +210,7 @@ def test_list_shows_what_there_is(genpipe: Run, faces: Path) -> None:
         ("mnist5k", "mnist5k", None),
         ("f", "folder", None),
     ]
-    assert genpipe("data", "list").out.split()[:4] == ["name", "source", "size", "fit"]
+    assert genpipe("data", "list").out.split()[:4] == ["name", "source", "image_size", "resize_mode"]
 
 
 def test_look_writes_a_sheet_and_never_over_another(genpipe: Run, small_project: Path, faces: Path) -> None:

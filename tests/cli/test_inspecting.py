@@ -64,7 +64,15 @@ def test_list_data_tells_data_sets_from_sources(genpipe: Run) -> None:
     rows = json.loads(genpipe("list", "data", "--json").out)
     assert [row["name"] for row in rows if row["kind"] == "data set"] == ["mnist5k"]
     assert [row["name"] for row in rows if row["kind"] == "data source"] == registry.names("data")
-    assert genpipe("list", "data").out.split()[:7] == ["mnist5k", "data", "set", "source", "mnist5k,", "size", "32,"]
+    assert genpipe("list", "data").out.split()[:7] == [
+        "mnist5k",
+        "data",
+        "set",
+        "source",
+        "mnist5k,",
+        "image_size",
+        "32,",
+    ]
 
 
 def test_show_gives_every_value_with_where_it_comes_from(genpipe: Run, small_project: Path) -> None:

@@ -70,7 +70,7 @@ def everything(batches: BatchLoader) -> list[tuple[list[int], ...]]:
 def test_images_that_do_not_fit_stay_on_disk_and_come_as_the_others_do(tmp_path, request) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (10, 1, 2, 2), dtype=np.uint8)
     np.save(tmp_path / "images.npy", pixels)
-    knobs = {"size": 4, "seed": 0, "device": CPU, "flip": True, "extras": {"number": np.arange(10)}}
+    knobs = {"size": 4, "seed": 0, "device": CPU, "horizontal_flip": True, "fields": {"number": np.arange(10)}}
     expected = everything(BatchLoader(pixels, np.arange(10), **knobs))
     request.getfixturevalue("_too_large")
     streamed = BatchLoader(np.load(tmp_path / "images.npy", mmap_mode="r"), np.arange(10), **knobs)
@@ -142,7 +142,7 @@ def test_half_of_the_images_are_mirrored_by_seed_and_number_alone() -> None:
 @pytest.mark.parametrize("size", [1, 4, 5])
 def test_two_kinds_of_image_alternate_and_each_comes_as_often(size: int) -> None:
     second = np.isin(np.arange(10), [2, 7, 8])
-    knobs = {"size": size, "seed": 1, "device": torch.device("cpu"), "extras": {"number": np.arange(10)}}
+    knobs = {"size": size, "seed": 1, "device": torch.device("cpu"), "fields": {"number": np.arange(10)}}
     batches = BatchLoader(IMAGES, None, **knobs, second=second)
     found = np.concatenate([batches.batch(k).fields["number"].numpy() for k in range(84 // size)])
     np.testing.assert_array_equal(second[found], np.arange(len(found)) % 2 == 1)
@@ -154,7 +154,7 @@ def test_two_kinds_of_image_alternate_and_each_comes_as_often(size: int) -> None
 
 def test_the_parts_of_a_batch_of_two_kinds_make_the_whole() -> None:
     second = np.isin(np.arange(10), [2, 7, 8])
-    knobs = {"size": 6, "seed": 1, "device": torch.device("cpu"), "second": second, "extras": {"number": np.arange(10)}}
+    knobs = {"size": 6, "seed": 1, "device": torch.device("cpu"), "second": second, "fields": {"number": np.arange(10)}}
     whole = BatchLoader(IMAGES, None, **knobs)
     parts = [BatchLoader(IMAGES, None, **knobs, part=(k, 2)) for k in range(2)]
     for number in (0, 3, 50):

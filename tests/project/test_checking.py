@@ -29,15 +29,17 @@ def test_a_project_without_a_mistake_has_no_problem(small_project: Path) -> None
 
 def test_problems_of_all_files_come_at_once(small_project: Path) -> None:
     plan(Project(small_project), ExperimentRequest("other", "pca")).write()
-    change(small_project / "params.yaml", "  size: 32", "  sise: 32")
+    change(small_project / "params.yaml", "  image_size: 32", "  imagesise: 32")
     change(small_project / "params.yaml", "channels: [8", "channels: [0")
     change(small_project / "pipelines" / "vae.yaml", "  latent_dim:", "  latent_dmi:")
     change(small_project / "pipelines" / "other.yaml", "  images:", "  imagse:")
     found = "\n".join(lines(small_project))
     assert "params.yaml:6: reference.extractors.classifier.channels.0" in found
-    assert "params.yaml:12: datasets.mnist5k.sise: unknown key" in found
+    assert "params.yaml:12: datasets.mnist5k.imagesise: unknown key" in found
     assert "params.yaml:12: datasets.mnist5k.image_size: the key is missing" in found
-    (small_project / "params.yaml").write_text((small_project / "params.yaml").read_text().replace("sise", "size"))
+    (small_project / "params.yaml").write_text(
+        (small_project / "params.yaml").read_text().replace("imagesise", "image_size")
+    )
     found = "\n".join(lines(small_project))
     assert "model.latent_dmi: unknown key. Did you mean 'latent_dim'" in found
     assert "sample.imagse: unknown key. Did you mean 'images'" in found
@@ -100,7 +102,11 @@ DATA = {
     ("data", "analysis", "message"),
     [
         ("mnist5k", "arithmetic: {factor: kind}", "no factors are known of these images"),
-        ("shapes", "direction: {factor: colur}", "no factor 'colur' is known of these images. Did you mean 'color'?"),
+        (
+            "shapes",
+            "latent_direction: {factor: colur}",
+            "no factor 'colur' is known of these images. Did you mean 'color'?",
+        ),
         ("mnist5k", "disentanglement: {}", "no factors are known of these images"),
         ("shapes", "disentanglement: {factors: [kind, size]}", "no factor 'size' is known"),
         ("shapes", "orientation: {}", "no factor 'qw' is known"),
@@ -120,7 +126,9 @@ def test_what_an_analysis_needs_of_the_data_is_told_with_its_line(
     assert message in found
 
 
-@pytest.mark.parametrize("name", ["arithmetic", "direction", "feature_transfer", "classification", "feature_learning"])
+@pytest.mark.parametrize(
+    "name", ["arithmetic", "latent_direction", "feature_transfer", "classification", "feature_learning"]
+)
 def test_classes_are_asked_for_where_nothing_else_is_named(name: str) -> None:
     kind = registry.load("analyses", name)
     analysis = kind(kind.Config())
@@ -139,7 +147,7 @@ def test_what_only_reading_tells_is_not_refused() -> None:
     [
         ("mnist5k", "arithmetic: {}"),
         ("mnist5k", "feature_transfer: {}"),
-        ("shapes", "direction: {factor: angle}"),
+        ("shapes", "latent_direction: {factor: angle}"),
         ("shapes", "disentanglement: {factors: [kind, row]}"),
         ("solids", "orientation: {}"),
     ],

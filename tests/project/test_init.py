@@ -251,7 +251,7 @@ def test_own_pictures_that_genpipe_data_add_watches_are_no_deviation(wired: Path
             (wired / "pictures" / split / label).mkdir(parents=True)
             for number in range(3):
                 Image.new("L", (8, 8), number).save(wired / "pictures" / split / label / f"{number}.png")
-    knobs = {"source": "folder", "path": "pictures", "size": 8, "extractors": ["pixels"]}
+    knobs = {"source": "folder", "path": "pictures", "image_size": 8, "extractors": ["pixels"]}
     carry_out(wired, lambda project: plan_data(project, "mine", knobs))
     assert "pictures" in wiring.stage(wired, "check").deps
     assert deviations(wired) == []

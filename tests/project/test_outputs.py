@@ -37,7 +37,7 @@ def put(root: Path, name: str) -> Path:
 def test_a_data_set_is_not_added_over_files_of_a_person(small_project: Path, name: str) -> None:
     put(small_project, name)
     with pytest.raises(ExistsError, match=f"{name} would be deleted"):
-        plan_data(Project(small_project), "new", {"source": "shapes", "size": 8}, force=True)
+        plan_data(Project(small_project), "new", {"source": "shapes", "image_size": 8}, force=True)
 
 
 @pytest.mark.parametrize("name", OF_EXPERIMENT)
@@ -66,10 +66,10 @@ def test_a_person_s_files_do_not_lie_where_a_stage_writes(small_project: Path, p
     (small_project / "alias").symlink_to("data/new")
     for name in (f"{folder}/{number}.png" for folder in ("data/new/below", "runs") for number in range(12)):
         Image.new("L", (8, 8)).save(put(small_project, name))
-    knobs = {"source": "folder", "path": path, "size": 8, "labels": False, "extractors": ["pixels"]}
+    knobs = {"source": "folder", "path": path, "image_size": 8, "labels": False, "extractors": ["pixels"]}
     with pytest.raises(ConfigError, match=rf"datasets\.new\.path: '{path}' overlaps with "):
         plan_data(Project(small_project), "new", knobs)
-    line = f"    new: {{source: folder, path: {path}, size: 8, labels: false, extractors: [pixels]}}\n"
+    line = f"    new: {{source: folder, path: {path}, image_size: 8, labels: false, extractors: [pixels]}}\n"
     index = small_project / "params.yaml"
     index.write_text(index.read_text().replace("datasets:\n", f"datasets:\n{line}"))
     assert any("overlaps with" in str(problem) for problem in problems(small_project))

@@ -293,8 +293,10 @@ def test_a_knob_of_a_part_is_turned_by_its_whole_name(lab: Path) -> None:
     analyses = load_project().experiment("mine").resolved()["analyses"]
     assert (analyses["lab.sample_grid"]["rows"], analyses["rows"]["rows"]) == (4, 5)
     assert "genpipe.sample_grid" in analyses
-    edit(lab, "pipelines/mine.yaml", "  walk:", "  genpipe.walk: {}\n  walk:")
-    with pytest.raises(ConfigError, match=r"analyses\.walk: 'walk' and 'genpipe\.walk' are the same"):
+    edit(lab, "pipelines/mine.yaml", "  interpolation:", "  genpipe.interpolation: {}\n  interpolation:")
+    with pytest.raises(
+        ConfigError, match=r"analyses\.interpolation: 'interpolation' and 'genpipe\.interpolation' are the same"
+    ):
         load_project().experiment("mine")
 
 

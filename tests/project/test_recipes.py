@@ -32,7 +32,7 @@ def test_every_profile_of_every_recipe_holds_to_its_schema(project: Project, nam
     assert (experiment.model_name, experiment.data.name) == (start.model, start.data)
     index = parse(planned.files[-1].after or "").value
     assert index["datasets"][start.data].items() >= recipes.datasets()[start.data].items()
-    assert index["datasets"]["digits"] == {"source": "digits", "size": 32, "fit": "pad"}
+    assert index["datasets"]["digits"] == {"source": "digits", "image_size": 32, "resize_mode": "pad"}
     for path, value in start.edits(profile).items():
         found = parse(planned.files[0].after or "").value
         for key in path.split("."):
@@ -121,7 +121,7 @@ def test_unknown_recipes_are_refused(name: str) -> None:
 
 
 def test_a_data_set_that_is_there_stays_as_it_is_and_only_the_recipe_s_own_is_added(project: Project) -> None:
-    mine = project.with_dataset("mnist5k", {"source": "digits", "size": 16, "fit": "pad"})
+    mine = project.with_dataset("mnist5k", {"source": "digits", "image_size": 16, "resize_mode": "pad"})
     planned = plan(mine, ExperimentRequest("fresh", "vae"))
     assert planned.experiments[0].data.common.image_size == 16
     assert "mnist5k" not in parse(planned.files[-1].after or "").value["datasets"]

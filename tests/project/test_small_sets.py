@@ -74,7 +74,7 @@ def test_no_knob_is_named_that_would_not_do(small_project: Path) -> None:
 
 
 def test_counts_are_those_after_limit_and_leave_out(small_project: Path) -> None:
-    project = own(small_project, 300, classes=3, limit=50, exclude_classes="['2']")
+    project = own(small_project, 300, classes=3, max_images=50, exclude_classes="['2']")
     counts = project.data("own").counts
     assert counts[2, 0] == 0
     assert counts[:, 0].sum() == 50
@@ -85,7 +85,9 @@ def test_counts_are_those_after_limit_and_leave_out(small_project: Path) -> None
 
 def test_of_a_source_that_must_be_made_the_limit_is_known(small_project: Path) -> None:
     index = small_project / "params.yaml"
-    index.write_text(index.read_text().replace("fit: pad}", "fit: pad, limit: 8, test_images: 1000}"))
+    index.write_text(
+        index.read_text().replace("resize_mode: pad}", "resize_mode: pad, max_images: 8, test_images: 1000}")
+    )
     with pytest.raises(ConfigError, match="it needs 11 training images, and there are 8 and 11 held-out images"):
         Project(small_project).check()
 

@@ -27,7 +27,7 @@ CHANGES: dict[str, Change] = {
     "new": lambda project: plan(project, ExperimentRequest("new", "pca")),
     "rename": lambda project: renaming(project, "vae", "renamed"),
     "remove": lambda project: removal(project, "vae", outputs=True, force=True),
-    "data": lambda project: plan_data(project, "new", {"source": "folder", "path": "pictures", "size": 8}),
+    "data": lambda project: plan_data(project, "new", {"source": "folder", "path": "pictures", "image_size": 8}),
 }
 
 

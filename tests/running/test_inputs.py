@@ -227,10 +227,10 @@ def prepared(meanwhile: Callable[[], object] = lambda: None) -> int:
 
 def test_prepared_data_wait_for_an_edit_to_be_undone(whole: Path, capsys) -> None:
     Path(DATA).with_name("meta.json").write_text("old")
-    assert prepared(edit("params.yaml", "size: 8", "size: 9")) == 1
+    assert prepared(edit("params.yaml", "image_size: 8", "image_size: 9")) == 1
     assert "Undo the change first" in capsys.readouterr().err
     assert not Path("data/tiny").exists()
-    edit("params.yaml", "size: 9", "size: 8")()
+    edit("params.yaml", "image_size: 9", "image_size: 8")()
     assert prepared() == 0
     assert "is again what it was" in capsys.readouterr().out
     assert Path("data/tiny/meta.json").read_text() == "new"
