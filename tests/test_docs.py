@@ -66,7 +66,7 @@ def test_commands_and_their_options_exist(piece: Piece) -> None:
 def test_every_knob_is_explained_with_its_default(heading: str) -> None:
     sections = re.split(r"^#+ ", (ROOT / "docs/experiments.md").read_text(), flags=re.MULTILINE)
     body = next((s for s in sections if s.startswith(f"{heading}\n")), None)
-    assert architecture is not None, f"docs/experiments.md has no section {heading}"
+    assert body is not None, f"docs/experiments.md has no section {heading}"
     told = dict(re.findall(r"^\| `(\w+)` \|[^|]*\| ([^|]*?) \|", body, re.MULTILINE))
     fields = SCHEMAS[heading].model_fields.items()
     assert told == {name: "required" if field.is_required() else f"`{_shown(field.default)}`" for name, field in fields}
