@@ -85,7 +85,7 @@ def test_it_asks_lists_the_choices_and_shows_the_command(terminal: Terminal, sma
     terminal.answer("What to call it? [vae-2]: ", "vae\n")
     assert "pipelines/vae.yaml would be overwritten" in terminal.answer("call it? [vae-2]: ", "wide\n")
     terminal.answer("path=value: ", "?\n")
-    assert "  latent_dim: 8                    # numbers in a code" in terminal.answer(
+    assert "  latent_dim: 8                    # length of a code" in terminal.answer(
         "path=value: ", "model.architecture=x\n"
     )
     assert "should be 'mlp' or 'conv'" in terminal.answer("path=value: ", "train.steps=5\n")
