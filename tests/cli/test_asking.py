@@ -80,7 +80,7 @@ def test_it_asks_lists_the_choices_and_shows_the_command(terminal: Terminal, sma
     assert re.search(r"\d+  ae +Deep autoencoder", shown)
     number = recipes.names().index("vae") + 1
     assert "Did you mean 'vae'?" in terminal.answer("Number or name: ", f"{number}\n")
-    assert "1  mnist5k  source mnist5k, size 32, fit pad" in terminal.answer("name [mnist5k]: ", "\n")
+    assert "1  mnist5k  source mnist5k, image_size 32, resize_mode pad" in terminal.answer("name [mnist5k]: ", "\n")
     assert "2  laptop  minutes; its training took 25 s on two cores" in terminal.answer("name [laptop]: ", "smoke\n")
     terminal.answer("Name of the experiment? [vae-2]: ", "vae\n")
     assert "pipelines/vae.yaml would be overwritten" in terminal.answer("experiment? [vae-2]: ", "wide\n")
@@ -117,7 +117,7 @@ def test_whoever_stops_has_changed_nothing(terminal: Terminal, contents: Content
     else:
         terminal.answer("Number or name: ", {"no": "pca\n", "control-d": "\x04"}[way])
     if way == "no":
-        for prompt in ("name [mnist5k]: ", "name [laptop]: ", "call it? [pca]: ", "path=value: ", "seeds? [1]: "):
+        for prompt in ("name [mnist5k]: ", "name [laptop]: ", "experiment? [pca]: ", "path=value: ", "seeds? [1]: "):
             terminal.answer(prompt, "\n")
         terminal.answer("Write this? [Y/n]: ", "n\n")
     assert "Traceback" not in terminal.until("")

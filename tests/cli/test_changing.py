@@ -24,7 +24,7 @@ def test_a_grid_says_what_it_costs_in_few_lines(genpipe: Run, small_project: Pat
     assert wrote.startswith("Wrote pipelines/x-steps-5-seed-0.yaml, ")
     assert wrote.endswith(" and 2 more.")
     assert cost.endswith("each: vae on mnist5k, 108,481 parameters")
-    assert memory.startswith("  tensors while training")
+    assert memory.startswith("  tensors in training")
     assert measured.startswith("The unchanged recipe was measured to train in 25 s on two cores")
     assert stages == (
         "Stages to run: check, prepare@mnist5k, reference@mnist5k, {train, sample, evaluate} of 6 experiments, report"

@@ -80,7 +80,7 @@ def test_data_can_be_made_of_two_levels_and_is_shown_so(genpipe: Run, small_proj
 def test_data_without_labels_is_looked_at_by_its_pixels(genpipe: Run, small_project: Path, faces: Path) -> None:
     options = ("--source", "folder", "--path", "faces", "--image-size", "32", "--set", "labels=false")
     done = genpipe("data", "add", "faces", *options)
-    assert "scores look at the pixels" in done.out
+    assert "scores use the pixels" in done.out
     assert 'extractors: ["pixels"]}' in (small_project / "params.yaml").read_text()
     assert list(Project(small_project).extractors("faces")) == ["pixels"]
     assert genpipe("check").out == "1 experiment is fine\n"
