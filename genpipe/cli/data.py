@@ -244,7 +244,7 @@ def _tell(found: "Inspection", picture: Path) -> None:
     _screen.table([{"class": name, "train": train, "test": test} for name, (train, test) in counts.items()])
     _screen.say("")
     if found.untrained:
-        _screen.say(f"No training images, so neither generated nor scored:  {_screen.listed(found.untrained, NAMED)}")
+        _screen.say(f"No training images, so neither generated nor scored: {_screen.listed(found.untrained, NAMED)}")
     if found.split_names:
         _screen.say(f"splits: train is {found.split_names[0]}, test is {found.split_names[1]}")
     if found.unused_images:
