@@ -60,7 +60,7 @@ def test_the_largest_batch_is_estimated_where_there_is_no_gpu(genpipe: Run, monk
     monkeypatch.setattr("psutil.virtual_memory", lambda: little)
     said = genpipe("train", "vae", "--find-batch").out
     assert "in 10.0 MB of free memory" in said
-    found = int(said.split("is of ")[1].split(" ")[0])
+    found = int(said.split("fits has ")[1].split(" ")[0])
     assert 1 < found < 1437
     monkeypatch.setattr("psutil.virtual_memory", lambda: little._replace(available=1000))
     assert genpipe("train", "vae", "--find-batch").out.startswith("Not even a batch of one image fits")
