@@ -1,1 +1,1 @@
-"""The face for notebooks and scripts. What of it is promised, `genpipe` itself names."""
+"""The Python interface for notebooks and scripts. `genpipe` exports its stable part."""

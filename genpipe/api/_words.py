@@ -1,4 +1,4 @@
-"""Messages of commands, as a person reads them who has called a function."""
+"""Messages of commands, reworded for callers of Python functions."""
 
 import re
 import warnings
@@ -13,7 +13,7 @@ _OPTION = re.compile(r"--(size|channels)(?: (?=\d))?")
 
 @contextmanager
 def in_python() -> Iterator[None]:
-    """Names options as arguments in what is raised: "--size 8" is "size=8"."""
+    """Rewords options in raised errors as arguments: "--size 8" becomes "size=8"."""
     try:
         yield
     except GenpipeError as error:
@@ -23,5 +23,5 @@ def in_python() -> Iterator[None]:
 
 
 def warn(text: str) -> None:
-    """Warns whoever called the function that called this."""
+    """Warns with the stack level of the caller's caller."""
     warnings.warn(text, ModelWarning, stacklevel=3)

@@ -1,4 +1,4 @@
-"""Images in a notebook: arrays that show themselves as a grid, made of arrays, tensors, pictures or files."""
+"""Images in a notebook: arrays that are shown as a grid, from arrays, tensors, pictures or files."""
 
 from collections.abc import Sequence
 from io import BytesIO
@@ -24,9 +24,9 @@ from genpipe.nn.image_grid import grid
 from genpipe.sampling.drawing import save_picture
 
 Given: TypeAlias = np.ndarray | Tensor | Image.Image | Sequence[Any] | str | PathLike[str]
-"""What images are made of: see `images`."""
+"""The accepted inputs of `images`."""
 SHOWN = 400
-"""So many images a notebook shows, the first of them; `save` writes all."""
+"""The number of images that a notebook shows; `save` writes all."""
 _CHANNELS = (1, 2, 3)
 _REMEDY = "Say it: genpipe.images(…, value_range=(BLACK, WHITE)); or give uint8 from 0 to 255."
 
@@ -48,7 +48,7 @@ class Images(np.ndarray[Any, np.dtype[np.uint8]]):
 
     @classmethod
     def of_planes(cls, planes: np.ndarray) -> "Images":
-        """Images of uint8 [n c h w], as models and metrics have them."""
+        """Makes images from uint8 [n c h w], the layout of models and metrics."""
         return cls(np.moveaxis(np.asarray(planes), 1, -1))
 
     @property
@@ -57,12 +57,12 @@ class Images(np.ndarray[Any, np.dtype[np.uint8]]):
         return np.ascontiguousarray(np.moveaxis(np.asarray(self), -1, 1))
 
     def picture(self, columns: int | None = None) -> np.ndarray:
-        """One picture, uint8 [H W c], of all images in rows; as square as it gets, if not said otherwise."""
+        """Returns one picture, uint8 [H W c], of all images in rows; by default nearly square."""
         planes = Images(self.reshape(-1, *self.shape[-3:])).planes
         return grid(planes, columns or int(np.ceil(np.sqrt(len(planes)))))
 
     def save(self, path: str | PathLike[str], columns: int | None = None) -> None:
-        """Writes that picture as PNG; replaces a file that is there. Raises UsageError if its name ends otherwise."""
+        """Writes that picture as PNG, over an existing file. Raises UsageError if the name does not end in .png."""
         if Path(path).suffix.lower() != ".png":
             raise UsageError(f"{path} is no .png, which is written. `numpy.save` writes an array.")
         save_picture(self.picture(columns), Path(path))
@@ -87,7 +87,7 @@ def images(
     value_range: tuple[float | int, float | int] | None = None,
     skip_broken: bool = False,
 ) -> Images:
-    """Images of whatever has some: an array, a tensor, a picture or a list of pictures, or the path of files.
+    """Returns images from an array, a tensor, a picture or a list of pictures, or the path of files.
 
     Arrays are [n h w], [n h w c] or [n c h w] with 1, 3 or 4 channels: uint8 from 0 to 255, bool, floats from 0 to 1,
     or any numbers with `value_range`, the values of black and of white: (-1, 1). A path is that of a picture, a folder,

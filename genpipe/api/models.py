@@ -1,4 +1,4 @@
-"""A model in a notebook: what it draws, encodes, decodes and rebuilds, and what is known of it."""
+"""A model in a notebook: it samples, encodes, decodes and reconstructs, and knows its scores and curves."""
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
@@ -54,33 +54,33 @@ class Model:
 
     @cached_property
     def model(self) -> Generative:
-        """The nn.Module, in evaluation mode, on a GPU where there is one. Raises CheckpointError if it is damaged."""
+        """The nn.Module, in evaluation mode, on a GPU if there is one. Raises CheckpointError if it is damaged."""
         return self._loaded()
 
     @property
     def spec(self) -> DataSpec:
-        """The images that it was made for: channels, height and width in pixels, classes."""
+        """The images that it was built for: channels, height and width in pixels, classes."""
         return cast(DataSpec, self.model.init_args[1])
 
     def sample(self, n: int = 16, *, seed: int = 0) -> Images:
-        """n new images; the same seed gives the same, of each class in turn where it draws classes."""
+        """Returns n new images; the same seed gives the same images. Models of classes cycle through them."""
         self._verify(Generates)
         if n < 1 or not 0 <= seed < 2**32:
             raise UsageError(f"{n} images of seed {seed}: give 1 or more, and a seed from 0 to {2**32 - 1}.")
         return Images.of_planes(generate_samples(self.model, n, seed=seed))
 
     def encode(self, given: Given) -> np.ndarray:
-        """The codes [n d], float32, of anything that `genpipe.images` takes."""
+        """Returns the codes [n d], float32, of anything that `genpipe.images` takes."""
         self._verify(Encodes)
         return encoded(self.model, self.seen(given).planes)
 
     def decode(self, codes: np.ndarray) -> Images:
-        """The images of codes [n d]."""
+        """Returns the images of codes [n d]."""
         self._verify(Decodes)
         return Images.of_planes(decoded(self.model, self._codes(codes)))
 
     def reconstruct(self, given: Given) -> Images:
-        """What it makes of each of the images that are given."""
+        """Returns the reconstruction of each image."""
         self._verify(Reconstructs)
         rebuilt = reconstruct_images(self.model, self.seen(given).planes)
         assert rebuilt is not None
@@ -94,7 +94,7 @@ class Model:
         path: str = "spherical",
         seed: int = 0,
     ) -> Images:
-        """Rows of `steps` images on the way from each of the ends to the next, "spherical" or "linear".
+        """Returns rows of `steps` images from each of the ends to the next, on a "spherical" or "linear" path.
 
         The ends are codes [n d], or images, of which the codes are taken; two codes of the prior, if none are given.
         """
@@ -108,7 +108,7 @@ class Model:
         return Images.of_planes(walked(self.model, z, path, steps))
 
     def seen(self, given: Given) -> Images:
-        """Images as the model was trained on them, in size and channels.
+        """Returns images in the size and with the channels of the model's training images.
 
         Raises UsageError if theirs is another size and it is not known how they were made square for the training.
         """
@@ -125,7 +125,7 @@ class Model:
         return images(given, size=spec.height, channels=spec.channels, resize_mode=self._resize_mode)
 
     def save(self, folder: str | PathLike[str]) -> None:
-        """Writes the weights and what they belong to into a folder, which it replaces; `genpipe.open` reads it.
+        """Writes the model into a folder, which it replaces; `genpipe.open` reads it.
 
         Raises UsageError if the model is no file of genpipe/models, so that nobody could open it.
         """
@@ -136,7 +136,7 @@ class Model:
 
     @property
     def curves(self) -> pd.DataFrame:
-        """What the training noted, a row a logging step: "autoencoder/loss" and so on."""
+        """The training curves, a row per logged step: "autoencoder/loss" and so on."""
         if self._curves is None:
             raise UsageError(
                 f"{self.name} has no curves; an experiment of a project has, and what genpipe.fit trained."
@@ -145,7 +145,7 @@ class Model:
 
     @property
     def scores(self) -> pd.DataFrame:
-        """Every figure of an experiment, a row each: `value`, its interval `low` to `high`, and how it was made."""
+        """Every figure of an experiment, a row each: `value`, its interval `low` to `high`, and its protocol."""
         raise UsageError(f"{self.name} has no scores; an experiment of a project has. genpipe.score(…) scores images.")
 
     @property
@@ -155,11 +155,11 @@ class Model:
 
     @property
     def held_out(self) -> Images:
-        """The images of an experiment's data set that it was not trained on."""
+        """The held-out images of an experiment's data set."""
         raise UsageError(f"{self.name} has no held-out images; an experiment of a project has.")
 
     def trained(self, curves: pd.DataFrame) -> None:
-        """Notes the curves of a training."""
+        """Stores the curves of a training."""
         self._curves = curves
 
     def _codes(self, codes: Any) -> np.ndarray:
@@ -174,7 +174,7 @@ class Model:
 
 
 class ExperimentModel(Model):
-    """An experiment of a project, with what its stages left on disk."""
+    """An experiment of a project, with the results of its stages."""
 
     def __init__(self, project: Project, experiment: Experiment) -> None:
         self._project, self._experiment = project, experiment

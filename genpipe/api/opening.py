@@ -1,4 +1,4 @@
-"""From a name or a place to a model: an experiment, a folder, a model of MLflow."""
+"""Opens a model by name or path: an experiment, a folder, a model of MLflow."""
 
 import warnings
 from functools import partial
@@ -22,7 +22,7 @@ _MLFLOW = "models:/"
 def open(  # noqa: A001 - genpipe.open is how it is called
     what: str | PathLike[str], *, root: str | PathLike[str] | None = None, trust: bool = False
 ) -> Model:
-    """A trained model: "vae" is an experiment, "models:/NAME/VERSION" a model of MLflow, `Path("folder")` a folder.
+    """Returns a trained model: "vae" is an experiment, "models:/NAME/VERSION" is in MLflow, `Path("folder")` a folder.
 
     Of an experiment, the project is the one around `root`, or around the current folder; a warning says if its results
     are not of the YAML, data and code that are there now. A folder is one that `Model.save` or `dvc repro` wrote.

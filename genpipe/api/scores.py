@@ -1,4 +1,4 @@
-"""Scores of any two sets of images that a notebook has."""
+"""Scores of any two sets of images in a notebook."""
 
 from collections.abc import Sequence
 from os import PathLike
@@ -27,7 +27,7 @@ def score(
     skip_broken: bool = False,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """A row a score of images against real ones: `value`, its interval `low` to `high`, and how it was made.
+    """Returns a row per score of images against real ones: `value`, its interval `low` to `high`, and its protocol.
 
     Either side is anything that `genpipe.images` takes, or, as a string, an experiment or a data set of the project
     around the current folder. `metrics` are files of genpipe/metrics; `features` is "inception", "pixels",

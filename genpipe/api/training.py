@@ -1,4 +1,4 @@
-"""Training in a notebook: a model of a recipe on images at hand, without a project."""
+"""Training in a notebook: a recipe's model on your own images, without a project."""
 
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -29,9 +29,9 @@ from genpipe.training.loop import seed as seeded
 from genpipe.training.memory import memory_in_words
 
 _ROWS = 50
-"""About so many rows the curves have, if not said otherwise."""
+"""The default number of rows in the curves, approximately."""
 _OF_PIPELINES = ("devices", "nodes", "strategy", "checkpoint_every_steps", "score_every_steps", "score_images")
-"""Knobs of `train` that mean something to `dvc repro` only."""
+"""Knobs of `train` that only matter for `dvc repro`."""
 
 
 class _Fit(Strict):
@@ -42,7 +42,7 @@ class _Fit(Strict):
 
 
 def build(recipe: str | type[Generative], images: Given, labels: Any = None, *, seed: int = 0, **knobs: Any) -> Model:
-    """An untrained model for images like those given: "dcgan" is a recipe, whose `model` knobs `knobs` replace.
+    """Returns an untrained model for images like those given: "dcgan" is a recipe; `knobs` replace its `model` knobs.
 
     A class of a model of your own does too, with the defaults of its Config. `labels` are the classes [n] of the
     images, from 0, for models that learn them. The seed is that of the weights. Raises UnknownName, ConfigError for a
@@ -76,7 +76,7 @@ def fit(
     progress: bool = True,
     **train: Any,
 ) -> pd.DataFrame:
-    """Trains a model in place, on one device, and gives its curves, a row a logging step.
+    """Trains a model in place, on one device, and returns its curves, a row per logged step.
 
     What is not given is as in its recipe: `steps`, images a step (`batch_size`), `optim` by phase as in a pipeline
     file ({"generator": {"lr": 1e-4}}), and all other knobs of `train:`. Curves have some fifty rows; the
@@ -105,7 +105,7 @@ def fit(
 
 
 def defaults(model_class: str) -> Mapping[str, Any]:
-    """How the recipe of a model's name trains it; nothing, if there is none."""
+    """Returns the training knobs of the recipe with the model's name; nothing if there is none."""
     return _training(_recipe(model_class)) if model_class in recipes.names() else {}
 
 

@@ -1,4 +1,4 @@
-"""Questions to a person on a terminal, with what can be answered."""
+"""Interactive questions on a terminal."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Choices = Sequence[tuple[str, str]]
-"""What can be chosen, each with what there is to say of it."""
+"""Names to choose from, each with a short description."""
 _SIZES = {"smoke": "seconds; shows that everything runs", "laptop": "minutes", "gpu": "the paper's sizes"}
 
 
 def ask(project: "Project") -> "ExperimentRequest":
-    """What a person wishes for. Each answer is held to what is allowed, and asked for again if it is something else."""
+    """Returns the request of a person. If an answer is not allowed, it shows why and asks again."""
     from genpipe.project import recipes
     from genpipe.project.new_experiment import ExperimentRequest, plan
 
@@ -31,19 +31,19 @@ def ask(project: "Project") -> "ExperimentRequest":
         return wish
 
     kinds = [(name, recipes.summary(name)) for name in recipes.names()]
-    recipe = recipes.recipe(_choose("What to start from?", kinds, None, lambda given: given))
+    recipe = recipes.recipe(_choose("Which recipe to start from?", kinds, None, lambda given: given))
     wish = ExperimentRequest(_free(project, recipe.name.rpartition("/")[2]), recipe.name)
     sets = [(name, ", ".join(f"{k} {v}" for k, v in knobs.items())) for name, knobs in project.index.datasets.items()]
     usual = recipe.data if recipe.data in project.index.datasets else None
-    wish = _choose("On which data?", sets, usual, lambda given: planned(replace(wish, data=_but(recipe.data, given))))
-    wish = _choose("How large?", _sizes(recipe.cost), "laptop", lambda given: planned(replace(wish, profile=given)))
-    wish = _until_right("What to call it?", wish.name, lambda given: planned(replace(wish, name=given)))
+    wish = _choose("Which data set?", sets, usual, lambda given: planned(replace(wish, data=_but(recipe.data, given))))
+    wish = _choose("Which size?", _sizes(recipe.cost), "laptop", lambda given: planned(replace(wish, profile=given)))
+    wish = _until_right("Name of the experiment?", wish.name, lambda given: planned(replace(wish, name=given)))
     wish = _settings(project, wish, planned)
-    return _until_right("With how many seeds?", "1", lambda given: planned(replace(wish, seeds=_seeds(given))))
+    return _until_right("How many seeds?", "1", lambda given: planned(replace(wish, seeds=_seeds(given))))
 
 
 def _choose(question: str, choices: Choices, default: str | None, answered: Callable[[str], T]) -> T:
-    """What an answer gives, by name or by number."""
+    """Returns the result for an answer, which is a name or a number."""
     _screen.say(f"\n{question}")
     _screen.lines((f"{n:>3}", name, about) for n, (name, about) in enumerate(choices, 1))
     names = {str(n): name for n, (name, _) in enumerate(choices, 1)} | {name: name for name, _ in choices}
@@ -68,10 +68,10 @@ def _until_right(question: str, default: str | None, answered: Callable[[str], T
 def _settings(
     project: "Project", wish: "ExperimentRequest", planned: Callable[["ExperimentRequest"], "ExperimentRequest"]
 ) -> "ExperimentRequest":
-    """The wish with as many knobs turned as a person likes."""
+    """Returns the request with the knobs that a person sets."""
     from genpipe.project.new_experiment import plan
 
-    _screen.say("\nTurn a knob? For example train.steps=2000; ? shows them all, an empty line goes on.")
+    _screen.say("\nSet a knob? For example train.steps=2000. ? shows all knobs, an empty line continues.")
     while given := typer.prompt("path=value", default="", show_default=False).strip():
         if given == "?":
             _screen.say(plan(project, wish).files[0].after or "")
@@ -89,7 +89,7 @@ def _sizes(cost: "Mapping[str, Cost | None]") -> Choices:
 
 
 def _free(project: "Project", name: str) -> str:
-    """The name, or the first of name-2, name-3 … that nothing has yet."""
+    """Returns the name, or the first of name-2, name-3 … that is free."""
     from genpipe import paths
 
     number, free = 1, name
@@ -103,7 +103,7 @@ def _but(usual: str, given: str) -> str | None:
 
 
 def _seeds(given: str) -> int | None:
-    """How many seeds; None for one experiment with the recipe's own."""
+    """Returns the number of seeds; None for one experiment with the recipe's own seed."""
     if not given.isascii() or not given.isdigit():
-        raise UsageError(f"'{given}' is no whole number: 1 keeps the recipe's seed, 3 makes the seeds 0, 1 and 2.")
+        raise UsageError(f"'{given}' is not a whole number: 1 keeps the recipe's seed, 3 makes the seeds 0, 1 and 2.")
     return None if given == "1" else int(given)

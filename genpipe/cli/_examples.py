@@ -39,9 +39,9 @@ EXAMPLES = {
     "traverse": ("genpipe traverse vae", "genpipe traverse vae 3 --codes 4 --out numbers.png"),
     "ui": ("genpipe ui", "genpipe ui --port 8080"),
 }
-"""By the words of a command."""
+"""Examples by command."""
 
 
 def examples(command: str) -> str:
-    """The end of a command's help; Typer puts on a line of its own what an empty line parts."""
+    """Returns the end of a command's help. An empty line makes Typer start a new line."""
     return "\n\n".join(["Examples:", *EXAMPLES[command]])

@@ -1,4 +1,4 @@
-"""Names for the shell's completion, found without importing what they name; an error completes nothing."""
+"""Names for shell completion, found without imports of models and data; an error completes nothing."""
 
 from contextlib import suppress
 
@@ -6,27 +6,27 @@ from genpipe.errors import GenpipeError
 
 
 def recipes(incomplete: str) -> list[str]:
-    """The recipes that begin so."""
+    """Returns the recipes that begin with the typed text."""
     return _starting(incomplete, _of_packages("recipes"))
 
 
 def models(incomplete: str) -> list[str]:
-    """The models that begin so."""
+    """Returns the models that begin with the typed text."""
     return _starting(incomplete, _of_packages("models"))
 
 
 def experiments(incomplete: str) -> list[str]:
-    """The experiments of the project that begin so."""
+    """Returns the experiments of the project that begin with the typed text."""
     return _starting(incomplete, _index("experiments"))
 
 
 def data(incomplete: str) -> list[str]:
-    """The data sets of the project that begin so."""
+    """Returns the data sets of the project that begin with the typed text."""
     return _starting(incomplete, _index("datasets"))
 
 
 def _of_packages(kind: str) -> list[str]:
-    """What genpipe has, and the package of the project, if there is one."""
+    """Returns the names in genpipe and in the package of the project, if there is one."""
     from genpipe import registry
     from genpipe.config.project import load_project
 

@@ -1,4 +1,4 @@
-"""How things look on a screen, and to a script."""
+"""Output for terminals and for scripts."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +14,7 @@ _WIDE = 10_000
 
 
 def say(text: str) -> None:
-    """Prints a text; what would steer the terminal, as names of files can, is written out."""
+    """Prints a text; control characters, which file names can contain, are escaped."""
     typer.echo(visible(text))
 
 
@@ -24,12 +24,12 @@ def as_json(value: Any) -> None:
 
 
 def remark(text: str) -> None:
-    """Prints what is worth knowing beside the result."""
+    """Prints a note to stderr, apart from the result."""
     typer.echo(visible(text), err=True)
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Prints rows, one column a key, figures to four digits."""
+    """Prints rows with one column per key; numbers have four digits."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -45,7 +45,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def side_by_side(title: str, things: Mapping[str, Mapping[str, str]]) -> None:
-    """Prints things as columns, a row for each of their keys; those that the screen is too narrow for come below."""
+    """Prints things as columns, with a row for each key; columns that do not fit the screen come below."""
     from rich.console import Console
 
     console, keys = Console(), list(next(iter(things.values())))
@@ -69,7 +69,7 @@ def diff(text: str) -> None:
 
 
 def tree(rows: Sequence[tuple[Sequence[object], Any, str]]) -> None:
-    """Prints values by their paths as YAML, with a remark behind each."""
+    """Prints values by their paths as YAML, each followed by a remark."""
     above: Sequence[object] = ()
     shown = []
     for path, value, remark in rows:
@@ -81,7 +81,7 @@ def tree(rows: Sequence[tuple[Sequence[object], Any, str]]) -> None:
 
 
 def lines(rows: Iterable[tuple[str, ...]]) -> None:
-    """Prints rows in columns, without a column in which nothing stands."""
+    """Prints rows in columns; empty columns are left out."""
     columns = [column for column in zip(*rows, strict=True) if any(column)]
     widths = [max(map(len, column)) for column in columns]
     for row in zip(*columns, strict=True):
@@ -96,7 +96,7 @@ def _as_yaml(value: Any) -> str:
 
 
 def listed(words: Sequence[str], most: int = 6) -> str:
-    """a, b and c; or a, b and 5 more."""
+    """Returns "a, b and c", or "a, b and 5 more"."""
     if len(words) > most:
         words = [*words[: most - 1], f"{len(words) - most + 1} more"]
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
@@ -113,7 +113,7 @@ def _is_figure(value: object) -> bool:
 
 
 def cell(value: object) -> str:
-    """A value in a table; figures to four digits."""
+    """Returns a value as the text of a table cell; numbers have four digits."""
     if value is None:
         return "–"
     return f"{value:.4g}" if isinstance(value, float) else str(value)

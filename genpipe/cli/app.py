@@ -1,4 +1,4 @@
-"""The commands, put together. Nothing heavy is imported before a command runs."""
+"""All commands of `genpipe`. Heavy imports wait until a command runs."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from genpipe.errors import visible
 
 
 class _Program(TyperGroup):
-    """A refused argument is shown with all that cannot be seen in it."""
+    """Shows invisible characters in the message about a refused argument."""
 
     def make_context(self, *given: Any, **more: Any) -> Any:
         with _visible_refusals():
@@ -37,7 +37,7 @@ def _visible_refusals() -> Iterator[None]:
 
 app = typer.Typer(
     cls=_Program,
-    help="A laboratory for generative models: a YAML file in, scores and a report out. `dvc repro` runs what there is.",
+    help="Experiments with generative models: YAML files in, scores and a report out. `dvc repro` runs them.",
     no_args_is_help=True,
     epilog=examples(""),
     pretty_exceptions_enable=False,

@@ -1,4 +1,4 @@
-"""The commands about data sets."""
+"""Commands for data sets."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -18,15 +18,13 @@ if TYPE_CHECKING:
     from genpipe.project.plan import Plan
 
 
-app = typer.Typer(
-    help="Add data sets, list them, look at them, remove them.", no_args_is_help=True, epilog=examples("data")
-)
+app = typer.Typer(help="Add, list, inspect and remove data sets.", no_args_is_help=True, epilog=examples("data"))
 NAMED = 20
-"""So many broken pictures and duplicates are named on the screen; --json names all."""
+"""Broken pictures and duplicates to list on the screen at most; --json lists all."""
 
 
 class Crop(StrEnum):
-    """What becomes of pictures that are not square."""
+    """How pictures become square."""
 
     CENTER = "center"
     RANDOM = "random"
@@ -44,38 +42,39 @@ class Binarize(StrEnum):
 
 
 class Channels(StrEnum):
-    """Grey or color."""
+    """Gray or color."""
 
     GRAY = "1"
     COLOR = "3"
 
 
-Flip = Annotated[bool, typer.Option("--horizontal-flip", help="Mirror half of the images of a training batch.")]
+Flip = Annotated[bool, typer.Option("--horizontal-flip", help="Mirror half of the images in a training batch.")]
 HeldOut = Annotated[
-    int | None, typer.Option(min=1, metavar="IMAGES", help="Hold out so many, where the source leaves that open.")
+    int | None, typer.Option(min=1, metavar="IMAGES", help="Images to hold out, if the source leaves this open.")
 ]
 
 
 @app.command(epilog=examples("data add"))
 def add(
-    name: Annotated[str, typer.Argument(help="What to call it.")],
+    name: Annotated[str, typer.Argument(help="Name of the new data set.")],
     source: Annotated[
-        str, typer.Option("--source", "-s", help="What it comes from: folder, archive, arrays, cifar10, …")
+        str, typer.Option("--source", "-s", help="Source of the images: folder, archive, arrays, cifar10, …")
     ],
     path: Annotated[str | None, typer.Option("--path", "-p", help="Your folder, .zip, .tar, .npz or .npy.")] = None,
     image_size: Annotated[int, typer.Option(min=1, help="Width and height in pixels.")] = 64,
-    channels: Annotated[
-        Channels | None, typer.Option(help="1: gray, 3: color. As the source has it, if not given.")
-    ] = None,
-    max_images: Annotated[int | None, typer.Option(min=1, help="Take at most so many images of each split.")] = None,
-    crop: Annotated[Crop, typer.Option(help="What to cut a square from; none: pad with black.")] = Crop.CENTER,
+    channels: Annotated[Channels | None, typer.Option(help="1: gray, 3: color. Default: as in the source.")] = None,
+    max_images: Annotated[int | None, typer.Option(min=1, help="Take at most this many images of each split.")] = None,
+    crop: Annotated[Crop, typer.Option(help="Where to cut out a square; none: pad with black.")] = Crop.CENTER,
     horizontal_flip: Flip = False,
-    binarize: Annotated[Binarize | None, typer.Option(help="Make levels 0 or 255: the nearer, or a draw.")] = None,
+    binarize: Annotated[
+        Binarize | None, typer.Option(help="Make pixels 0 or 255: the nearer one, or a random draw.")
+    ] = None,
     split: HeldOut = None,
     sets: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Another knob of the source: labels=false.")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Set another knob of the source: labels=false."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a data set of this name.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a data set with this name.")] = False,
     json: AsJson = False,
 ) -> None:
     """Add a data set: one line of params.yaml."""
@@ -112,20 +111,22 @@ def _add(root: Path, name: str, wish: dict[str, Any], force: bool, json: bool) -
     if json:
         _screen.as_json({"data": name, "knobs": knobs, "files": files})
         return
-    _screen.say(f"Wrote {' and '.join(files)}." if files else f"{name} is there already, just so: nothing changed.")
+    _screen.say(f"Wrote {' and '.join(files)}." if files else f"{name} already exists as given: nothing changed.")
     if knobs != wish:
-        _screen.say("The classifier needs labels or larger images: scores look at the pixels instead (`extractors`).")
+        _screen.say("The classifier needs labels or larger images, so scores use the pixels instead (`extractors`).")
     _screen.say(f"Next: genpipe data inspect {name}; genpipe new-experiment NAME --recipe R --data {name}")
 
 
 @app.command(epilog=examples("data remove"))
 def remove(
     name: Annotated[str, typer.Argument(help="A data set of params.yaml.", autocompletion=_names.data)],
-    outputs: Annotated[bool, typer.Option("--outputs", help="Delete what was made of it, too.")] = False,
+    outputs: Annotated[bool, typer.Option("--outputs", help="Also delete what was made from it.")] = False,
     dry_run: DryRun = False,
-    force: Annotated[bool, typer.Option("--force", help="Even if git does not hold its line as it is.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Remove it even if git does not have its line as it is now.")
+    ] = False,
 ) -> None:
-    """Take a data set that no experiment uses out of the project: its line of params.yaml. Your files stay."""
+    """Remove a data set that no experiment uses: its line of params.yaml. Your files stay."""
     from genpipe import paths
     from genpipe.project import datasets, lock
 
@@ -155,14 +156,12 @@ def list_data(json: AsJson = False) -> None:
 @app.command(epilog=examples("data inspect"))
 def inspect(
     name: Annotated[str, typer.Argument(help="A data set of params.yaml.", autocompletion=_names.data)],
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="The picture to write; NAME.png, if not given.")
-    ] = None,
-    images: Annotated[int, typer.Option("--images", "-n", min=1, max=10_000, help="How many to show.")] = 64,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Picture to write. Default: NAME.png.")] = None,
+    images: Annotated[int, typer.Option("--images", "-n", min=1, max=10_000, help="Number of images to show.")] = 64,
     force: Annotated[bool, typer.Option("--force", help="Replace the picture if it exists.")] = False,
     json: AsJson = False,
 ) -> None:
-    """Look at a data set: a contact sheet, classes, sizes, duplicates, broken files."""
+    """Inspect a data set: contact sheet, classes, sizes, duplicates, broken files."""
     from genpipe.config.project import load_project
 
     picture = out or Path(f"{name}.png")
@@ -178,7 +177,7 @@ def inspect(
 
 
 def _row(project: "Project", name: str) -> dict[str, Any]:
-    """What is known of a data set without reading its source."""
+    """Returns what is known of a data set without reading its source."""
     import numpy as np
 
     from genpipe import paths
@@ -245,20 +244,20 @@ def _tell(found: "Inspection", picture: Path) -> None:
     _screen.table([{"class": name, "train": train, "test": test} for name, (train, test) in counts.items()])
     _screen.say("")
     if found.untrained:
-        _screen.say(f"No training image, so neither drawn nor scored: {_screen.listed(found.untrained, NAMED)}")
+        _screen.say(f"No training images, so neither generated nor scored: {_screen.listed(found.untrained, NAMED)}")
     if found.split_names:
         _screen.say(f"splits: train is {found.split_names[0]}, test is {found.split_names[1]}")
     if found.unused_images:
-        _screen.say(f"left out, as neither train nor test: {counted(found.unused_images)}")
+        _screen.say(f"left out, in neither train nor test: {counted(found.unused_images)}")
     if found.skipped_files:
-        _screen.say(f"skipped, as no pictures: {counted(found.skipped_files)}")
+        _screen.say(f"skipped, not pictures: {counted(found.skipped_files)}")
     _screen.say(f"sizes: {_sizes(found)}")
     _screen.say(f"duplicates: {len(found.duplicates)}, {found.leaked} of them across splits")
     _some(f"{image} = {first}" for image, first in found.duplicates[: NAMED + 1])
     _screen.say(f"broken: {len(found.broken)}")
     _some(f"{name}: {why}" for name, why in found.broken[: NAMED + 1])
     if found.broken:
-        _screen.say("  Mend or remove them, or leave them out with `skip_broken: true` of the data set.")
+        _screen.say("  Repair or remove them, or leave them out: set `skip_broken: true` for the data set.")
     _screen.say(f"Wrote {picture}." if found.sheet.size else "No picture can be read, so there is no contact sheet.")
 
 
@@ -269,4 +268,4 @@ def _sizes(found: "Inspection") -> str:
 
 def _some(lines: Any) -> None:
     for number, line in enumerate(lines):
-        _screen.say(f"  {line}" if number < NAMED else "  … (--json names all)")
+        _screen.say(f"  {line}" if number < NAMED else "  … (--json lists all)")

@@ -1,4 +1,4 @@
-"""The commands that change which experiments there are."""
+"""Commands that add, remove and rename experiments."""
 
 import os
 import sys
@@ -30,29 +30,29 @@ class Profile(StrEnum):
 
 
 FromRecipe = Annotated[
-    str | None, typer.Option("--recipe", "-r", help="What to start from.", autocompletion=_names.recipes)
+    str | None, typer.Option("--recipe", "-r", help="Recipe to start from.", autocompletion=_names.recipes)
 ]
 FromExperiment = Annotated[
-    str | None, typer.Option("--from", help="An experiment to start from instead.", autocompletion=_names.experiments)
+    str | None, typer.Option("--from", help="Experiment to start from instead.", autocompletion=_names.experiments)
 ]
 OnData = Annotated[
     str | None, typer.Option("--data", "-d", help="A data set of params.yaml.", autocompletion=_names.data)
 ]
 Sets = Annotated[
-    list[str] | None, typer.Option("--set", "-s", metavar="PATH=VALUE", help="Turn a knob: train.steps=2000.")
+    list[str] | None, typer.Option("--set", "-s", metavar="PATH=VALUE", help="Set a knob: train.steps=2000.")
 ]
 Grid = Annotated[
     list[str] | None,
-    typer.Option("--grid", "-g", metavar="PATH=A,B,C", help="An experiment for each value, and each combination."),
+    typer.Option("--grid", "-g", metavar="PATH=A,B,C", help="One experiment for each value and each combination."),
 ]
-Seeds = Annotated[int | None, typer.Option(metavar="N", help="An experiment for each seed from 0 to N-1.")]
+Seeds = Annotated[int | None, typer.Option(metavar="N", help="One experiment for each seed from 0 to N-1.")]
 Size = Annotated[
     Profile | None, typer.Option(help="smoke: seconds. laptop: minutes, the default. gpu: the paper's sizes.")
 ]
 
 
 def new_experiment(
-    name: Annotated[str | None, typer.Argument(help="What to call it.", show_default=False)] = None,
+    name: Annotated[str | None, typer.Argument(help="Name of the new experiment.", show_default=False)] = None,
     recipe: FromRecipe = None,
     source: FromExperiment = None,
     data: OnData = None,
@@ -61,10 +61,10 @@ def new_experiment(
     seeds: Seeds = None,
     profile: Size = None,
     dry_run: DryRun = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace experiments of this name.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace experiments with this name.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:
-    """Add experiments: pipelines/NAME.yaml and one line of params.yaml each. On a terminal, without a word: asks."""
+    """Add experiments: pipelines/NAME.yaml and one line of params.yaml each. Without arguments, it asks."""
     from genpipe.config.project import load_project
     from genpipe.project import new_experiment
 
@@ -80,11 +80,13 @@ def new_experiment(
 
 def remove(
     name: AnExperiment,
-    outputs: Annotated[bool, typer.Option("--outputs", help="Delete what it made, too.")] = False,
+    outputs: Annotated[bool, typer.Option("--outputs", help="Also delete what it made.")] = False,
     dry_run: DryRun = False,
-    force: Annotated[bool, typer.Option("--force", help="Even if git does not hold its file as it is.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Remove it even if git does not have its file as it is now.")
+    ] = False,
 ) -> None:
-    """Take an experiment out of the project: its file and its line of params.yaml."""
+    """Remove an experiment: its file and its line of params.yaml."""
     from genpipe import paths
     from genpipe.project import existing, lock
 
@@ -98,21 +100,19 @@ def remove(
 
 
 def tell_removed(plan: "Plan", dry_run: bool, left: list[Path], command: str) -> None:
-    """Says what went, or would go, what is left, and by which command that goes, too."""
+    """Prints what was or would be removed, what is left, and the command that deletes the rest."""
     if dry_run:
         _screen.diff(plan.diff())
     gone = [*(str(change.file) for change in plan.changes if change.after is None), *map(str, plan.outputs)]
     gone += [f"the line of {change.file}" for change in plan.changes if change.after is not None]
     said = "That would remove" if dry_run else "Removed"
-    _screen.say(f"{said} {_screen.listed(gone, 20)}." if gone else "There is nothing of it but what it made.")
+    _screen.say(f"{said} {_screen.listed(gone, 20)}." if gone else "Only what it made is left of it.")
     if left:
         _screen.say(f"Left: {', '.join(map(str, left))}\nTo delete that: {command}")
 
 
-def rename(
-    old: AnExperiment, new: Annotated[str, typer.Argument(help="Its new name.")], dry_run: DryRun = False
-) -> None:
-    """Give an experiment another name, at its place in params.yaml."""
+def rename(old: AnExperiment, new: Annotated[str, typer.Argument(help="New name.")], dry_run: DryRun = False) -> None:
+    """Rename an experiment. It keeps its place in params.yaml."""
     from genpipe import paths
     from genpipe.project import existing, lock
 
@@ -121,7 +121,7 @@ def rename(
     if dry_run:
         _screen.diff(plan.diff())
     _screen.say("\nNothing is written." if dry_run else f"{old} is now called {new}.")
-    _screen.say("It will be trained again: DVC knows a result by its command, and the name is part of that.")
+    _screen.say("It will be trained again: DVC finds a result by its command, and the name is part of it.")
     left = existing.outputs_of(root, old)
     if left:
         _screen.say(f"Left of {old}: {', '.join(map(str, left))}\nTo delete that: genpipe remove {old} --outputs")
@@ -129,7 +129,7 @@ def rename(
 
 
 def _ask(project: "Project") -> None:
-    """Asks for everything, shows what would be written, and writes it if that is wished for."""
+    """Asks for everything, shows what would be written, and writes it if a person agrees."""
     from genpipe.cli._asking import ask
     from genpipe.project import new_experiment
 
@@ -139,11 +139,11 @@ def _ask(project: "Project") -> None:
     if plan.changes and not typer.confirm("\nWrite this?", default=True):
         raise typer.Exit(1)
     _carry_out(wish, force=False, dry_run=False, json=False)
-    _screen.say(f"The same again: {wish.command()}")
+    _screen.say(f"To do this again: {wish.command()}")
 
 
 def _carry_out(wish: "ExperimentRequest", force: bool, dry_run: bool, json: bool) -> None:
-    """Writes, or not, and says so."""
+    """Writes the files, except in a dry run, and reports it."""
     from genpipe import paths
     from genpipe.project import lock, new_experiment
 
@@ -189,15 +189,15 @@ def _summary(plan: "Plan", wish: "ExperimentRequest", dry_run: bool) -> dict[str
 def _tell(plan: "Plan", wish: "ExperimentRequest", dry_run: bool) -> None:
     if not plan.changes:
         names = [experiment.name for experiment in plan.experiments]
-        there = "is there already" if len(names) == 1 else "are there already"
-        _screen.say(f"{_screen.listed(names)} {there}, just so: nothing changed.")
+        there = "already exists" if len(names) == 1 else "already exist"
+        _screen.say(f"{_screen.listed(names)} {there} as given: nothing changed.")
     elif dry_run:
         _screen.diff(plan.diff())
         _screen.say("\nNothing is written.")
     else:
         _screen.say(f"Wrote {_screen.listed([str(change.file) for change in plan.changes])}.")
     for told in plan.left_out:
-        _screen.say(f"Left out, as the data cannot serve it: {told}")
+        _screen.say(f"Left out, as the data does not support it: {told}")
     for note in plan.notes:
         _screen.say(note)
     _tell_the_cost(plan, wish)
@@ -206,7 +206,7 @@ def _tell(plan: "Plan", wish: "ExperimentRequest", dry_run: bool) -> None:
 
 
 def _tell_the_cost(plan: "Plan", wish: "ExperimentRequest") -> None:
-    """What is known before it runs; experiments that cost the same share the lines."""
+    """Prints the cost that is known before a run; experiments with the same cost share the lines."""
     from genpipe.project import new_experiment
 
     alike: dict[str, list[str]] = {}
@@ -215,9 +215,9 @@ def _tell_the_cost(plan: "Plan", wish: "ExperimentRequest") -> None:
     for cost, names in alike.items():
         _screen.say(f"{_screen.listed(names)}{', each' if len(names) > 1 else ''}: {cost}")
     if measured := new_experiment.measured(wish):
-        _screen.say(f"The recipe's training, as it stands, was measured to take {measured.in_words()}.")
+        _screen.say(f"The unchanged recipe was measured to train in {measured.in_words()}.")
     elif wish.recipe:
-        _screen.say(f"How long the recipe's training takes in the profile {wish.profile} was not measured yet.")
+        _screen.say(f"The training time of the recipe in the profile {wish.profile} is not measured yet.")
     if stages := plan.stages():
         _screen.say(f"Stages to run: {_stages(plan, stages)}")
 
@@ -228,11 +228,11 @@ def _cost(plan: "Plan", experiment: "Experiment") -> str:
     count, memory = cost.parameters(experiment), cost.memory(plan.root, experiment)
     trained = f"{count:,} parameters" if count else "no parameters to train, fitted in closed form"
     about = f"{experiment.model_name} on {experiment.data.name}, {trained}"
-    return f"{about}\n  tensors while training, PyTorch itself aside: {memory.in_words()}" if memory else about
+    return f"{about}\n  tensors in training, without PyTorch itself: {memory.in_words()}" if memory else about
 
 
 def _stages(plan: "Plan", stages: list[str]) -> str:
-    """The stages; those of many experiments in fewer words."""
+    """Returns the stages as text, shorter for many experiments."""
     if len(plan.fresh) <= 2:
         return ", ".join(stages)
     shared = [stage for stage in stages if stage.partition("@")[2] not in plan.fresh]
@@ -244,6 +244,6 @@ def _a_terminal() -> bool:
 
 
 def _next(plan: "Plan") -> str:
-    """What to type; DVC runs in the project's root."""
+    """Returns the next command; DVC runs in the project's root."""
     away = os.path.relpath(plan.root, Path.cwd())
     return "dvc repro" if away == "." else f"cd {away} && dvc repro"

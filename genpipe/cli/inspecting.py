@@ -1,4 +1,4 @@
-"""The commands that only look."""
+"""Commands that only read."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -10,7 +10,7 @@ from genpipe import registry
 from genpipe.cli import _names, _screen
 from genpipe.errors import ConfigError, GenpipeError, UnknownName, UsageError
 
-AsJson = Annotated[bool, typer.Option("--json", help="For scripts.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 
 class Listed(StrEnum):
@@ -25,10 +25,10 @@ class Listed(StrEnum):
 
 
 def list_names(
-    what: Annotated[Listed | None, typer.Argument(help="One kind; all of them, if none.", show_default=False)] = None,
+    what: Annotated[Listed | None, typer.Argument(help="Kind to list. Default: all.", show_default=False)] = None,
     json: AsJson = False,
 ) -> None:
-    """List what there is to build experiments from."""
+    """List the parts of experiments: models, data, extractors, metrics, analyses, recipes."""
     sets = _data_sets()
     found = {kind.value: _rows(kind, sets) for kind in ([what] if what else Listed)}
     if json:
@@ -67,7 +67,7 @@ def show(
 
 def compare(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Experiments; all, if none.", autocompletion=_names.experiments)
+        list[str] | None, typer.Argument(help="Experiments. Default: all.", autocompletion=_names.experiments)
     ] = None,
     json: AsJson = False,
 ) -> None:
@@ -87,10 +87,10 @@ def compare(
 
 def check(
     name: Annotated[
-        str | None, typer.Argument(help="An experiment; everything, if none.", autocompletion=_names.experiments)
+        str | None, typer.Argument(help="Experiment. Default: everything.", autocompletion=_names.experiments)
     ] = None,
 ) -> None:
-    """Check params.yaml, dvc.yaml and all experiments; everything that is wrong is shown at once."""
+    """Check params.yaml, dvc.yaml and all experiments, and show all errors at once."""
     from genpipe import paths
     from genpipe.config.project import load_project
     from genpipe.project import checking, lock, refresh
@@ -109,10 +109,10 @@ def check(
         spec = project.data(name).spec()
         if empty := [spec.classes[number] for number in spec.untrained]:
             few = _screen.listed(empty)
-            _screen.say(f"datasets.{name}: no training image is of class {few}, which is neither drawn nor scored")
+            _screen.say(f"datasets.{name}: no training images of class {few}, which is neither generated nor scored")
     if places := refresh.deviations(root):
         _screen.say(
-            f"{_screen.listed(places)}: not as this genpipe has it. To see and renew it: genpipe init --refresh"
+            f"{_screen.listed(places)}: differs from this genpipe. To see and update it: genpipe init --refresh"
         )
     for file in checking.orphans(project):
         _screen.say(f"{file} belongs to no experiment of {paths.INDEX}")
@@ -121,7 +121,7 @@ def check(
 
 
 def _stale(root: Path, name: str) -> tuple[dict[str, list[str]] | None, str | None]:
-    """The stale stages of an experiment with the reasons, or why they cannot be told."""
+    """Returns the stale stages of an experiment with the reasons, or why they are not known."""
     from genpipe.project import stale
 
     try:
@@ -139,7 +139,7 @@ def _chosen(rows: list[dict[str, Any]], names: list[str]) -> list[dict[str, Any]
 
 
 def _beside(rows: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
-    """Of each experiment all figures, with their intervals behind them."""
+    """Returns all figures of each experiment, followed by their intervals."""
     from genpipe.reporting.leaderboard import HIGH, LOW
 
     known = [key for key in rows[0] if any(row[key] is not None for row in rows)]
@@ -170,12 +170,12 @@ def _open_folder(kind: str) -> list[dict[str, str]]:
 
 
 def _origin(row: dict[str, str]) -> str:
-    """The package that a part comes from, where there is more than one."""
+    """Returns the package of a part, if there is more than one package."""
     return row.get("package", "") if registry.used().own else ""
 
 
 def _data_sets() -> list[dict[str, str]]:
-    """The data sets of the project, whose package is known from then on; none outside of a project."""
+    """Returns the data sets of the project and registers its package; returns none outside of a project."""
     from genpipe.config.project import load_project
 
     try:

@@ -1,4 +1,4 @@
-"""The commands around the codes of a trained experiment."""
+"""Commands for the codes of a trained experiment."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -21,27 +21,28 @@ Given = Annotated[
 Starts = Annotated[
     list[str] | None,
     typer.Argument(
-        help="Images or codes, as files or by number of held-out images; of the prior, if nothing is encoded."
+        help="Images or codes: files, or numbers of held-out images. Default: held-out images, or the prior."
     ),
 ]
-Out = Annotated[Path, typer.Option("--out", "-o", help="A picture (.png), or an array (.npy).")]
-Steps = Annotated[int, typer.Option("--steps", min=2, max=1000, help="Images along each way.")]
-Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of what is drawn from the prior.")]
+Out = Annotated[Path, typer.Option("--out", "-o", help="File to write: a picture (.png) or an array (.npy).")]
+CodesOut = Annotated[Path, typer.Option("--out", "-o", help="File to write: .npy, or .npz with names.")]
+Steps = Annotated[int, typer.Option("--steps", min=2, max=1000, help="Images along each path.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed for codes from the prior.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")]
 SkipBroken = Annotated[bool, typer.Option("--skip-broken", help="Leave out pictures that cannot be read.")]
 
 
 class Way(StrEnum):
-    """How to get from one code to another."""
+    """The path from one code to another."""
 
     LINEAR = "linear"
     SPHERICAL = "spherical"
 
 
 def encode(
-    name: Name, images: Given, out: Out = Path("codes.npy"), skip_broken: SkipBroken = False, force: Force = False
+    name: Name, images: Given, out: CodesOut = Path("codes.npy"), skip_broken: SkipBroken = False, force: Force = False
 ) -> None:
-    """Write the codes of images as an array, a row an image; as .npz also their names.
+    """Write the codes of images as an array with a row per image; .npz also holds their names.
 
     The images of a folder or an archive come in the natural order of their names: 2.png before 10.png.
     """
@@ -65,7 +66,7 @@ def encode(
 def decode(
     name: Name, codes: Given, out: Out = Path("decoded.png"), skip_broken: SkipBroken = False, force: Force = False
 ) -> None:
-    """Write the images of codes: an array, a row a code, in a .npy or .npz file."""
+    """Write the images of codes. The codes are an array with a row per code, in a .npy or .npz file."""
     from genpipe.interfaces.generative import Decodes
 
     _verify(out, force)
@@ -93,15 +94,17 @@ def reconstruct(
 def interpolate(
     name: Name,
     ends: Starts = None,
-    path: Annotated[Way, typer.Option(help="Along the line or the circle between codes.")] = Way.SPHERICAL,
+    path: Annotated[Way, typer.Option(help="Path along the line or the circle between codes.")] = Way.SPHERICAL,
     steps: Steps = 11,
-    animate: Annotated[bool, typer.Option("--animate", help="One picture that moves, and comes back.")] = False,
+    animate: Annotated[
+        bool, typer.Option("--animate", help="Write one animated picture that goes there and back.")
+    ] = False,
     out: Out = Path("interpolation.png"),
     seed: Seed = 0,
     skip_broken: SkipBroken = False,
     force: Force = False,
 ) -> None:
-    """Walk from code to code: a row of images from each to the next."""
+    """Interpolate between codes: a row of images from each code to the next."""
     from genpipe.interfaces.generative import Decodes
 
     _verify(out, force)
@@ -113,9 +116,9 @@ def interpolate(
 
 def arithmetic(
     name: Name,
-    a: Annotated[str, typer.Argument(help="Images or codes of what is wanted; their mean counts.")],
-    b: Annotated[str, typer.Argument(help="Of what is not.")],
-    c: Annotated[str, typer.Argument(help="Of what is changed.")],
+    a: Annotated[str, typer.Argument(help="Images or codes A, with the attribute; their mean is used.")],
+    b: Annotated[str, typer.Argument(help="Images or codes B, without the attribute.")],
+    c: Annotated[str, typer.Argument(help="Images or codes C, to be changed.")],
     out: Out = Path("arithmetic.png"),
     skip_broken: SkipBroken = False,
     force: Force = False,
@@ -132,14 +135,14 @@ def arithmetic(
 def traverse(
     name: Name,
     start: Starts = None,
-    codes: Annotated[int, typer.Option(min=1, help="Rows at most.")] = 10,
+    codes: Annotated[int, typer.Option(min=1, help="Maximum number of rows.")] = 10,
     steps: Steps = 11,
     out: Out = Path("traversal.png"),
     seed: Seed = 0,
     skip_broken: SkipBroken = False,
     force: Force = False,
 ) -> None:
-    """Turn the numbers of a code one by one: a row each, those that change the image most first."""
+    """Change the numbers of a code one by one: a row for each, those that change the image most first."""
     from genpipe.interfaces.generative import Decodes
 
     _verify(out, force)
@@ -152,7 +155,7 @@ def traverse(
 
 def _verify(out: Path, force: bool, kinds: tuple[str, ...] = (".png", ".npy")) -> None:
     if out.suffix not in kinds:
-        raise UsageError(f"{out} is no {' or '.join(kinds)}, which are written.")
+        raise UsageError(f"{out} must end in {' or '.join(kinds)}.")
     if out.exists() and not force:
         raise ExistsError(f"{out} exists. Give another -o, or --force to replace it.")
 
@@ -166,7 +169,7 @@ def _trained(name: str, needed: type, skip_broken: bool) -> "TrainedModel":
 
 
 def _write(out: Path, picture: Any, array: Any) -> None:
-    """Writes the picture or the array, whichever the name of the file says."""
+    """Writes the picture or the array, as the name of the file says."""
     import numpy as np
 
     from genpipe.files import atomic_file

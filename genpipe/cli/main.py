@@ -15,7 +15,7 @@ def main() -> None:
 
 
 def run() -> int:
-    """Runs the command line and gives an exit status; every error that a person can meet is one message on stderr."""
+    """Runs the command line and returns an exit status; every expected error is one message on stderr."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # names of files need not be text, and are shown nevertheless
             stream.reconfigure(errors="backslashreplace")

@@ -1,4 +1,4 @@
-"""The commands about a project as a whole, and about models of a person's own."""
+"""Commands for a project as a whole and for your own models."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,25 +16,25 @@ if TYPE_CHECKING:
 
 
 OwnPackage = Annotated[
-    str | None, typer.Option(metavar="NAME", help="A package of your own: models, data, metrics, … of this project.")
+    str | None, typer.Option(metavar="NAME", help="Your own package, with models, data, metrics, … of this project.")
 ]
 _LAST = 4
-"""So many lines of a traceback are shown."""
+"""Lines of a traceback to show."""
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(help="Where; it is made if it is not there.")] = Path(),
+    folder: Annotated[Path, typer.Argument(help="Folder of the project; it is created if needed.")] = Path(),
     package: OwnPackage = None,
-    refresh: Annotated[bool, typer.Option("--refresh", help="Renew dvc.yaml and stages/ of a project.")] = False,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Update dvc.yaml and stages/ of a project.")] = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Make a folder a project: an index with one experiment, the wiring, git and DVC. Nothing is overwritten."""
+    """Make a folder a project: params.yaml with one experiment, dvc.yaml, git and DVC. Nothing is overwritten."""
     from genpipe.project import init
     from genpipe.project.refresh import renewal
 
     if refresh:
         if package:
-            raise UsageError("--refresh renews the wiring alone; leave out --package.")
+            raise UsageError("--refresh only updates dvc.yaml and stages/; leave out --package.")
         _renew(folder.resolve(), renewal, dry_run)
         return
     found = init.beginning(folder, package)
@@ -44,7 +44,7 @@ def init(
 
 
 def upgrade(dry_run: DryRun = False) -> None:
-    """Make a project fit this genpipe: its wiring, the words of its YAML; and say what trains again, and why."""
+    """Update a project to this genpipe: dvc.yaml, stages/ and names in YAML. Shows what trains again, and why."""
     from genpipe import __version__, paths
     from genpipe.project import upgrade
 
@@ -54,22 +54,24 @@ def upgrade(dry_run: DryRun = False) -> None:
     trained = [stage.partition("@")[2] for stage in again if stage.startswith("train@")]
     if not again:
         _screen.say(
-            f"What has run, has run with the code of genpipe {__version__}: nothing runs again because of code."
+            f"All results were made with the code of genpipe {__version__}: nothing runs again because of code."
         )
         return
     names = _screen.listed(trained, 20) if trained else "No experiment"
-    _screen.say(f"{names} {'train' if len(trained) > 1 else 'trains'} again. `dvc repro` would run, for their code:")
+    _screen.say(
+        f"{names} {'train' if len(trained) > 1 else 'trains'} again. `dvc repro` would run, as their code differs:"
+    )
     _screen.lines((f"  {stage}", _screen.listed(why, 3)) for stage, why in again.items())
-    _screen.say("What follows these stages runs if they make something else than before.")
+    _screen.say("The stages after these run if the results change.")
 
 
 def new_model(
-    name: Annotated[str, typer.Argument(help="What to call it.")],
-    source: Annotated[str, typer.Option("--from", help="The model to copy.", autocompletion=_names.models)],
+    name: Annotated[str, typer.Argument(help="Name of the new model.")],
+    source: Annotated[str, typer.Option("--from", help="Model to copy.", autocompletion=_names.models)],
     package: OwnPackage = None,
     dry_run: DryRun = False,
 ) -> None:
-    """Add a model of your own, begun as a copy: a file and a recipe in your package."""
+    """Add your own model as a copy of another: a file and a recipe in your package."""
     from genpipe import paths
     from genpipe.project import lock, own_model
 
@@ -84,10 +86,10 @@ def new_model(
 def contract(
     name: Annotated[str, typer.Argument(help="A model: a file of models/.", autocompletion=_names.models)],
     size: Annotated[
-        int | None, typer.Option(min=1, help="Width and height of images that suit it; 8 and 16 if not given.")
+        int | None, typer.Option(min=1, help="Width and height of the test images. Default: 8 and 16.")
     ] = None,
 ) -> None:
-    """Test what every model keeps: own weights, finite losses, shapes, seeds. For pytest: genpipe.testing."""
+    """Test the rules for every model: own weights, finite losses, shapes, seeds. For pytest: genpipe.testing."""
     from contextlib import suppress
     from dataclasses import replace
 
@@ -113,7 +115,7 @@ def contract(
 
 
 def _why(error: Exception) -> str:
-    """What a check says, or the end of the traceback of an error that it did not expect."""
+    """Returns the message of a check, or the end of the traceback of an unexpected error."""
     from traceback import format_exception
 
     from genpipe.testing import Broken
@@ -127,13 +129,13 @@ def _renew(root: Path, renewal: Callable[[Path], "Plan"], dry_run: bool) -> None
     from genpipe.project import lock
 
     if not (root / paths.INDEX).is_file():
-        raise UsageError(f"{root} is no genpipe project: it has no {paths.INDEX}. To make it one: genpipe init")
+        raise UsageError(f"{root} is not a genpipe project: it has no {paths.INDEX}. To make it one: genpipe init")
     plan = renewal(root)
     if not dry_run:
         with lock.changing(root):
             plan = renewal(root)
             plan.write(lock.command())
-    _wrote(plan, dry_run) if plan.changes else _screen.say("The project fits this genpipe as it is.")
+    _wrote(plan, dry_run) if plan.changes else _screen.say("The project is up to date.")
 
 
 def _wrote(plan: "Plan", dry_run: bool) -> None:
@@ -151,7 +153,7 @@ def _tell(found: "Beginning", folder: Path, dry_run: bool) -> None:
     grown = [str(change.file) for change in found.changes if change.before is not None and change.needed]
     started = ["git"] * found.needs_git + ["DVC"] * found.needs_dvc
     would = "Would write" if dry_run else "Wrote"
-    _screen.say(f"{would} {', '.join(new)}." if new else "All files are there already.")
+    _screen.say(f"{would} {', '.join(new)}." if new else "All files already exist.")
     if grown:
         _screen.say(f"{'Would add' if dry_run else 'Added'} lines to {_screen.listed(grown)}.")
     if started:
@@ -159,6 +161,6 @@ def _tell(found: "Beginning", folder: Path, dry_run: bool) -> None:
     if found.kept:
         _screen.say(f"Left as it is: {_screen.listed([str(file) for file in found.kept])}.")
     if not dry_run and shutil.which("dvc") is None:
-        _screen.remark("dvc is not on the path: it comes with genpipe (pipx: install --include-deps).")
+        _screen.remark("dvc is not on the PATH. It comes with genpipe (pipx: install --include-deps).")
     if not dry_run:
         _screen.say(f"Next: {'' if found.root == Path.cwd().resolve() else f'cd {folder} && '}dvc repro")

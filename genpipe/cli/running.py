@@ -1,4 +1,4 @@
-"""The commands that put finished work to use."""
+"""Commands that use trained experiments and finished runs."""
 
 from contextlib import chdir
 from pathlib import Path
@@ -12,12 +12,12 @@ from genpipe.errors import ExistsError, UnknownName
 
 def sample(
     name: Annotated[str, typer.Argument(help="A trained experiment.", autocompletion=_names.experiments)],
-    images: Annotated[int, typer.Option("--images", "-n", min=1, max=10_000, help="How many.")] = 64,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The picture to write.")] = Path("grid.png"),
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The same seed draws the same images.")] = 0,
+    images: Annotated[int, typer.Option("--images", "-n", min=1, max=10_000, help="Number of images.")] = 64,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Picture to write.")] = Path("grid.png"),
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The same seed gives the same images.")] = 0,
     force: Annotated[bool, typer.Option("--force", help="Replace the picture if it exists.")] = False,
 ) -> None:
-    """Draw new images with a trained model and write them as one picture."""
+    """Generate images with a trained model and write them as one picture."""
     from genpipe import paths
     from genpipe.config.project import load_project
 
@@ -34,8 +34,8 @@ def sample(
     _screen.say(f"Wrote {out}.")
 
 
-def ui(port: Annotated[int, typer.Option(min=1, max=65535, help="Where to serve.")] = 5000) -> None:
-    """Browse all runs in MLflow's pages."""
+def ui(port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the server.")] = 5000) -> None:
+    """Browse all runs in MLflow."""
     from genpipe import paths
     from genpipe.tracking.pages import ui as serve
 

@@ -14,16 +14,16 @@ from genpipe.errors import UsageError
 def score(
     images: Annotated[str, typer.Argument(help="A folder, .zip, .tar, .npy or .npz, an experiment or a data set.")],
     real: Annotated[str, typer.Argument(help="The real images, given in the same way.")],
-    metrics: Annotated[str, typer.Option("--metrics", "-m", help="Files of genpipe/metrics: fid,kid.")] = "fid,kid",
+    metrics: Annotated[str, typer.Option("--metrics", "-m", help="Metrics, separated by commas: fid,kid.")] = "fid,kid",
     features: Annotated[
         str, typer.Option("--features", "-f", help="inception, pixels, classifier:FOLDER, torchscript:FILE, …")
     ] = "inception",
-    size: Annotated[int | None, typer.Option(min=1, help="Make pictures so wide and high, in pixels.")] = None,
+    size: Annotated[int | None, typer.Option(min=1, help="Resize pictures to this width and height in pixels.")] = None,
     channels: Annotated[
-        Channels | None, typer.Option(help="Make pictures gray (1) or color (3). As they are, if not given.")
+        Channels | None, typer.Option(help="Make pictures gray (1) or color (3). Default: as they are.")
     ] = None,
     skip_broken: SkipBroken = False,
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of subsets and splits.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of subsets and splits.")] = 0,
     json: AsJson = False,
 ) -> None:
     """Score images against real ones: two folders, archives, arrays, experiments or data sets."""

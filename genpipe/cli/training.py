@@ -1,4 +1,4 @@
-"""The commands around training."""
+"""Commands for training."""
 
 import os
 import sys
@@ -21,10 +21,10 @@ def train(
     name: Annotated[str, typer.Argument(help="An experiment.", autocompletion=_names.experiments)],
     options: Annotated[list[str] | None, typer.Argument(help="Options of dvc repro.")] = None,
     find_batch: Annotated[
-        bool, typer.Option("--find-batch", help="Train nothing; find the largest batch for which there is memory.")
+        bool, typer.Option("--find-batch", help="Do not train; find the largest batch that fits in memory.")
     ] = False,
 ) -> None:
-    """Train an experiment, or go on where that was stopped: dvc repro train@NAME, with its options."""
+    """Train an experiment, or resume its training: dvc repro train@NAME, with its options."""
     from genpipe import paths
     from genpipe.config.project import load_project
 
@@ -35,18 +35,18 @@ def train(
     if not find_batch:
         os.execv(sys.executable, [sys.executable, "-m", "dvc", "repro", f"train@{name}", *(options or [])])
     elif options:
-        raise UsageError(f"--find-batch takes nothing but a name, and {' '.join(options)} is given.")
+        raise UsageError(f"--find-batch takes only a name; leave out {' '.join(options)}.")
     else:
         _screen.say(_largest_batch(project, project.experiment(name)))
 
 
 def clean(
     everything: Annotated[
-        bool, typer.Option("--all", help="Also those from which a training could go on, and what may be in use.")
+        bool, typer.Option("--all", help="Also remove trainings that could be resumed, and files that may be in use.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove without asking.")] = False,
 ) -> None:
-    """Show what killed commands and trainings have left; undo or remove what is of no use any more."""
+    """Show what killed commands and trainings have left behind; undo or remove what is useless."""
     from genpipe.config.project import load_project
     from genpipe.project import lock, temporary
     from genpipe.training import unfinished
@@ -75,7 +75,7 @@ def clean(
 def _show(trainings: "list[Unfinished]", files: "list[Temporary]", killed: "Journal | None") -> None:
     if killed:
         _screen.say(
-            f"`{killed.command}` was killed half-way; --yes undoes it, as the next command that changes a file."
+            f"`{killed.command}` was killed half-way; --yes undoes it, as does the next command that changes a file."
         )
     if trainings:
         _screen.table([_row(one) for one in trainings])
@@ -101,7 +101,7 @@ def _row(one: "Unfinished") -> dict[str, object]:
 def _row_of_file(one: "Temporary") -> dict[str, object]:
     from rich.filesize import decimal
 
-    state = "abandoned" if one.abandoned else "of use if the edit is undone" if one.waits else "perhaps still written"
+    state = "abandoned" if one.abandoned else "useful if the edit is undone" if one.waits else "may still be in use"
     return {
         "temporary": str(one.path),
         "size": decimal(one.size_bytes),
@@ -116,7 +116,7 @@ def _age(written_at: float) -> str:
 
 
 def _largest_batch(project: "Project", experiment: "Experiment") -> str:
-    """The largest batch that fits, in words: tried on a GPU, estimated elsewhere."""
+    """Returns the largest batch that fits, in words: tried on a GPU, estimated elsewhere."""
     import torch
 
     from genpipe import paths
@@ -124,36 +124,36 @@ def _largest_batch(project: "Project", experiment: "Experiment") -> str:
     from genpipe.training.batchsize import fits_here, largest, with_batch
 
     if not experiment.knobs.optim:
-        raise UsageError(f"{experiment.name} is fitted in closed form; no batch has to fit.")
+        raise UsageError(f"{experiment.name} is fitted in closed form, without batches.")
     train = experiment.knobs.train
     most = len(Prepared.open(paths.data(experiment.data.name)).images("train"))
     if torch.cuda.is_available():
-        how = f"tried on {torch.cuda.get_device_name()}, a turn of each phase; leave some room"
+        how = f"tried on {torch.cuda.get_device_name()}, with one update of each phase; leave some room"
         size = largest(lambda size: fits_here(project, with_batch(experiment, size)), train.batch_size, most)
     else:
         free, how = _free_memory()
         size = largest(lambda size: _needs(project, with_batch(experiment, size)) <= free, train.batch_size, most)
-    found = f"The largest batch that fits is of {size:,} images" if size else "Not even a batch of one image fits"
+    found = f"The largest batch that fits has {size:,} images" if size else "Not even a batch of one image fits"
     return f"{found}{', the whole training set' * (size == most)} ({how}). train.batch_size is {train.batch_size:,}."
 
 
 def _free_memory() -> tuple[int, str]:
-    """Bytes, and how a batch is compared with them."""
+    """Returns the free bytes, and how a batch is compared with them."""
     import psutil
     from rich.filesize import decimal
 
     free = psutil.virtual_memory().available
     return (
         free,
-        f"its tensors, estimated and not tried, in {decimal(free)} of free memory; leave room for PyTorch's own",
+        f"its tensors, estimated and not tried, in {decimal(free)} of free memory; leave room for PyTorch itself",
     )
 
 
 def _needs(project: "Project", experiment: "Experiment") -> int:
-    """Bytes of the tensors of a training. Raises UsageError if they cannot be counted."""
+    """Returns the bytes of a training's tensors. Raises UsageError if they cannot be counted."""
     from genpipe.project import cost
 
     memory = cost.memory(project.root, experiment)
     if memory is None or memory.activations is None:
-        raise UsageError(f"what {experiment.name} needs cannot be counted without running it, as is done on a GPU.")
+        raise UsageError(f"the memory that {experiment.name} needs can only be found by running it on a GPU.")
     return memory.total

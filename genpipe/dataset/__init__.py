@@ -1,1 +1,1 @@
-"""What happens to the images of any source: decoding, preparing, storing, batches."""
+"""Processing of the images of any source: decoding, preparing, storing, batches."""

@@ -1,4 +1,4 @@
-"""What is in a zip or a tar, read in memory and never extracted.
+"""The content of a zip or a tar, read in memory and never extracted.
 
 An archive is not trusted: names that point outside are refused, links are not followed, and what a file may hold is
 bounded. The tar reader is our own because the standard library's needs longer for a small picture's header than its
@@ -21,14 +21,14 @@ from genpipe.files import DAMAGED, ZIP_MAGIC, opened, reason, verify_proportion
 
 
 class Link(NamedTuple):
-    """What stands in an archive in place of a file's content."""
+    """A link in an archive, in place of a file's content."""
 
     target: str | None
     """The file of the same archive that a hard link is another name of; None for a symbolic link."""
 
 
 Member = tuple[str, bytes | Link | None]
-"""A file's name, and what is in it if that was wanted; nothing if the archive is damaged there."""
+"""A file's name, and its content if requested; nothing if the archive is damaged there."""
 
 _OUTSIDE = re.compile(r"^/|^[A-Za-z]:|\\|\0|(^|/)\.\.(/|$)")
 _BLOCK = 512
@@ -37,11 +37,11 @@ _DIGITS = 20
 _END = b"\0" * _BLOCK
 _HARD, _FOLDER = b"15"
 _Said = dict[str, Any]
-"""What is known of a member before its header comes: "path", "linkpath", "size"."""
+"""Facts about a member that precede its header: "path", "linkpath", "size"."""
 
 
 def members(path: Path, wanted: Callable[[str], bool]) -> Iterator[Member]:
-    """The files of an archive in its order, with the contents of those that are wanted, and the links.
+    """Yields the files of an archive in its order, with the requested contents, and the links.
 
     Raises DataError if it is no archive, damaged, cut short, or made to do harm.
     """

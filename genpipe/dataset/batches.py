@@ -18,9 +18,9 @@ from genpipe.nn.pixel_range import to_model
 _SHARE_OF_DEVICE = 0.5
 """Images live on the device if they take at most this share of its free memory."""
 _AHEAD = 4
-"""So many batches are read from the disk before they are needed, unless more are asked for."""
+"""The number of batches to read from disk in advance, by default."""
 _Raw = tuple[Tensor, Tensor | None, dict[str, Tensor]]
-"""uint8 images [b c h w], their labels, and what else was asked for."""
+"""uint8 images [b c h w], their labels, and the requested fields."""
 
 
 class BatchLoader:
@@ -75,7 +75,7 @@ class BatchLoader:
         group_by: str | None = None,
         balance_by: str | None = None,
     ) -> "BatchLoader":
-        """The training images of a prepared data set, with the fields of these names, grouped or alternating by one.
+        """Returns the training images of a prepared data set with these fields, grouped or alternating by one of them.
 
         Raises DataError if the data set does not know them.
         """
@@ -89,7 +89,7 @@ class BatchLoader:
         )  # fmt: skip
 
     def batch(self, number: int, ahead: int = _AHEAD) -> Batch:
-        """The number-th batch, from 0; which of its images are mirrored depends on (seed, number) alone.
+        """Returns a batch by its number, from 0; which images are mirrored depends on (seed, number) alone.
 
         Where images are read from the disk, so many batches after this one are read meanwhile.
         """
@@ -102,7 +102,7 @@ class BatchLoader:
         return batch
 
     def in_order(self) -> Iterator[Batch]:
-        """One pass over all images as they are stored, the last batch as small as it comes."""
+        """Yields all images in stored order; the last batch may be smaller."""
         for rows in torch.arange(self.count, device=self._home).split(self.size):
             yield self._sent(self._raw(rows))
 

@@ -1,4 +1,4 @@
-"""Picture files as pixels. What is in them is not trusted, and torch stays out: every worker imports this file."""
+"""Decoding of picture files. Their content is not trusted. Without torch, as every worker imports this file."""
 
 import os
 import struct
@@ -35,11 +35,11 @@ _PAPER = (255, 255, 255, 255)
 
 
 class Broken(Exception):
-    """A picture that cannot be read, and why."""
+    """A picture that cannot be read, with the reason."""
 
 
 def decoded(content: bytes | Path, channels: int) -> UInt8[np.ndarray, "h w c"]:
-    """A picture in 1 or 3 channels, upright, on white where it is transparent; of several frames the first.
+    """Returns a picture in 1 or 3 channels, upright, on white where it is transparent; the first of several frames.
 
     Raises Broken, whatever is wrong with it.
     """
@@ -75,7 +75,7 @@ def _opened(file: BytesIO | BufferedReader) -> Image.Image:
 
 
 def too_long(height: int, width: int) -> bool:
-    """Whether a picture is so much longer than wide, or wider than long, that no square is to be made of it."""
+    """Returns whether the sides of a picture are too unequal for a square."""
     return max(height, width) > MAX_ASPECT * min(height, width)
 
 
@@ -101,7 +101,7 @@ def _plain_jpeg(data: bytes) -> UInt8[np.ndarray, "h w c"] | None:
 
 
 def colored(content: bytes | Path) -> bool | None:
-    """Whether a picture is stored in colors, a palette being one, by its header; None if that cannot be read."""
+    """Returns whether a picture has colors (a palette counts), by its header; None if that cannot be read."""
     try:
         with opened(content, follow=False) if isinstance(content, Path) else BytesIO(content) as file:
             head = file.read(26)
@@ -114,7 +114,7 @@ def colored(content: bytes | Path) -> bool | None:
 
 
 def contents(content: bytes | Path) -> bytes:
-    """What is in a file; a link is not followed. Raises Broken if it is too large, and OSError."""
+    """Returns the content of a file without following links. Raises Broken if it is too large, and OSError."""
     if isinstance(content, Path):
         with opened(content, follow=False) as file:
             size_bytes = os.fstat(file.fileno()).st_size

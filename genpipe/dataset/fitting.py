@@ -1,4 +1,4 @@
-"""Images of any size made square."""
+"""Resizing of images of any size to squares."""
 
 from collections.abc import Sequence
 from math import ceil
@@ -13,7 +13,7 @@ _FILTER_PIXELS = 2
 
 
 def fitted(images: np.ndarray, size: int, fit: str, at: Sequence[tuple[float, float]] = ()) -> np.ndarray:
-    """Images [n h w c] made size×size.
+    """Returns images [n h w c] resized to size×size.
 
     "pad" keeps the whole picture on black, shrunk only if it is too large; "crop" scales the shorter side to size and
     takes the center, "random_crop" a place that `at` gives for each image, (0, 0) to (1, 1); "stretch" ignores the

@@ -1,4 +1,4 @@
-"""A look at a data set before anything is trained on it: what is in it, and what is wrong with it."""
+"""Inspection of a data set before training: its content and its defects."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -18,24 +18,24 @@ COLUMNS = 8
 
 @dataclass
 class Inspection:
-    """What there is to see."""
+    """The result of an inspection."""
 
     classes: Mapping[str, Sequence[int]]
-    """How many images of each class are in each of SPLITS; one class "-" where there are none."""
+    """The number of images of each class in each of SPLITS; without classes, one class "-"."""
     sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
-    """How many pictures there are of each width and height, before they are fitted."""
+    """The number of pictures of each width and height, before they are resized."""
     duplicates: list[tuple[str, str]] = field(default_factory=list)
-    """Images that look like an earlier one once they are fitted, each with that one."""
+    """Images that equal an earlier one after resizing, each with that one."""
     leaked: int = 0
-    """How many of the duplicates are in another split than the earlier one."""
+    """The number of duplicates in another split than the earlier image."""
     broken: list[tuple[str, str]] = field(default_factory=list)
     """Pictures that cannot be read, each with the reason."""
     split_names: Sequence[str] = ()
-    """What SPLITS are called in the source, if it says which image is in which."""
+    """The names of SPLITS in the source, if it defines the splits."""
     unused_images: Mapping[str, int] = field(default_factory=dict)
-    """How many images there are of each split that is left out."""
+    """The number of images in each unused split."""
     skipped_files: Mapping[str, int] = field(default_factory=dict)
-    """How many files are no pictures that are read, by what they are instead."""
+    """The number of skipped files that are not readable pictures, by their kind."""
     sheet: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 1), np.uint8))
     """Some images in rows [height width channels]."""
 

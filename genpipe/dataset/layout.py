@@ -1,4 +1,4 @@
-"""What the names of picture files say: which class, which split."""
+"""Classes and splits from the names of picture files."""
 
 import re
 from collections import Counter
@@ -26,7 +26,7 @@ _SPLITS = {
 
 @dataclass(frozen=True)
 class Layout:
-    """What is known of picture files by their names."""
+    """The classes and splits of picture files, by their names."""
 
     classes: tuple[str, ...]
     labels: np.ndarray | None
@@ -35,23 +35,23 @@ class Layout:
     split_names: tuple[str, ...] = ()
     """The folders that are the training and the test split."""
     unused_images: Mapping[str, int] = field(default_factory=dict)
-    """How many pictures lie in each folder that is another split."""
+    """The number of pictures in each folder of an unused split."""
 
 
 def is_picture(name: str) -> bool:
-    """Whether a file's name says that it is a picture, and not a system's hidden litter."""
+    """Returns whether a file name is that of a picture, and not of a hidden system file."""
     return _PICTURE.search(name) is not None and _HIDDEN.search(name) is None
 
 
 def ending(name: str) -> str:
-    """What the name of a file that is skipped ends in; empty for pictures, labels and hidden litter."""
+    """Returns the ending of a skipped file's name; empty for pictures, labels and hidden system files."""
     if is_picture(name) or is_note(name) or _HIDDEN.search(name):
         return ""
     return PurePosixPath(name).suffix.lower() or "no ending"
 
 
 def is_note(name: str) -> bool:
-    """Whether a file's name says that it may hold the labels of all pictures, wherever it lies."""
+    """Returns whether a file's name is that of a label file, in any folder."""
     return name.rpartition("/")[2] == ANNOTATIONS and _HIDDEN.search(name) is None
 
 
@@ -63,7 +63,7 @@ def layout(
     *,
     splits: bool = True,
 ) -> Layout:
-    """The classes (folders, sorted) and, unless `splits` says that there are none, the official splits.
+    """Returns the classes (sorted folders) and, unless `splits` turns them off, the official splits.
 
     A folder in which everything lies says nothing. Splits are folders "train" and "test" at the top; without "test",
     "val" holds the test images; what else there is of "val" and "unlabeled" is left out. Raises DataError if only some
@@ -109,7 +109,7 @@ def _below_common(folders: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
 
 
 def split_numbers(names: Iterable[str]) -> dict[str, int]:
-    """Which of the names are splits: 0 for training, 1 for the test images, −1 for what is left out."""
+    """Returns the splits among the names: 0 for training, 1 for test images, −1 for unused ones."""
     meant = {name: _SPLITS[name.lower()] for name in names if name.lower() in _SPLITS}
     numbers = {"train": 0, "test" if "test" in meant.values() else "val": 1}
     return {name: numbers.get(split, -1) for name, split in meant.items()}
@@ -143,7 +143,7 @@ def _annotated(names: Sequence[str], annotations: Mapping[str, int], used: np.nd
 
 
 def note_among(files: Iterable[str], links: Iterable[str], shown_as: str) -> str | None:
-    """The file of labels, if there is one. Raises DataError if there are several, or if it is only a link."""
+    """Returns the file of labels, if there is one. Raises DataError if there are several, or if it is a link."""
     found, linked = sorted(filter(is_note, files)), sorted(filter(is_note, links))
     if linked:
         why = f"{linked[0]} is a link, and links are not followed. Put the file itself there"
@@ -155,7 +155,7 @@ def note_among(files: Iterable[str], links: Iterable[str], shown_as: str) -> str
 
 
 def annotated(text: bytes, folder: str, shown_as: str) -> dict[str, int] | None:
-    """The label of each file in the words of a dataset.json that lies in `folder`; None if it has none.
+    """Returns the label of each file by a dataset.json in `folder`; None if it has none.
 
     Raises DataError if it is no such file.
     """

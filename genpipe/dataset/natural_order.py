@@ -1,4 +1,4 @@
-"""Names in the order in which people read them: 2.png before 10.png."""
+"""Natural order of names: 2.png before 10.png."""
 
 import re
 import unicodedata
@@ -9,18 +9,18 @@ Names = Sequence[str]
 
 
 def natural_order(names: Names) -> list[int]:
-    """The rows of names, sorted folder by folder, with 2.png before 10.png, and 9/1.png before 10/1.png."""
+    """Returns the rows of names, sorted folder by folder: 2.png before 10.png, and 9/1.png before 10/1.png."""
     return sorted(
         range(len(names)), key=lambda row: ([natural_key(part) for part in names[row].split("/")], names[row])
     )
 
 
 def normalized(name: str) -> str:
-    """A name with each letter written as one character."""
+    """Returns a name with each letter as one character."""
     return unicodedata.normalize("NFC", name)
 
 
 def natural_key(part: str) -> tuple[tuple[int, int, str], ...]:
-    """A name that sorts by the numbers in it."""
+    """Returns a sort key that compares the numbers in a name."""
     pieces = re.findall(r"0*([0-9]+)|([^0-9]+)", part)  # by length, then digits: a number of any size
     return tuple((1, 0, normalized(text)) if text else (0, len(digits), digits) for digits, text in pieces)

@@ -1,4 +1,4 @@
-"""What sources of a person's own picture files share."""
+"""The common part of sources that read the user's picture files."""
 
 import hashlib
 from abc import abstractmethod
@@ -25,30 +25,30 @@ _CHUNK_BYTES = 4 * 2**20
 
 
 class OwnFiles(Strict):
-    """A person's own pictures."""
+    """Knobs of the user's own pictures."""
 
     path: Annotated[str, Field(min_length=1)]
-    """As the person gave it; a relative one begins at the project's root."""
+    """The path as given; a relative one begins at the project's root."""
     labels: bool = True
     """Whether folders, or a dataset.json, name the classes."""
     splits: bool = True
     """Whether the folders "train", "test" and "val" at the top are the splits, and not classes."""
     test_images: Annotated[int, Field(ge=1)] | None = None
-    """How many are held out where no folders "train" and "test" say which; a tenth, if not given."""
+    """The number of held-out images without folders "train" and "test". Default: a tenth."""
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The picture files of a source, in the order in which they are read."""
+    """The picture files of a source, in reading order."""
 
     names: list[str]
     annotations: dict[str, int] | None
     colored: list[bool | None]
-    """Whether each has colors; None where the header cannot be read."""
+    """Whether each has colors; None if the header cannot be read."""
     skipped: dict[str, int] = field(default_factory=dict)
-    """How many other files there are, by their ending, and links, which are not followed."""
+    """The number of other files by their ending, and of links, which are not followed."""
     held_by: Mapping[str, str] = field(default_factory=dict)
-    """Of each file that is only another name of one in the same archive: that one's name."""
+    """The target's name for each file that is a hard link in the same archive."""
 
 
 class PictureFiles(Source):
@@ -60,11 +60,11 @@ class PictureFiles(Source):
 
     @abstractmethod
     def listed(self) -> Listing:
-        """The picture files. Raises DataError."""
+        """Returns the picture files. Raises DataError."""
 
     @abstractmethod
     def files(self, rows: np.ndarray) -> Iterator[EncodedImage]:
-        """The files with these numbers."""
+        """Yields the files with these numbers."""
 
     @cached_property
     def listing(self) -> Listing:
@@ -111,17 +111,17 @@ class PictureFiles(Source):
 
 
 def located(path: str, root: Path) -> Path:
-    """Where a path leads that a person gave."""
+    """Returns the location of a path given by the user."""
     return root / paths.expanded(path)
 
 
 def watched_path(path: str) -> str:
-    """A path that a person gave, for DVC, which does not know what "~" is."""
+    """Returns the user's path for DVC, with "~" expanded."""
     return str(paths.expanded(path))
 
 
 def in_chunks(files: Iterator[EncodedImage]) -> Iterator[Chunk]:
-    """The files, a few hundred at a time, or fewer if they are large."""
+    """Yields the files, a few hundred at a time, or fewer if they are large."""
     some: list[EncodedImage] = []
     size = 0
     for name, content in files:
@@ -135,7 +135,7 @@ def in_chunks(files: Iterator[EncodedImage]) -> Iterator[Chunk]:
 
 
 def stamp(path: Path) -> str:
-    """A text that changes with a file's size or time of change. Raises DataError if it is not there."""
+    """Returns a text that changes with a file's size or modification time. Raises DataError if it is missing."""
     try:
         found = path.stat()
     except OSError as error:
@@ -144,7 +144,7 @@ def stamp(path: Path) -> str:
 
 
 def remembered(name: str, state: str, listed: Callable[[], Listing]) -> Listing:
-    """The listing of what has this name, made once and kept beside the downloads for as long as the state stays."""
+    """Returns the listing of this name, cached beside the downloads while the state is the same."""
     key = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:32]
     file = paths.cache() / "listings" / f"{key}.json"
     with suppress(OSError, ValueError, TypeError, KeyError):
@@ -158,7 +158,7 @@ def remembered(name: str, state: str, listed: Callable[[], Listing]) -> Listing:
 
 
 def channels_of(names: Sequence[str], colored: Sequence[bool | None], shown_as: str) -> int:
-    """1 or 3, if all pictures are gray or all have colors. Raises DataError if there are both."""
+    """Returns 1 or 3, if all pictures are gray or all have colors. Raises DataError if there are both."""
     pairs = list(zip(names, colored, strict=True))
     gray, color = ([name for name, has in pairs if has is kind] for kind in (False, True))
     if gray and color:
@@ -171,13 +171,13 @@ def channels_of(names: Sequence[str], colored: Sequence[bool | None], shown_as: 
 
 
 def skipped(names: Iterable[str], links: int = 0) -> dict[str, int]:
-    """How many files that are no pictures there are of each ending, the most first, and how many links."""
+    """Returns the number of other files by ending, most frequent first, and of links."""
     found = Counter({"links": links} if links else {})
     found.update(end for name in names if (end := ending(name)))
     return dict(found.most_common())
 
 
 def counted(things: Mapping[str, int]) -> str:
-    """a (3), b (2), c (1) and 5 more."""
+    """Returns "a (3), b (2), c (1) and 5 more"."""
     first = ", ".join(f"{name} ({count:,})" for name, count in list(things.items())[:5])
     return first + (f" and {len(things) - 5} more" if len(things) > 5 else "")

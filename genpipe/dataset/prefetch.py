@@ -1,4 +1,4 @@
-"""Things with numbers, made on threads before they are asked for."""
+"""Prefetching of numbered items on threads."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -6,11 +6,11 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 _THREADS = 4
-"""Reading from a disk goes faster when it is asked for several things at once."""
+"""Threads; a disk is faster with several requests at once."""
 
 
 class Prefetcher(Generic[T]):
-    """Gives what `make` makes of a number, and has the numbers that come next made meanwhile."""
+    """Returns `make(number)`, and prepares the next numbers in the background."""
 
     def __init__(self, make: Callable[[int], T]) -> None:
         self._make = make
@@ -18,7 +18,7 @@ class Prefetcher(Generic[T]):
         self._begun: dict[int, Future[T]] = {}
 
     def get(self, number: int, ahead: int) -> T:
-        """The thing with this number; so many after it are begun."""
+        """Returns the item with this number, and starts a number of items after it."""
         wanted = range(number, number + ahead + 1)
         for other in [k for k in self._begun if k not in wanted]:
             self._begun.pop(other).cancel()

@@ -1,4 +1,4 @@
-"""From a source to arrays on disk."""
+"""Preparation of a source as arrays on disk."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
@@ -20,7 +20,7 @@ from genpipe.interfaces.spec import DataSpec
 CHUNK_BYTES = 4 * 2**20
 """No more finished pixels than this travel between processes at once."""
 Shown = Callable[[int, int], None]
-"""Is told how many of how many images are done."""
+"""Called with the number of finished images and of all images."""
 
 
 def prepare(
@@ -89,7 +89,7 @@ def _write_known_labels(folder: Path, class_count: int, count: int | None, seed:
 
 
 def finished(collection: Collection, rows: np.ndarray, target: Target, workers: int) -> Iterator[Done]:
-    """The images with these numbers, decoded and fitted, in order."""
+    """Yields the images with these numbers, decoded and resized, in order."""
     return in_order(done, _works(collection.read(rows), rows, target), workers)
 
 
@@ -126,7 +126,7 @@ def _named(source: Source) -> tuple[str, ...] | None:
 
 
 class Writer:
-    """The arrays of a data set, written as the images come."""
+    """Writes the arrays of a data set image by image."""
 
     def __init__(self, folder: Path, collection: Collection, named: Sequence[str] | None) -> None:
         self.folder, self.collection, self.named, self.count = folder, collection, named, 0

@@ -1,4 +1,4 @@
-"""The images in a person's own files, as commands read them: all of them, whatever class or split they are in."""
+"""Images in the user's files, as commands read them: all images, of any class or split."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -25,29 +25,29 @@ _NAMED = 5
 
 @dataclass(frozen=True)
 class Reading:
-    """How images are to be read."""
+    """Options for reading images."""
 
     size: int | None = None
-    """Width and height in pixels; as all of them have it, if not given."""
+    """Width and height in pixels. Default: as in the files, which must agree."""
     channels: int | None = None
-    """1 for gray, 3 for color; as all of them have it, if not given."""
+    """1 for gray, 3 for color. Default: as in the files, which must agree."""
     fit: str = "crop"
-    """How they are made square: as in a data set."""
+    """How to make images square, as in a data set."""
     skip_broken: bool = False
     """Whether pictures that cannot be read are left out."""
     told: Callable[[str], None] = lambda text: None
-    """Is told what was left out or changed unasked."""
+    """Called with messages about images that were left out or changed."""
 
 
 class Images(NamedTuple):
-    """Images, and what they are called in their files, if they lie in picture files."""
+    """Images, and the names of their files, if they are picture files."""
 
     images: UInt8[np.ndarray, "n c h w"]
     names: Sequence[str] | None
 
 
 class Held(Source):
-    """Images at hand, as pixels [n h w c] or as picture files, without classes and splits."""
+    """Images as pixels [n h w c] or as picture files, without classes and splits."""
 
     classes = ()
 
@@ -72,7 +72,7 @@ class Held(Source):
 
 
 def source_at(path: Path) -> Source:
-    """What reads the images in a folder, an archive, a picture or a file of arrays, without classes and splits."""
+    """Returns the source for a folder, an archive, a picture or a file of arrays, without classes and splits."""
     if _is_picture(path):
         return Held([(path.name, path.resolve())])
     kind = "folder" if path.is_dir() else _KINDS.get(path.suffix, "archive")
@@ -82,7 +82,7 @@ def source_at(path: Path) -> Source:
 
 
 def read(source: Source, reading: Reading, file: Path) -> Images:
-    """All images of a source, memory-mapped from a .npy file that is written.
+    """Returns all images of a source, memory-mapped from a .npy file that it writes.
 
     Raises UsageError if their sizes differ and none is asked for, and DataError if they cannot be read.
     """
@@ -100,7 +100,7 @@ def read(source: Source, reading: Reading, file: Path) -> Images:
 
 
 def readable(collection: Collection, target: Target, reading: Reading) -> Iterator[Done]:
-    """The images of a collection, finished. Raises DataError for a broken picture, unless those are to be left out."""
+    """Yields the prepared images of a collection. Raises DataError for a broken picture, unless these are left out."""
     broken: list[tuple[str, str]] = []
     count = 0
     for piece in finished(collection, np.arange(len(collection.splits)), target, cores()):

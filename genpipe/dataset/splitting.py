@@ -1,4 +1,4 @@
-"""Which image is in which split, where a source leaves that open."""
+"""Assignment of images to splits, if the source leaves it open."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -11,7 +11,7 @@ CHUNK_IMAGES = 256
 
 
 def divided(labels: np.ndarray, test_images: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """The shuffled numbers of training and of test images, equal shares of each class; decided by the seed alone.
+    """Returns shuffled indices of training and test images, with equal shares of each class, by the seed alone.
 
     Raises DataError if nothing would be left to train on.
     """
@@ -32,7 +32,7 @@ def divided(labels: np.ndarray, test_images: int, seed: int) -> tuple[np.ndarray
 
 
 def splits_of(labels: np.ndarray | None, count: int, test_images: int | None, seed: int) -> np.ndarray:
-    """The split of each image; a tenth of all are test images, if it is not said how many, but never the only one."""
+    """Returns the split of each image. Default: a tenth are test images, but never the only image."""
     if count == 1 and test_images is None:
         return np.zeros(1, np.int64)
     known = np.zeros(count, np.int64) if labels is None else labels
@@ -43,14 +43,14 @@ def splits_of(labels: np.ndarray | None, count: int, test_images: int | None, se
 
 
 def whole(images: np.ndarray, labels: np.ndarray, test_images: int, seed: int) -> Collection:
-    """Images [n h w c] that are in memory, divided and shuffled."""
+    """Returns a collection of images [n h w c] in memory, split and shuffled."""
     train, test = divided(labels, test_images, seed)
     order = np.concatenate([train, test])
     return Collection(from_array(images[order]), (np.arange(len(order)) >= len(train)).astype(np.int64), labels[order])
 
 
 def known_labels(labels: np.ndarray, class_count: int, count: int, seed: int) -> np.ndarray:
-    """The labels that are known of so many images, int8 one-hot rows [n k], and rows of zeros for all others.
+    """Returns a number of known labels as int8 one-hot rows [n k], and zeros for all other images.
 
     Which images these are is drawn by the seed, of all classes alike as far as they reach. Raises DataError if there
     are not so many, or if none is left whose label is not known.
@@ -71,12 +71,12 @@ def known_labels(labels: np.ndarray, class_count: int, count: int, seed: int) ->
 
 
 def from_array(images: np.ndarray) -> Callable[[np.ndarray], Iterator[Chunk]]:
-    """A way to read the numbered images of an array [n h w c]."""
+    """Returns a function that reads the numbered images of an array [n h w c]."""
     return lambda rows: (Chunk(images[some]) for some in pieces(rows))
 
 
 def pieces(rows: np.ndarray) -> Iterable[np.ndarray]:
-    """The numbers of a chunk after the other."""
+    """Yields the indices of one chunk after the other."""
     return (rows[first : first + CHUNK_IMAGES] for first in range(0, len(rows), CHUNK_IMAGES))
 
 

@@ -23,26 +23,26 @@ __all__ = ["SPLITS", "ArrayFile", "Prepared", "field_file", "images_file", "labe
 _NUMBERS = "biufc"
 """The kinds of numpy's types that are numbers."""
 _NAMED = 1000
-"""So many broken pictures are noted by name."""
+"""The number of broken pictures to record by name."""
 
 
 def images_file(folder: Path, split: str) -> Path:
-    """The images of a split, uint8 [n c h w]."""
+    """Returns the file of a split's images, uint8 [n c h w]."""
     return folder / f"{split}_images.npy"
 
 
 def labels_file(folder: Path, split: str) -> Path:
-    """The labels of a split, int64 [n]; absent if there are none."""
+    """Returns the file of a split's labels, int64 [n]; absent if there are none."""
     return folder / f"{split}_labels.npy"
 
 
 def field_file(folder: Path, split: str, name: str) -> Path:
-    """What else is known of each image of a split, a row an image."""
+    """Returns the file of another field of a split, a row per image."""
     return folder / f"{split}_extra_{name}.npy"
 
 
 class ArrayFile:
-    """A .npy file that grows by chunks, so that no more than a chunk is in memory; how long it gets is said last."""
+    """A .npy file that grows by chunks, so that only one chunk is in memory; its length is written last."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.count = path, 0
@@ -83,7 +83,7 @@ def write_meta(
     broken: Sequence[str] = (),
     unused_images: Mapping[str, int] = MappingProxyType({}),
 ) -> None:
-    """Notes what the images are and how they are to be trained on, with a digest of all that was written so far."""
+    """Writes the description of the images and their use in training, with a digest of all files so far."""
     digest = hashlib.sha256()
     for file in sorted(folder.glob("*.npy")):
         with file.open("rb") as content:
@@ -116,15 +116,15 @@ class Prepared:
     spec: DataSpec
     sha256: str
     horizontal_flip: bool = False
-    """Whether half of the training images are to be mirrored, anew in every batch."""
+    """Whether to mirror half of the training images, at random in every batch."""
     broken_images: int = 0
-    """How many pictures could not be read and were left out."""
+    """The number of unreadable pictures that were left out."""
     unused_images: Mapping[str, int] = field(default_factory=dict)
-    """How many images were left out of each split that is neither the training nor the test one."""
+    """The number of images in each split that is neither training nor test."""
 
     @classmethod
     def open(cls, folder: Path | str) -> "Prepared":
-        """The data set in a folder. Raises DataError if it is not there or damaged."""
+        """Opens the data set in a folder. Raises DataError if it is missing or damaged."""
         folder = Path(folder)
         try:
             meta, document = described(_Meta, folder / "meta.json")
@@ -136,12 +136,12 @@ class Prepared:
             raise DataError(f"{error} Delete {folder} and run `dvc repro`.") from None
 
     def counts(self) -> dict[str, Any]:
-        """How many images there are in each split, how many were broken, and how many were left out."""
+        """Returns the numbers of images in each split, of broken ones, and of those left out."""
         of_splits = {f"{split}_images": len(self.images(split)) for split in SPLITS}
         return {**of_splits, "broken_images": self.broken_images, "unused_images": dict(self.unused_images)}
 
     def images(self, split: str) -> np.ndarray:
-        """The images of a split, uint8 [n c h w], memory-mapped. Raises DataError if they are damaged."""
+        """Returns the images of a split, uint8 [n c h w], memory-mapped. Raises DataError if they are damaged."""
         found = _array(images_file(self.folder, split))
         if found.dtype != np.uint8 or found.shape[1:] != self.spec.shape:
             raise DataError(
@@ -151,17 +151,17 @@ class Prepared:
         return found
 
     def labels(self, split: str) -> np.ndarray | None:
-        """The labels of a split, int64 [n], or None if it has none."""
+        """Returns the labels of a split, int64 [n], or None if it has none."""
         file = labels_file(self.folder, split)
         return _array(file) if file.exists() else None
 
     def label_known(self, split: str) -> np.ndarray | None:
-        """Of which images the label is known to a model that learns from few, bool [n]; None: of all."""
+        """Returns which labels a model that learns from few labels may use, bool [n]; None: all."""
         file = field_file(self.folder, split, KNOWN_LABEL)
         return np.any(_array(file), axis=1) if file.exists() else None
 
     def factors(self, split: str) -> dict[str, np.ndarray]:
-        """What decided each image, by name, memory-mapped: every field that is a number an image."""
+        """Returns the factors of images by name, memory-mapped: all fields with one number per image."""
         start = field_file(self.folder, split, "")
         found = {file.stem.removeprefix(start.stem): _array(file) for file in self.folder.glob(f"{start.stem}*.npy")}
         return {
@@ -169,7 +169,7 @@ class Prepared:
         }
 
     def field(self, split: str, name: str) -> np.ndarray:
-        """What else is known of each image, memory-mapped. Raises DataError if the source does not give it."""
+        """Returns another field of each image, memory-mapped. Raises DataError if the source does not give it."""
         file = field_file(self.folder, split, name)
         if not file.exists():
             start = field_file(self.folder, split, "").stem

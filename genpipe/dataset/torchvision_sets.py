@@ -16,21 +16,21 @@ from genpipe.interfaces.sources import Chunk, Collection, Source
 from genpipe.schema import Strict
 
 Part = tuple[Callable[[np.ndarray], Iterator[Chunk]], np.ndarray | None, int]
-"""How to read the numbered images of a part, their labels, and how many there are."""
+"""A function that reads numbered images of a part, their labels, and their number."""
 
 
 class Torchvision(Source):
     """A data set with official parts; it lies in GENPIPE_CACHE, or ~/.cache/genpipe."""
 
     wanted: ClassVar[Sequence[dict[str, Any]]] = ({"train": True}, {"train": False})
-    """What torchvision is asked for the training and the test part."""
+    """The arguments of torchvision for the training and the test part."""
 
     def __init__(self, config: Strict, root: Path) -> None:
         self.config = config
 
     @abstractmethod
     def part(self, dataset: Any) -> Part:
-        """What torchvision found, as images and labels."""
+        """Returns torchvision's data set as images and labels."""
 
     @property
     def name(self) -> str:
@@ -59,12 +59,12 @@ class Torchvision(Source):
 
 
 def arrays(images: np.ndarray, labels: Any) -> Part:
-    """A part that is in memory: images [n h w c]."""
+    """Returns a part in memory: images [n h w c]."""
     return from_array(images), np.asarray(labels, np.int64), len(images)
 
 
 def picture_files(files: Sequence[Path], labels: Sequence[int] | None) -> Part:
-    """A part that lies in picture files."""
+    """Returns a part in picture files."""
     return (
         lambda rows: in_chunks((files[row].name, files[row]) for row in rows),
         None if labels is None else np.asarray(labels, np.int64),
@@ -73,7 +73,7 @@ def picture_files(files: Sequence[Path], labels: Sequence[int] | None) -> Part:
 
 
 def joined(parts: Sequence[Part]) -> Collection:
-    """One collection of a training and a test part."""
+    """Returns one collection of a training and a test part."""
     counts = [count for _, _, count in parts]
     starts = np.concatenate([[0], np.cumsum(counts)])
     labels = [found for _, found, _ in parts if found is not None]

@@ -1,4 +1,4 @@
-"""What is in a .gz, .bz2 or .xz, unpacked as it is read, in proportion to its size."""
+"""Decompression of .gz, .bz2 and .xz files while reading, with a limit in proportion to their size."""
 
 import io
 import lzma
@@ -15,7 +15,7 @@ _WAITING = 4
 
 
 def unpacked(path: Path, file: io.BufferedIOBase) -> io.BufferedIOBase:
-    """The content of a file, unpacked if it is packed. Reading it raises DataError if that gets out of proportion."""
+    """Returns the content of a file, decompressed if needed. Reading it raises DataError beyond the limit."""
     magic = file.read(6)
     file.seek(0)
     if magic == b"\xfd7zXZ\0":

@@ -1,4 +1,4 @@
-"""What is done to every chunk of images, on all cores; torch stays out, for every worker imports this file."""
+"""Processing of chunks of images on all cores. Without torch, as every worker imports this file."""
 
 import os
 from collections import deque
@@ -18,14 +18,14 @@ from genpipe.dataset.fitting import fitted
 from genpipe.errors import DataError
 
 ALONE_SEC = 3.0
-"""What is done in less time is done without starting processes: that costs every core about a second."""
+"""Shorter work is done without processes, as starting one costs about a second per core."""
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
 
 
 class Target(NamedTuple):
-    """What images are made into."""
+    """The target format of images."""
 
     image_size: int
     channels: int
@@ -44,7 +44,7 @@ class Work(NamedTuple):
 
 
 class Done(NamedTuple):
-    """A chunk of finished images [n c size size]; what is broken is left out and named."""
+    """A chunk of finished images [n c size size]; broken ones are left out and named."""
 
     images: np.ndarray
     rows: np.ndarray
@@ -55,7 +55,7 @@ class Done(NamedTuple):
 
 
 def done(work: Work) -> Done:
-    """The chunk, decoded, in the channels and the size that are wanted."""
+    """Returns the decoded chunk in the target channels and size."""
     if isinstance(work.images, np.ndarray):
         images = _fitted(_in_channels(work.images, work.target.channels), work.rows, work.target)
         sizes = np.tile(work.images.shape[1:3], (len(images), 1))
@@ -114,7 +114,7 @@ def _finished_pixels(images: np.ndarray, rows: np.ndarray, target: Target) -> np
 
 
 def binarized(images: np.ndarray, how: str, seed: int, rows: np.ndarray) -> np.ndarray:
-    """Each level as 0 or 255: by the nearer of both ("threshold"), or 255 with the probability level / 255 ("sampled").
+    """Returns levels as 0 or 255: the nearer one ("threshold"), or 255 with probability level / 255 ("sampled").
 
     The latter once and for all, by the seed and the number of the image (Salakhutdinov & Murray 2008,
     doi:10.1145/1390156.1390266).
@@ -126,14 +126,14 @@ def binarized(images: np.ndarray, how: str, seed: int, rows: np.ndarray) -> np.n
 
 
 def cores() -> int:
-    """How many processes are to work at once: GENPIPE_WORKERS, or one a core."""
+    """Returns the number of worker processes: GENPIPE_WORKERS, or one per core."""
     if given := os.environ.get("GENPIPE_WORKERS", ""):
         return int(given) if given.isdigit() and int(given) else 1
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def in_order(make: Callable[[Given], Made], given: Iterable[Given], workers: int) -> Iterator[Made]:
-    """What is made of each, in the order in which it is given, whatever the number of workers.
+    """Yields the results in the order of the inputs, for any number of workers.
 
     Processes, not threads: for small pictures most of the time goes to the Python part of the decoder. No more than a
     few chunks for each worker are under way, so that memory stays bounded.

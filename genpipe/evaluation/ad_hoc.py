@@ -29,22 +29,22 @@ class Given:
     """A set of images to score, or to score against."""
 
     what: str
-    """What it is called in messages."""
+    """The name in messages."""
     images: UInt8[np.ndarray, "n c h w"]
     held_out: UInt8[np.ndarray, "m c h w"] | None = None
-    """Of a prepared data set, whose training images the others are."""
+    """For a prepared data set: its training images are the others."""
     reconstructions: UInt8[np.ndarray, "m c h w"] | None = None
-    """Of an experiment that reconstructs: the held-out images of its data set, row by row."""
+    """For an experiment that reconstructs: the held-out images of its data set, row by row."""
     names: Sequence[str] | None = None
-    """What the files of the images are called, where they lie in files."""
+    """The names of the image files, if there are files."""
     fixed: bool = False
-    """Whether the images stay as they are, whatever size is asked for."""
+    """Whether the images keep their size whatever size is requested."""
 
 
 def score_words(
     words: tuple[str, str], metrics: Sequence[str], features: str, reading: Reading, *, seed: int
 ) -> dict[str, Any]:
-    """Each score of what the first word means against what the second means: see `given`, and `score`."""
+    """Returns the scores of the first word's images against the second's: see `given` and `score`."""
     with TemporaryDirectory(prefix="genpipe-") as scratch:
         project = surrounding()
         drawn, against = (given(word, reading, Path(scratch) / f"{k}.npy", project) for k, word in enumerate(words))
@@ -52,7 +52,7 @@ def score_words(
 
 
 def surrounding() -> Project | None:
-    """The project around the current folder, if there is one."""
+    """Returns the project around the current folder, if there is one."""
     try:
         root = paths.root()
     except UsageError:
@@ -61,7 +61,7 @@ def surrounding() -> Project | None:
 
 
 def score(drawn: Given, against: Given, metrics: Sequence[str], features: str, *, seed: int) -> dict[str, Any]:
-    """Each score with how it was made. Raises UsageError for sets that do not compare, UnknownName for a metric."""
+    """Returns each score with its protocol. Raises UsageError if sets cannot be compared, UnknownName for a metric."""
     _verify_alike(drawn, against)
     made = {name: registry.load("metrics", name) for name in metrics}
     _verify(made, against)
@@ -81,7 +81,7 @@ def score(drawn: Given, against: Given, metrics: Sequence[str], features: str, *
 
 
 def given(what: str, reading: Reading, file: Path, project: Project | None) -> Given:
-    """The images that a word on the command line means: a data set, an experiment, or a path.
+    """Returns the images that a word on the command line means: a data set, an experiment, or a path.
 
     Those of a path are written into a file, as they are to be read; the others stay as they are.
     """

@@ -1,4 +1,4 @@
-"""Extractors of a data set: trained where they are to be, and shown all real images, each once."""
+"""Extractors of a data set: training, and features of all real images."""
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +26,7 @@ Callbacks = Sequence[Callable[[StepInfo], None]]
 def make_references(
     project: Project, name: str, callbacks: Callbacks = (), verify: Callable[[], object] = lambda: None
 ) -> Mapping[str, Any]:
-    """Makes what scores need to know of a data set; what is there already and would come out the same is kept.
+    """Makes the references of a data set for scores; those that are up to date are kept.
 
     Gives the accuracy on held-out images, from 0 to 1, of every extractor that was trained on them. `verify` is called
     once the code is imported and the keys of what is stored are made of it.
@@ -45,7 +45,7 @@ def make_references(
 
 
 def extractor_trainer(project: Project, name: str) -> Callable[[np.ndarray, np.ndarray, int], Extractor] | None:
-    """Trains a new extractor like the one that `reference` trains, on other images; None if it trains none."""
+    """Returns a function that trains the extractor of `reference` anew on other images; None if it is not trained."""
     spec, knobs = Prepared.open(project.root / paths.data(name)).spec, _knobs(project, name)
     for extractor, config in project.extractors(name).items():
         if issubclass(registry.load("extractors", extractor), Trainable):

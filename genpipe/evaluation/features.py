@@ -1,4 +1,4 @@
-"""What an extractor sees in a set of images, kept on disk so that no image is looked at twice."""
+"""Features of a set of images, cached on disk so that they are extracted once."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ from genpipe.interfaces.extractors import Extractor, FeatureSet
 
 
 def key_of(*parts: Any) -> str:
-    """A short hash of whatever decides what is seen: JSON values and arrays."""
+    """Returns a short hash of everything that decides the features: JSON values and arrays."""
     hashed = hashlib.sha256()
     for part in parts:
         array = isinstance(part, np.ndarray)
@@ -30,20 +30,20 @@ def extract_cached(
     key: str,
     extractor: Callable[[], Extractor],
 ) -> FeatureSet:
-    """The features of some images: from the folder, if what it holds has the same key, else made and kept there."""
+    """Returns the features of images: from the folder if its key is the same, else computed and stored there."""
     if not holds(folder, key):
         store(extractor().extract(images), folder, {"key": key})
     return load(images, labels, folder)
 
 
 def holds(folder: Path, key: str) -> bool:
-    """Whether a folder has features with this key."""
+    """Returns whether a folder has features with this key."""
     file = folder / "about.json"
     return file.exists() and about(folder).get("key") == key
 
 
 def store(evidence: FeatureSet, folder: Path, described: dict[str, Any]) -> None:
-    """Replaces what is in the folder by features and probabilities, and by what is to be said of them."""
+    """Replaces the folder's content by features, probabilities and facts about them."""
     with atomic_directory(folder) as temporary:
         np.save(temporary / "features.npy", evidence.features)
         if evidence.probabilities is not None:
@@ -52,7 +52,7 @@ def store(evidence: FeatureSet, folder: Path, described: dict[str, Any]) -> None
 
 
 def about(folder: Path) -> dict[str, Any]:
-    """What was said of the features in a folder. Raises DataError if it is missing or damaged."""
+    """Returns the facts about the features in a folder. Raises DataError if it is missing or damaged."""
     try:
         said = read_json(folder / "about.json")
     except (OSError, ValueError, RecursionError) as error:
@@ -63,7 +63,7 @@ def about(folder: Path) -> dict[str, Any]:
 
 
 def load(images: UInt8[np.ndarray, "n c h w"], labels: Int[np.ndarray, "n"] | None, folder: Path) -> FeatureSet:
-    """The features of these images in a folder, memory-mapped. Raises DataError if it is not there or damaged."""
+    """Returns the features of these images in a folder, memory-mapped. Raises DataError if missing or damaged."""
     try:
         features = np.load(folder / "features.npy", mmap_mode="r", allow_pickle=False)
         file = folder / "probabilities.npy"

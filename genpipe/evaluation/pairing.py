@@ -1,4 +1,4 @@
-"""Which image of one set is to be compared with which of another: by the names of their files, or by row."""
+"""Pairs of images from two sets, matched by file names or by row."""
 
 from collections import Counter
 from collections.abc import Callable, Hashable
@@ -11,13 +11,13 @@ from genpipe.dataset.natural_order import Names, natural_key, natural_order, nor
 from genpipe.errors import UsageError
 
 _SHOWN = 5
-"""So many names without a partner are told of each side."""
+"""The number of names without a partner to show for each set."""
 
 
 def paired(
     fake: tuple[str, int, Names | None], real: tuple[str, int, Names | None]
 ) -> tuple[Int[np.ndarray, "n"], str]:
-    """For each real image the row of its partner among the fake ones, and how they were paired.
+    """Returns the row of each real image's partner among the fake ones, and how they were paired.
 
     Of each set what it is called, how many images it has, and their names, if they have any. Raises UsageError if an
     image has no partner.
@@ -37,7 +37,7 @@ def paired(
 
 
 def below_common(names: Names) -> list[str]:
-    """The names below the folder in which everything lies."""
+    """Returns the names relative to their common folder."""
     parts = [name.split("/") for name in names]
     while parts and all(len(path) > 1 for path in parts) and len({path[0] for path in parts}) == 1:
         parts = [path[1:] for path in parts]
@@ -84,4 +84,4 @@ def _by_number(name: str) -> Hashable:
 
 
 _READINGS: tuple[Callable[[str], Hashable], ...] = (normalized, _without_suffix, _by_number)
-"""What of a name has to agree, from all of it to as little as will do."""
+"""The parts of a name that have to match, from all of it to the least."""

@@ -1,4 +1,4 @@
-"""What scores need to know of a data set: extractors, and what each sees in the real images.
+"""References of a data set for scores: extractors, and their features of the real images.
 
 A folder for each extractor holds `train` and `test`, what it sees in these splits; `about.json`, what tells it from
 others; and `weights.safetensors`, if it was trained on the data set. What metrics make of the training images alone is
@@ -35,7 +35,7 @@ ABOUT, WEIGHTS = "about.json", "weights.safetensors"
 
 @dataclass(frozen=True)
 class Reference:
-    """The real images of a data set as one extractor sees them, and how to tell it from another."""
+    """One extractor's features of a data set's real images, and the facts that identify the extractor."""
 
     root: Path
     name: str
@@ -47,12 +47,12 @@ class Reference:
 
     @cached_property
     def extractor(self) -> Extractor:
-        """The extractor, ready to look at further images. Raises CheckpointError, Unsuitable or WeightsMissing."""
+        """The extractor, ready for further images. Raises CheckpointError, Unsuitable or WeightsMissing."""
         return _built(self.name, self.config, self.prepared.spec, self.folder)
 
     @cached_property
     def real(self) -> Real:
-        """The real images, memory-mapped. Raises DataError if they are not there or damaged."""
+        """The real images, memory-mapped. Raises DataError if they are missing or damaged."""
         training, held_out = (self._split(split) for split in SPLITS)
         return Real(replace(training, stored_statistics=self._kept), held_out)
 
@@ -71,7 +71,7 @@ class Reference:
 def store_reference(
     name: str, config: Strict, extractor: Extractor, key: str, prepared: Prepared, folder: Path
 ) -> None:
-    """Looks at all images with an extractor, and stores what it sees and what can be said of it."""
+    """Extracts the features of all images, and stores them with facts about the extractor."""
     shutil.rmtree(folder, ignore_errors=True)
     found: dict[str, Any] = {"extractor": name, **extractor.described()}
     for split in SPLITS:
@@ -95,7 +95,7 @@ def store_reference(
 
 
 def stored_key(folder: Path) -> str | None:
-    """The key with which a reference was stored; None if there is none that is whole."""
+    """Returns the key of a stored reference; None if it is missing or incomplete."""
     try:
         said = read_json(folder / ABOUT)
     except (FileNotFoundError, ValueError, RecursionError):
@@ -104,7 +104,7 @@ def stored_key(folder: Path) -> str | None:
 
 
 def load_extractor(folder: Path | str) -> tuple[Extractor, Mapping[str, Any]]:
-    """An extractor that was stored with a reference, and what tells it from another.
+    """Returns an extractor stored with a reference, and the facts that identify it.
 
     Raises CheckpointError, Unsuitable or WeightsMissing.
     """
@@ -136,7 +136,7 @@ class _Named(Strict):
 
 
 def load_references(project: Project, name: str) -> list[Reference]:
-    """What was stored of a data set, an extractor after the other. Raises DataError if it is missing or damaged."""
+    """Returns the references of a data set, one per extractor. Raises DataError if they are missing or damaged."""
     prepared = Prepared.open(project.root / paths.data(name))
     return [
         _reference(project.root, extractor, config, prepared, project.root / paths.reference(name) / extractor)

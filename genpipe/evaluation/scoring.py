@@ -1,4 +1,4 @@
-"""Scores and pictures of an experiment, each score with how it was made."""
+"""Scores and pictures of an experiment, each score with its protocol."""
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,19 +35,19 @@ VERSIONS = {"genpipe": __version__, "torch": str(torch.__version__), "numpy": np
 
 @dataclass(frozen=True)
 class View:
-    """Images as one extractor sees them."""
+    """Images with the features of one extractor."""
 
     extractor: str
     """A file of genpipe/extractors."""
     described: Mapping[str, Any]
-    """What tells the extractor from another."""
+    """The facts that identify the extractor."""
     real: Real
     generated: FeatureSet
     """The images that are scored."""
     real_baseline: FeatureSet | None
-    """Real images to score in their place, where there are any."""
+    """Real images to score in their place, if there are any."""
     reconstructions: FeatureSet | None = None
-    """The reconstructions of the held-out images, where a metric asks for them."""
+    """The reconstructions of the held-out images, if a metric needs them."""
 
 
 def evaluate(project: Project, experiment: Experiment) -> None:
@@ -87,7 +87,7 @@ def evaluate(project: Project, experiment: Experiment) -> None:
 
 
 def view(project: Project, experiment: Experiment, reference: Reference) -> View:
-    """An experiment's images as an extractor of its data set sees them; what it sees is kept.
+    """Returns an experiment's images with an extractor's features, which are cached.
 
     Held-out images of classes that are not trained on take no part. Raises DataError if there are no samples.
     """
@@ -159,7 +159,7 @@ def _seen(
 
 
 def scored(metrics: Mapping[str, Strict], views: Sequence[View], seed: int) -> tuple[dict[str, float], dict[str, Any]]:
-    """All scores by name, and of each how it was made."""
+    """Returns all scores by name, and the protocol of each."""
     scores: dict[str, float] = {}
     how: dict[str, Any] = {}
     for name, config in metrics.items():
@@ -175,7 +175,7 @@ def scored(metrics: Mapping[str, Strict], views: Sequence[View], seed: int) -> t
 
 
 def unscored(metrics: Mapping[str, Strict], views: Sequence[View], how: Mapping[str, Any]) -> dict[str, str]:
-    """Of each metric that gave no score the reason."""
+    """Returns the reason for each metric that gave no score."""
     silent = set(metrics) - {one["metric"] for one in how.values()}
     return {name: _silence(registry.load("metrics", name)(metrics[name]), views) for name in metrics if name in silent}
 
@@ -231,7 +231,7 @@ def _protocol(metric: Metric, one: View, seed: int) -> dict[str, Any]:
 
 
 def finite(figures: Mapping[str, float]) -> tuple[dict[str, float | None], list[str]]:
-    """The figures, None in place of those that are NaN or infinite, and a sentence on each of these."""
+    """Returns the figures, with None for NaN and infinite ones, and a sentence on each of these."""
     kept = {name: value if isfinite(value) else None for name, value in figures.items()}
     lost = [name for name, value in kept.items() if value is None]
     return kept, [f"{name} is {figures[name]}, which is no figure, and is left out." for name in lost]
@@ -263,12 +263,12 @@ def _for_json(value: Any) -> Any:
 
 
 def of_pairs(metric: Metric | type[Metric]) -> bool:
-    """Whether a metric looks at pairs: image k of the given ones is to be what image k of the held-out ones is."""
+    """Returns whether a metric compares pairs: image k of the given images with image k of the held-out ones."""
     return metric.input in ("pixel pairs", "feature pairs")
 
 
 def significant(value: float) -> float:
-    """A figure to ten digits; beyond them linear algebra on several threads differs from run to run."""
+    """Returns a figure to ten digits; further digits vary between runs because of threads."""
     return float(f"{value:.10g}")
 
 

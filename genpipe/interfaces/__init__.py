@@ -1,1 +1,1 @@
-"""What the parts of the house are to each other: models, sources of images, and what judges them."""
+"""The interfaces between the parts of genpipe: models, sources of images, metrics and analyses."""

@@ -15,25 +15,25 @@ from genpipe.interfaces.judges import Judge
 
 @dataclass(frozen=True)
 class AnalysisContext:
-    """What an analysis looks at: a trained model, its samples, the data it learned from, and the scores."""
+    """The input of an analysis: a trained model, its samples, its training data, and the scores."""
 
     model: Generative
     samples: FeatureSet
     real: Real
     seed: int
     extract: Callable[[np.ndarray], FeatureSet] = pixels_only
-    """What the extractor makes of uint8 images [n c h w]."""
+    """Returns the extractor's features of uint8 images [n c h w]."""
     scorer: Callable[[FeatureSet, Sequence[str]], Mapping[str, float]] = lambda images, metrics: {}
     """The scores of images by name, as `evaluate` makes them of samples, of those metrics that are named."""
     curves: Sequence[Mapping[str, float]] = ()
-    """What the training noted: a row a logging step, with `step` among its columns."""
+    """The curves of the training: a row per logged step, with `step` among the columns."""
     scores_by_step: Sequence[Mapping[str, float]] = ()
-    """The scores of samples that were drawn during the training, likewise."""
+    """The scores of samples during the training, in the same form."""
 
 
 @dataclass(frozen=True)
 class AnalysisResult:
-    """What an analysis found: pictures with a caption, and figures, by name; frames [f h w c] are a moving picture."""
+    """The result of an analysis: pictures with captions, and figures, by name; frames [f h w c] are an animation."""
 
     pictures: Mapping[str, tuple[UInt8[np.ndarray, "*f h w c"], str]] = field(default_factory=dict)
     numbers: Mapping[str, float] = field(default_factory=dict)
@@ -50,4 +50,4 @@ class Analysis(Judge, ABC):
 
     @abstractmethod
     def run(self, context: AnalysisContext) -> AnalysisResult:
-        """Pictures and figures."""
+        """Returns pictures and figures."""

@@ -1,4 +1,4 @@
-"""What models of classes may be able to do."""
+"""Capabilities of models with classes."""
 
 from abc import ABC, abstractmethod
 from typing import Any
@@ -12,17 +12,17 @@ from genpipe.interfaces.tensors import Images, Labels
 
 
 class GeneratesClasses(Generates):
-    """Draws new images of the classes that are asked for."""
+    """Generates new images of the requested classes."""
 
     class_count: int
     init_args: tuple[Any, ...]
 
     @abstractmethod
     def sample_of(self, y: Labels, rng: torch.Generator) -> Images:
-        """An image in [-1, 1] of each class y, which is on the device of rng."""
+        """Returns an image in [-1, 1] for each class of y, which is on the device of rng."""
 
     def in_turn(self, numbers: Int[Tensor, "n"]) -> Labels:
-        """The class of each sample by its number: those that it was trained on, one after the other."""
+        """Returns the class of each sample: the trained classes, one after the other."""
         trained = torch.tensor(self.init_args[1].trained, device=numbers.device)
         return trained[numbers % len(trained)]
 
@@ -32,12 +32,12 @@ class GeneratesClasses(Generates):
 
 
 class Classifies(ABC):
-    """Says which class an image shows."""
+    """Predicts the class of an image."""
 
     @abstractmethod
     def class_logits(self, x: Images) -> Float[Tensor, "b k"]:
-        """log p(y|x) of each class y, but for what is the same for all."""
+        """Returns log p(y|x) of each class y, up to a constant."""
 
     def classify(self, x: Images) -> Float[Tensor, "b k"]:
-        """p(y|x) of each class y."""
+        """Returns p(y|x) of each class y."""
         return self.class_logits(x).softmax(1)

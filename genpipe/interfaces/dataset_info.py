@@ -1,4 +1,4 @@
-"""What a data set says of itself before any of its images is read."""
+"""Facts about a data set that are known before its images are read."""
 
 from dataclasses import dataclass
 
@@ -7,14 +7,14 @@ from genpipe.interfaces.spec import DataSpec
 
 @dataclass(frozen=True)
 class Counts:
-    """Numbers of images: so many there are, or so many there have to be. None: that is not known, or any will do."""
+    """Numbers of images that exist, or that are required. None: not known, or no requirement."""
 
     training: int | None = None
     held_out: int | None = None
     samples: int | None = None
 
     def short_of(self, least: "Counts") -> str | None:
-        """What has to be there and is not, in words; None if nothing."""
+        """Returns what is missing, in words; None if nothing is."""
         kinds = {"training": "training images", "held_out": "held-out images", "samples": "samples"}
         pairs = {kind: (getattr(least, kind), getattr(self, kind)) for kind in kinds}
         short = [
@@ -27,16 +27,16 @@ class Counts:
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """What a data set says of itself before any of its images is read."""
+    """Facts about a data set that are known before its images are read."""
 
     spec: DataSpec
     factors: tuple[str, ...] | None = ()
-    """The names of what is a number an image; None where only reading tells."""
+    """The names of the fields with one number per image; None if only reading the data tells."""
     fields: tuple[str, ...] | None = ()
-    """The names of all that is known of each image, the factors among them; None where only reading tells."""
+    """The names of all fields of an image, with the factors; None if only reading the data tells."""
     images: Counts = Counts()
-    """How many there are at most; samples, as many as are to be drawn."""
+    """The numbers of images at most; for samples, the number to generate."""
     training_by_class: tuple[int, ...] | None = None
-    """How many training images each class has; None where only reading tells."""
+    """The number of training images of each class; None if only reading the data tells."""
     code_numbers: int | None = None
-    """How many numbers a code of the model has, where its knobs say so."""
+    """The length of the model's codes, if its knobs contain it."""

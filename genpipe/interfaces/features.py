@@ -8,8 +8,8 @@ from genpipe.interfaces.tensors import Images
 
 
 class HasFeatures(ABC):
-    """Has layers that look at images, and tells what they see."""
+    """Gives the outputs of layers for images."""
 
     @abstractmethod
     def features(self, x: Images) -> list[Tensor]:
-        """What layers make of images, outermost first: maps [b c h w] and rows [b d]."""
+        """Returns the outputs of layers for images, outermost first: maps [b c h w] and rows [b d]."""

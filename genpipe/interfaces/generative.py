@@ -1,4 +1,4 @@
-"""What a model is, and what it may be able to do.
+"""The interface of models, and their capabilities.
 
 A model is a `Generative`: it declares its `Phase`s, and `fit` gives each its turn. What else it can do is said by the
 capabilities it inherits from; stages, metrics and analyses ask for a capability and never for a name.
@@ -22,7 +22,7 @@ class Generative(Trainable):
 
     Config: ClassVar[type[Strict]]
     init_args: tuple[Any, ...]
-    """What it takes, besides its weights, to build the same again."""
+    """The arguments that, with the weights, rebuild the same model."""
 
     def __new__(cls, *given: Any, **_: Any) -> "Generative":
         made = super().__new__(cls)
@@ -35,11 +35,11 @@ class Generative(Trainable):
 
 
 class Generates(ABC):
-    """Draws new images."""
+    """Generates new images."""
 
     @abstractmethod
     def sample(self, n: int, rng: torch.Generator) -> Images:
-        """n images in [-1, 1]; the same state of rng gives the same images."""
+        """Returns n images in [-1, 1]; the same state of rng gives the same images."""
 
 
 class Decodes(Generates):
@@ -47,11 +47,11 @@ class Decodes(Generates):
 
     @abstractmethod
     def prior(self, n: int, rng: torch.Generator) -> Codes:
-        """n codes of the prior, on the device of rng."""
+        """Returns n codes from the prior, on the device of rng."""
 
     @abstractmethod
     def decode(self, z: Codes) -> Images:
-        """The image of each code, in [-1, 1]."""
+        """Returns the image of each code, in [-1, 1]."""
 
     def sample(self, n: int, rng: torch.Generator) -> Images:
         return self.decode(self.prior(n, rng))
@@ -62,12 +62,12 @@ class Encodes(ABC):
 
     @abstractmethod
     def encode(self, x: Images) -> Codes:
-        """The code of each image (the mean, where codes are distributions)."""
+        """Returns the code of each image (the mean, if codes are distributions)."""
 
 
 class Reconstructs(ABC):
-    """Maps an image to its approximation."""
+    """Maps an image to its reconstruction."""
 
     @abstractmethod
     def reconstruct(self, x: Images) -> Images:
-        """The approximation of each image, in [-1, 1]."""
+        """Returns the reconstruction of each image, in [-1, 1]."""

@@ -1,4 +1,4 @@
-"""What metrics and analyses have in common."""
+"""The common base of metrics and analyses."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -8,22 +8,22 @@ from genpipe.schema import Strict
 
 
 class Judge:
-    """What metrics and analyses have in common: they say what they need of the data before anything runs."""
+    """The common base of metrics and analyses: it tells what they need of the data before anything runs."""
 
     Config: ClassVar[type[Strict]]
     lowered: ClassVar[Mapping[str, Any]] = {}
-    """Knobs by which fewer images will do, each with the value that asks for the fewest."""
+    """Knobs that reduce the number of images needed, each with the value that needs the fewest."""
 
     def __init__(self, config: Any) -> None:
         self.config = config
 
     @property
     def least_images(self) -> Counts:
-        """The fewest images of each kind with which it finds anything."""
+        """The smallest numbers of images with which it works."""
         return Counts()
 
     def too_few(self, images: Counts) -> str | None:
-        """What to say if there are too few images, and what to do; None if there are enough."""
+        """Returns an explanation and a remedy if there are too few images; None if there are enough."""
         short = images.short_of(self.least_images)
         if short is None:
             return None
@@ -32,5 +32,5 @@ class Judge:
         return f"it needs {short}; {'' if images.short_of(fewest) else f'lower {knobs}, or '}remove it."
 
     def unmet_requirement(self, info: DatasetInfo) -> str | None:
-        """What else it needs and the data have not, and what to do; None if nothing."""
+        """Returns what else is missing in the data, and a remedy; None if nothing is."""
         return None

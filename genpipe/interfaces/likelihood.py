@@ -1,4 +1,4 @@
-"""How probable an image is."""
+"""Likelihoods of images."""
 
 from abc import ABC, abstractmethod
 from math import log
@@ -11,26 +11,26 @@ from torch import Tensor
 from genpipe.interfaces.tensors import Images
 
 Measure = Literal["density", "256 levels", "2 levels"]
-"""Whose likelihood it is: a density on the numbers of an image in [-1, 1], or a probability of its levels."""
+"""The kind of likelihood: a density over pixel values in [-1, 1], or a probability of levels."""
 
 
 class HasLikelihood(ABC):
-    """Says how probable an image is."""
+    """Computes the likelihood of an image."""
 
     likelihood_of: Measure
 
     @abstractmethod
     def log_likelihood(self, x: Images, draws: int, rng: torch.Generator) -> Float[Tensor, " b"]:
-        """log p(x) in nats; where it is estimated, a lower bound on average that rises with the draws of rng."""
+        """Returns log p(x) in nats; an estimate is a lower bound on average that rises with the draws of rng."""
 
 
 class HasImportanceWeights(HasLikelihood):
-    """Bounds how probable an image is by codes that are drawn for it."""
+    """Bounds the likelihood of an image by importance sampling of its codes."""
 
     @abstractmethod
     def log_weights(self, x: Images, draws: int, rng: torch.Generator) -> Float[Tensor, "draws b"]:
         """log p(x, z) − log q(z|x) of codes z drawn from q(z|x), in nats; on average the evidence lower bound."""
 
     def log_likelihood(self, x: Images, draws: int, rng: torch.Generator) -> Float[Tensor, " b"]:
-        """The log of the mean weight (Burda et al. 2016, arXiv:1509.00519, eq. 8), summed in float64."""
+        """Returns the log of the mean weight (Burda et al. 2016, arXiv:1509.00519, eq. 8), summed in float64."""
         return self.log_weights(x, draws, rng).double().logsumexp(0) - log(draws)

@@ -12,16 +12,16 @@ from genpipe.interfaces.judges import Judge
 
 @dataclass(frozen=True)
 class Score:
-    """One figure and how it was made."""
+    """One figure and how it was computed."""
 
     value: float
     how: Mapping[str, object] = field(default_factory=dict)
     interval: tuple[float, float] | None = None
-    """Where the figure lies with 95 % confidence, by how it differs between disjoint subsets of the images."""
+    """The 95 % confidence interval, from the variation over disjoint subsets of the images."""
 
 
 MetricInput = Literal["features", "probabilities", "pixels", "labels", "pixel pairs", "feature pairs"]
-"""Pairs: image k of the given ones is to be what image k of the held-out ones is."""
+"""Pairs: image k of the given images should equal image k of the held-out images."""
 
 
 RealSplit = Literal["none", "train", "test", "train and test"]
@@ -33,18 +33,18 @@ class Metric(Judge, ABC):
 
     title: ClassVar[str]
     meaning: ClassVar[str]
-    """Two sentences for the report: what it says, and what it misses."""
+    """Two sentences for the report: what it measures, and what it misses."""
     lower_is_better: ClassVar[bool | None]
-    """None where neither end of the scale is good."""
+    """None if neither end of the scale is better."""
     input: ClassVar[MetricInput] = "features"
     """What of the features decides the score; it is made for every extractor that gives that, of pixels only once."""
 
     least_pixels: ClassVar[int] = 1
-    """The shortest side of images that it can score."""
+    """The smallest side of images that it can score."""
     by_step: ClassVar[bool] = False
-    """Whether samples that were drawn during the training are scored too: a curve."""
+    """Whether samples during the training are scored too, which makes a curve."""
     real_split: ClassVar[RealSplit] = "train"
-    """With which real images it compares others."""
+    """The real images with which it compares others."""
     gives_nothing: ClassVar[str] = ""
     """When it has no score for as many images as it needs at least, for whoever misses it."""
 
@@ -55,7 +55,7 @@ class Metric(Judge, ABC):
 
     @abstractmethod
     def scores(self, images: FeatureSet, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
-        """Scores by name, each name saying what made it: "fid_classifier".
+        """Returns scores by name; each name ends with the extractor: "fid_classifier".
 
         A deviation is called like its score with "_std" appended.
         """

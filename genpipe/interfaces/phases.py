@@ -1,4 +1,4 @@
-"""What `fit` trains: batches, phases, and whatever has phases."""
+"""The interface of trainable models: batches, phases, and hooks."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
@@ -14,17 +14,17 @@ from genpipe.interfaces.tensors import Images, Labels, Logs, Scalar
 
 @dataclass(frozen=True)
 class Batch:
-    """Training images with what is known of each."""
+    """Training images with their labels and other fields."""
 
     x: Images
     y: Labels | None = None
     fields: Mapping[str, Tensor] = field(default_factory=dict)
-    """What else the model asked for, by name, a row an image."""
+    """The other fields that the model asked for, by name, a row per image."""
 
 
 @dataclass(frozen=True)
 class Phase:
-    """One optimizer's turn: the weights that it moves and the loss that moves them.
+    """One optimizer's part of a step: the weights that it updates, and their loss.
 
     `name` is the key under `optim:` in the YAML. The weights of everything outside `module` are frozen during the turn.
     The turn comes at every `every`-th step, `repeats` times, each time with a batch of its own, and only in the part of
@@ -40,12 +40,12 @@ class Phase:
     during: tuple[float, float] = (0.0, 1.0)
 
     def window(self, steps: int) -> tuple[int, int]:
-        """After how many of so many steps its part of the training begins, and after how many it is over."""
+        """Returns the steps after which the phase begins and ends, for a training of this many steps."""
         begin, end = self.during
         return round(begin * steps), round(end * steps)
 
     def due(self, step: int, steps: int) -> bool:
-        """Whether it has a turn in this step, counted from 1, of so many."""
+        """Returns whether it takes part in this step, counted from 1, of all `steps`."""
         begin, end = self.window(steps)
         return begin < step <= end and step % self.every == 0
 
@@ -54,23 +54,23 @@ class Trainable(nn.Module, ABC):
     """Anything that `fit` can train."""
 
     fields: ClassVar[tuple[str, ...]] = ()
-    """What it has to be told of each image besides the label, by the names that the source gives."""
+    """The fields that it needs besides the label, by the names in the source."""
     group_by: ClassVar[str | None] = None
-    """The field in whose groups images are shuffled: those with equal values stay in a row."""
+    """The field by which images are grouped: images with equal values stay together when shuffled."""
     balance_by: ClassVar[str | None] = None
-    """The field by which images alternate in a batch: one whose row is zero, then one whose row is not."""
+    """The field by which images alternate in a batch: one with a zero row, then one without."""
 
     @abstractmethod
     def phases(self) -> list[Phase]:
-        """The turns of one step, in order; none for a model that is fitted in closed form by `on_train_end`."""
+        """Returns the phases of one step, in order; none for a model that `on_train_end` fits in closed form."""
 
     def on_step_start(self, progress: float) -> None:
-        """Called before every step with the share of the training that lies behind it, from 0 to below 1."""
+        """Runs before every step with the finished share of the training, from 0 to below 1."""
 
     def on_train_end(self, batches: Iterable[Batch]) -> None:
-        """Called once after the last step with one pass over the training images in order."""
+        """Runs once after the last step with one pass over the training images in order."""
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """The device of the weights."""
         return next(chain(self.parameters(), self.buffers())).device

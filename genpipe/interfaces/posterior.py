@@ -11,7 +11,7 @@ class HasPosterior(Encodes):
 
     @abstractmethod
     def posterior(self, x: Images) -> tuple[Codes, Codes]:
-        """μ and log σ² of q(z|x) = N(μ, diag σ²)."""
+        """Returns μ and log σ² of q(z|x) = N(μ, diag σ²)."""
 
     def encode(self, x: Images) -> Codes:
         return self.posterior(x)[0]

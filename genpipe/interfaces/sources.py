@@ -1,4 +1,4 @@
-"""Where images come from."""
+"""Sources of images."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,19 +14,19 @@ from genpipe.schema import Strict
 SPLITS = ("train", "test")
 """The parts of every data set, in the order of their numbers."""
 KNOWN_LABEL = "known_label"
-"""The field that tells few labels, one-hot, and has zeros where a label is not known."""
+"""The field with the few known labels, one-hot; unknown labels are zeros."""
 Pixels = UInt8[np.ndarray, "n h w c"]
 EncodedImage = tuple[str, bytes | Path]
-"""What a picture is called where it comes from, and its file: what is in it, or where it lies."""
+"""The name of a picture in its source, and its file: the content or the path."""
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some images in a row: equally large pixels, or picture files that are yet to be decoded."""
+    """Some consecutive images: pixels of one size, or picture files that are not yet decoded."""
 
     images: Pixels | Sequence[EncodedImage]
     fields: Mapping[str, np.ndarray] = field(default_factory=dict)
-    """What else is known of each image, by name: an array with a row an image.
+    """Other fields by name: an array with a row per image.
 
     A number an image is a factor of it: whole numbers are categories, real ones are continuous, and complex ones of
     length 1 are places on a circle, for what comes round again. What is no factor has rows, or is text.
@@ -40,20 +40,20 @@ class Collection:
     read: Callable[[Int[np.ndarray, "k"]], Iterable[Chunk]]
     """The images with these numbers, which rise, a few hundred at a time."""
     splits: Int[np.ndarray, "n"]
-    """In which of SPLITS each image is; −1 in none, so that it is left out."""
+    """The index in SPLITS of each image's split; −1: none, the image is left out."""
     labels: Int[np.ndarray, "n"] | None
     names: Sequence[str] | None = None
-    """What the images are called where they come from."""
+    """The names of the images in the source."""
     split_names: Sequence[str] = ()
-    """What SPLITS are called where the images come from, if it is said there which image is in which."""
+    """The names of SPLITS in the source, if the source defines the splits."""
     unused_images: Mapping[str, int] = field(default_factory=dict)
-    """How many images there are of each split that is left out, by its name."""
+    """The number of images in each unused split, by its name."""
     skipped_files: Mapping[str, int] = field(default_factory=dict)
-    """How many files are no pictures that are read, by what they are instead."""
+    """The number of skipped files that are not readable pictures, by their kind."""
 
 
 class Source(ABC):
-    """Where images come from; it is built from its own `Config` and the folder at which relative paths begin."""
+    """A source of images; it is built from its own `Config` and the folder at which relative paths begin."""
 
     Config: ClassVar[type[Strict]]
 
@@ -63,32 +63,32 @@ class Source(ABC):
     @property
     @abstractmethod
     def classes(self) -> tuple[str, ...]:
-        """The names of the classes, found without decoding pictures; none where there are no labels."""
+        """The names of the classes, found without decoding pictures; none if there are no labels."""
 
     @property
     @abstractmethod
     def channels(self) -> int:
-        """1 for gray, 3 for color; found without decoding pictures. Raises DataError if the source has both."""
+        """1 for gray, 3 for color, found without decoding pictures. Raises DataError if the source has both."""
 
     @abstractmethod
     def collection(self, seed: int) -> Collection:
-        """All images; the seed decides which is in which split, if the source leaves that open."""
+        """Returns all images; the seed decides the splits, if the source leaves them open."""
 
     @property
     def factors(self) -> tuple[str, ...] | None:
-        """The names of those fields of its chunks that are a number an image; None where only reading tells."""
+        """The names of chunk fields with one number per image; None if only reading tells."""
         return ()
 
     @property
     def fields(self) -> tuple[str, ...] | None:
-        """The names of all other fields of its chunks, likewise."""
+        """The names of all other chunk fields, in the same way."""
         return ()
 
     @property
     def watched_path(self) -> str | None:
-        """The path of a person's own files, which may change; None if what is read stays the same."""
+        """The path of the user's files, which may change; None if the data are fixed."""
         return None
 
     def state(self) -> str:
-        """A text that changes with the files at `watched_path`. Raises DataError if they cannot be read."""
+        """Returns a text that changes with the files at `watched_path`. Raises DataError if they cannot be read."""
         return ""

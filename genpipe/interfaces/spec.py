@@ -1,24 +1,24 @@
-"""What a model knows of its data before it sees any."""
+"""The description of the data that a model is built for."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class DataSpec:
-    """What a model knows of its data before it sees any: the shape of an image and the names of the classes."""
+    """The description of the data that a model is built for: image shape and class names."""
 
     channels: int
     height: int
     width: int
     classes: tuple[str, ...] = ()
     levels: int = 256
-    """Of brightness; 2 where images are binarized: 0 and 255 alone."""
+    """The number of brightness levels; 2 for binarized images, which have only 0 and 255."""
     untrained: tuple[int, ...] = ()
-    """The numbers of the classes of which there is no training image; they are neither drawn nor scored."""
+    """The indices of classes without training images; they are neither generated nor scored."""
 
     @property
     def trained(self) -> tuple[int, ...]:
-        """The numbers of the classes of which there are training images."""
+        """The indices of classes with training images."""
         return tuple(number for number in range(len(self.classes)) if number not in self.untrained)
 
     @property
@@ -28,5 +28,5 @@ class DataSpec:
 
     @property
     def values(self) -> int:
-        """How many numbers an image has."""
+        """The number of values in an image."""
         return self.channels * self.height * self.width

@@ -1,4 +1,4 @@
-"""The tensors that models are given and give."""
+"""The tensor types of models' inputs and outputs."""
 
 from collections.abc import Mapping
 

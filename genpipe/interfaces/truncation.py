@@ -9,8 +9,8 @@ from genpipe.interfaces.tensors import Images
 
 
 class Truncates(Generates):
-    """Draws new images from the middle of its prior only: fewer kinds of image, and more typical ones."""
+    """Generates images from the center of its prior only: less diverse and more typical."""
 
     @abstractmethod
     def sample_within(self, n: int, threshold: float, rng: torch.Generator) -> Images:
-        """n images in [-1, 1]; the smaller the threshold, which is above 0, the more typical."""
+        """Returns n images in [-1, 1]; a smaller threshold, which is above 0, gives more typical ones."""

@@ -1,1 +1,1 @@
-"""Blocks that models share."""
+"""Building blocks of models."""

@@ -23,24 +23,24 @@ from genpipe.nn.priors import StandardNormalPrior
 from genpipe.schema import Strict
 
 DiscriminatorOutput = Float[Tensor, "b k"]
-"""What D says of images: the logit first, and further columns where it has more to say."""
+"""D's output for images: the logit first, then further columns if the head has more outputs."""
 
 
 class GANConfig(Strict):
-    """How the two play."""
+    """Knobs of the generator and the discriminator."""
 
     latent_dim: Annotated[int, Field(ge=1)] = 100
     loss: objectives.Loss = "non-saturating"
     penalty: penalties.Kind = "none"
-    """On the gradient of D with respect to images, or on its change when they are moved."""
+    """The penalty on D's gradient with respect to images, or on its change under augmentation."""
     penalty_weight: Annotated[float, Field(gt=0)] = 10.0
     penalty_every_turns: Annotated[int, Field(ge=1)] = 1
-    """Of D; at each of these turns it is so many times as heavy."""
+    """Updates of D between penalties; each penalty is multiplied by this number."""
     discriminator_steps: Annotated[int, Field(ge=1)] = 1
     augment: augmentation.Kind = "none"
-    """How images change at random before D sees them."""
+    """Random augmentation of the images that D sees."""
     ada_ramp_images: Annotated[int, Field(ge=1)] = 500_000
-    """Real images seen by D until the probability of `augment: ada` has gone from 0 to 1 at most."""
+    """Fewest real images that D sees while the probability of `augment: ada` rises from 0 to 1."""
 
     @model_validator(mode="after")
     def _hears_a_sign(self) -> "GANConfig":
@@ -50,7 +50,7 @@ class GANConfig(Strict):
 
 
 class AdversarialModel(StandardNormalPrior, Generative):
-    """A generator and a discriminator, trained in turns; what they are given besides codes and images is left open."""
+    """A generator and a discriminator, trained in turns. Subclasses define further inputs besides codes and images."""
 
     def __init__(self, config: GANConfig, generator: nn.Module, discriminator: nn.Module) -> None:
         nn.Module.__init__(self)
@@ -63,11 +63,11 @@ class AdversarialModel(StandardNormalPrior, Generative):
 
     @abstractmethod
     def generate(self, z: Codes, batch: Batch) -> Images:
-        """G's images of codes, of what it may know of the batch."""
+        """Returns G's images of codes, given the allowed parts of the batch."""
 
     @abstractmethod
     def discriminate(self, x: Images, batch: Batch) -> DiscriminatorOutput:
-        """What D says of images, of what it may know of the batch."""
+        """Returns D's output for images, given the allowed parts of the batch."""
 
     def phases(self) -> list[Phase]:
         turns = self.config.discriminator_steps
@@ -77,7 +77,7 @@ class AdversarialModel(StandardNormalPrior, Generative):
         ]
 
     def discriminator_loss(self, batch: Batch) -> tuple[Scalar, Logs]:
-        """D's part of the objective, and the terms besides."""
+        """Returns D's loss, with its additional terms."""
         with torch.no_grad():
             fake = self.generate(self._codes_like(batch), batch)
         of_real, of_fake = self._seen(batch.x, batch), self._seen(fake, batch)
@@ -92,7 +92,7 @@ class AdversarialModel(StandardNormalPrior, Generative):
         return _sum(loss, terms), {**logs, **_detached(terms)}
 
     def generator_loss(self, batch: Batch) -> tuple[Scalar, Logs]:
-        """G's part of the objective, and the terms besides."""
+        """Returns G's loss, with its additional terms."""
         of_fake = self._seen(self.generate(self._codes_like(batch), batch), batch)
         compared = [_logit(self._seen(batch.x, batch))] if self._objective.compares else []
         terms = self.generator_terms(of_fake, batch)
@@ -101,11 +101,11 @@ class AdversarialModel(StandardNormalPrior, Generative):
     def discriminator_terms(
         self, of_real: DiscriminatorOutput, of_fake: DiscriminatorOutput, batch: Batch
     ) -> Mapping[str, Scalar]:
-        """What D minimizes besides, by the name that it has in the curves."""
+        """Returns additional terms of D's loss, by their names in the curves."""
         return {}
 
     def generator_terms(self, of_fake: DiscriminatorOutput, batch: Batch) -> Mapping[str, Scalar]:
-        """What G minimizes besides, by the name that it has in the curves."""
+        """Returns additional terms of G's loss, by their names in the curves."""
         return {}
 
     def _seen(self, x: Images, batch: Batch) -> DiscriminatorOutput:
@@ -121,7 +121,7 @@ class AdversarialModel(StandardNormalPrior, Generative):
 
 
 class UnconditionalGAN(AdversarialModel, Decodes, Truncates, HasFeatures):
-    """G(z) is given codes [b latent_dim] and D(x) images."""
+    """A GAN whose G(z) gets codes [b latent_dim] and whose D(x) gets images."""
 
     def decode(self, z: Codes) -> Images:
         return self.generator(z)
@@ -140,7 +140,7 @@ class UnconditionalGAN(AdversarialModel, Decodes, Truncates, HasFeatures):
 
 
 class ConditionalGAN(AdversarialModel, GeneratesClasses, Truncates):
-    """G(z, y) and D(x, y) are given labels too: eq. 2 of Mirza & Osindero 2014 (arXiv:1411.1784).
+    """A GAN whose G(z, y) and D(x, y) also get labels: eq. 2 of Mirza & Osindero 2014 (arXiv:1411.1784).
 
     A generated image has the label of a real one, so that both come as often with each label. What D says after the
     logit are logits of classes: both players then also want every image to be taken for one of its class, as do those

@@ -1,4 +1,4 @@
-"""Images moved, mirrored, turned and scaled by one matrix a side, so that gradients of any order flow through."""
+"""Affine transforms of images by one matrix per side, differentiable to any order."""
 
 import torch
 from jaxtyping import Bool, Float
@@ -7,11 +7,11 @@ from torch import Tensor
 from genpipe.interfaces.tensors import Images
 
 Places = Float[Tensor, "b n"]
-"""For each line of the new image, from which line of the old one it comes; between two lines both count."""
+"""For each line of the new image, its position in the old one; between two lines both count."""
 
 
 def sampling(places: Places, mirrored_border: bool) -> Float[Tensor, "b n n"]:
-    """The matrix that takes the lines of a side from these places, linearly between lines.
+    """Returns the matrix that samples the lines of a side at these positions, with linear interpolation.
 
     Beyond the border an image is mirrored, or else 0, which is mid-gray.
     """
@@ -25,22 +25,22 @@ def sampling(places: Places, mirrored_border: bool) -> Float[Tensor, "b n n"]:
 
 
 def warped(x: Images, rows: Float[Tensor, "b h h"], columns: Float[Tensor, "b w w"]) -> Images:
-    """Each image with its rows and its columns taken anew."""
+    """Returns each image with its rows and columns resampled."""
     return rows[:, None].to(x.dtype) @ x @ columns[:, None].mT.to(x.dtype)
 
 
 def moved(x: Images, share: float, mirrored_border: bool) -> Images:
-    """Each image moved at random by whole lines and columns, at most by this share of its side."""
+    """Shifts each image at random by whole rows and columns, at most by this share of its side."""
     return warped(x, *(sampling(lines(x, side) - _whole(x, side, share), mirrored_border) for side in (2, 3)))
 
 
 def lines(x: Images, side: int) -> Places:
-    """The places from which every line comes in an image that stays as it is; side 2 is the height, 3 the width."""
+    """Returns the positions of lines in an unchanged image; side 2 is the height, 3 the width."""
     return torch.arange(x.shape[side], device=x.device, dtype=torch.float32).expand(len(x), -1)
 
 
 def transposed(x: Images, which: Bool[Tensor, " b"]) -> Images:
-    """Some of the images mirrored at their main diagonal; they must be square."""
+    """Mirrors some of the images, which must be square, at their main diagonal."""
     return torch.where(which[:, None, None, None], x.mT, x)
 
 

@@ -1,4 +1,4 @@
-"""Self-attention between the places of a feature map (Zhang et al. 2019, arXiv:1805.08318, section 3)."""
+"""Self-attention between the positions of a feature map (Zhang et al. 2019, arXiv:1805.08318, section 3)."""
 
 import torch
 from jaxtyping import Float
@@ -9,7 +9,7 @@ Features = Float[Tensor, "b c h w"]
 
 
 class SelfAttention(nn.Module):
-    """x + γ o(x), where o at each place is a mean of all places, weighed by likeness; γ starts at 0.
+    """x + γ o(x), where o at each position is a mean of all positions, weighted by similarity; γ starts at 0.
 
     As in the authors' code, keys and values are halved in each direction, which makes it four times as cheap.
     """

@@ -1,4 +1,4 @@
-"""Differentiable augmentation: D sees real and generated images through the same random changes, in both turns."""
+"""Differentiable augmentation: real and generated images get the same random changes, in D's and G's updates."""
 
 from math import pi
 from typing import Literal
@@ -16,16 +16,16 @@ PerImage = Float[Tensor, "b 1 1 1"]
 
 
 class Augmentation(nn.Module):
-    """Leaves images as they are."""
+    """No augmentation; the base of the others."""
 
     def forward(self, x: Images) -> Images:
         return x
 
     def update(self, real: Logits) -> None:
-        """Is told what D said of real images."""
+        """Receives D's output for real images."""
 
     def logs(self) -> dict[str, Tensor]:
-        """What the curves are told."""
+        """Returns values for the curves."""
         return {}
 
 
@@ -33,7 +33,7 @@ class DiffAugment(Augmentation):
     """Color, translation and cutout of every image (Zhao et al. 2020, arXiv:2006.10738, section 4)."""
 
     MOVED, CUT = 1 / 8, 1 / 2
-    """Shares of the side: by how much an image moves at most, and how large a square is cut out of it."""
+    """Shares of the side: the largest shift of an image, and the size of the square that is cut out."""
 
     def forward(self, x: Images) -> Images:
         x = x + _uniform(x, -0.5, 0.5)
@@ -54,7 +54,7 @@ class DiffAugment(Augmentation):
 
 
 class ADA(Augmentation):
-    """Each change of an image is made with probability p, which follows D (Karras et al. 2020, arXiv:2006.06676).
+    """Applies each change of an image with probability p, which follows D (Karras et al. 2020, arXiv:2006.06676).
 
     p rises while the mean sign of D's logits of real images is above `TARGET`, which is how it looks when D knows the
     training images by heart. The changes are those of the paper's appendix B that keep lines and columns what they are:
@@ -63,7 +63,7 @@ class ADA(Augmentation):
 
     TARGET = 0.6
     EVERY_TURNS = 4
-    """Of D, after which p moves."""
+    """Updates of D between changes of p."""
     MOVED, SCALED, BRIGHTER, CONTRAST, SATURATED = 1 / 8, 0.2, 0.2, 0.5, 1.0
 
     p: Float[Tensor, ""]
@@ -84,7 +84,7 @@ class ADA(Augmentation):
 
     @torch.no_grad()
     def update(self, real: Logits) -> None:
-        """Moves p at every fourth turn, all on the device."""
+        """Changes p at every fourth update, all on the device."""
         self.signs += _over_processes(real.float().sign().sum())
         self.images += _over_processes(torch.full_like(self.images, len(real)))
         self.turns += 1
@@ -143,7 +143,7 @@ class ADA(Augmentation):
 
 
 def augmentation(kind: Kind, ramp_images: int) -> Augmentation:
-    """The augmentation of a game."""
+    """Returns the augmentation of a name."""
     if kind == "ada":
         return ADA(ramp_images)
     return DiffAugment() if kind == "diffaugment" else Augmentation()

@@ -1,4 +1,4 @@
-"""What autoencoders share: a code, the way back from it, and one loss that moves all weights."""
+"""The common parts of autoencoders: encoder, decoder, and one loss for all weights."""
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -11,7 +11,7 @@ from genpipe.nn.encoder_decoder import EncoderDecoder, decoder, encoder
 from genpipe.nn.priors import StandardNormalPrior
 
 NEAR_ZERO = 0.01
-"""A unit of a code counts as silent if it is smaller than this share of the root mean square of all units."""
+"""A unit of a code is silent if it is below this share of the root mean square of all units."""
 
 
 class Autoencoding(Generative, Encodes, Decodes, Reconstructs):

@@ -1,4 +1,4 @@
-"""Stacks of strided and transposed convolutions: a factor of two a layer, kernels of 4×4, batch norm or another.
+"""Stacks of strided and transposed convolutions: a factor of two per layer, kernels of 4×4, batch norm or another norm.
 
 They follow Radford et al. 2016 (arXiv:1511.06434, section 3): no norm next to the image; LeakyReLU 0.2 inwards,
 ReLU outwards. A convolution before a norm has no bias.
@@ -14,7 +14,7 @@ from genpipe.interfaces.spec import DataSpec
 
 
 def seed_size(spec: DataSpec, layers: int) -> int:
-    """The side in pixels of what is left of an image after so many halvings.
+    """Returns the side of an image, in pixels, after a number of halvings.
 
     Raises Unsuitable if the image is not square or cannot be halved so often.
     """
@@ -32,7 +32,7 @@ NORMS: Mapping[str, Callable[[int], list[nn.Module]]] = {
     "instance": lambda channels: [nn.InstanceNorm2d(channels, affine=True)],
     "none": lambda channels: [],
 }
-"""What may follow a convolution with so many output channels. Layer norm is over channels and places."""
+"""The norms after a convolution, by its output channels. Layer norm is over channels and positions."""
 
 
 def downsample_stack(channels: Sequence[int], norm: str = "batch") -> nn.Sequential:

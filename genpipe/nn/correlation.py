@@ -1,4 +1,4 @@
-"""The parts of the KL of codes, among them their total correlation (Chen et al. 2018, arXiv:1802.04942)."""
+"""The decomposition of the KL of codes, with their total correlation (Chen et al. 2018, arXiv:1802.04942)."""
 
 from math import log, pi
 from typing import Literal, NamedTuple
@@ -13,20 +13,20 @@ Sampling = Literal["weighted", "stratified"]
 
 
 class Parts(NamedTuple):
-    """Of E KL(q(z|n) ‖ p(z)) over the training images n, in nats, eq. 2; together they are a sampled KL."""
+    """The parts of E KL(q(z|n) ‖ p(z)) over the training images n, in nats, eq. 2; together they are a sampled KL."""
 
     index_code_mi: Scalar
-    """I(z; n), what codes say of which image they are of."""
+    """I(z; n), the mutual information of codes and images."""
     total_correlation: Scalar
-    """KL(q(z) ‖ ∏ q(z_j)), how the numbers of a code depend on each other."""
+    """KL(q(z) ‖ ∏ q(z_j)), the total correlation of the numbers of a code."""
     marginal_kl: Scalar
-    """Σ KL(q(z_j) ‖ p(z_j)), how each differs from the prior by itself."""
+    """Σ KL(q(z_j) ‖ p(z_j)), the marginal KL of each number from the prior."""
 
 
 def kl_decomposition(
     z: Codes, posterior: tuple[Codes, Codes], training_images: int, sampling: Sampling = "stratified"
 ) -> Parts:
-    """Estimated from one code z of each image of a batch, whose q(z|n) stand for those of all the training images."""
+    """Estimates the parts from one code z per image; the batch's q(z|n) represent those of all training images."""
     mu, logvar = posterior
     log_q = log_normal(z[:, None], mu, logvar)  # of code i, number j under image n: [i n j]
     log_own = log_normal(z, mu, logvar).sum(1)
@@ -40,12 +40,12 @@ def kl_decomposition(
 
 
 def log_normal(z: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
-    """log N(z; μ, σ²) of each number, in nats."""
+    """Returns log N(z; μ, σ²) of each number, in nats."""
     return -0.5 * ((z - mu).square() * torch.exp(-logvar) + logvar + log(2 * pi))
 
 
 def log_image_weights(batch: int, training_images: int, sampling: Sampling) -> Float[Tensor, "b b"]:
-    """How much each image of a batch counts in q(z) = (1/N) Σ q(z|n) at a code of each: log weights [code image].
+    """Returns the weight of each image of a batch in q(z) = (1/N) Σ q(z|n) at a code of each: log weights [code image].
 
     "weighted": 1/(N·M) for all of the M images, eq. 3, which is lower than q(z) on average. "stratified": 1/N for the
     code's own image, which is sure to be in the batch, and (N − 1)/N shared among the others: on average this is q(z),

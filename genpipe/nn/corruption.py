@@ -1,4 +1,4 @@
-"""Corruption of what a denoising autoencoder is given (Vincent et al. 2010, JMLR 11:3371, section 3.3).
+"""Corruption of the input of a denoising autoencoder (Vincent et al. 2010, JMLR 11:3371, section 3.3).
 
 Each kind takes values in [low, high] and an amount, and draws from `rng`, or from the global generator without one.
 The pixels of an image are struck in all channels at once; of other values, each for itself.
@@ -19,7 +19,7 @@ Rng = torch.Generator | None
 
 
 class Corruption(Strict):
-    """Which, and how strong."""
+    """The kind and the strength of a corruption."""
 
     corruption: Literal["masking", "gaussian", "salt_and_pepper"] = "masking"
     amount: Annotated[float, Field(ge=0, le=1)] = 0.3
@@ -27,23 +27,23 @@ class Corruption(Strict):
 
 
 def corrupted(x: Values, config: Corruption, rng: Rng = None, low: float = -1.0, high: float = 1.0) -> Values:
-    """A corrupted copy of values that lie in [low, high]."""
+    """Returns a corrupted copy of values that lie in [low, high]."""
     return _KINDS[config.corruption](x, config.amount, rng, low, high)
 
 
 def masking(x: Values, share: float, rng: Rng = None, low: float = -1.0, high: float = 1.0) -> Values:
-    """The share of the values, drawn anew for each of the batch, is set to low: black."""
+    """Sets a random share of the values to low (black), drawn separately for each of the batch."""
     return torch.where(_uniform(x, rng) < share, low, x)
 
 
 def salt_and_pepper(x: Values, share: float, rng: Rng = None, low: float = -1.0, high: float = 1.0) -> Values:
-    """The share of the values is set to low or to high, by a fair coin."""
+    """Sets a random share of the values to low or high, with equal probability."""
     u = _uniform(x, rng)
     return torch.where(u < share, torch.where(u < share / 2, low, high), x)
 
 
 def gaussian(x: Values, deviation: float, rng: Rng = None, low: float = -1.0, high: float = 1.0) -> Values:
-    """Every value with N(0, σ²) added, σ = deviation · (high − low) / 2; it may leave [low, high]."""
+    """Adds N(0, σ²) to every value, σ = deviation · (high − low) / 2; it may leave [low, high]."""
     sigma = deviation * (high - low) / 2
     return x + sigma * torch.randn(x.shape, generator=rng, device=x.device, dtype=x.dtype)
 

@@ -23,7 +23,7 @@ class EncoderDecoder(Strict):
 
 
 def encoder(config: EncoderDecoder, spec: DataSpec, outputs: int) -> nn.Sequential:
-    """Images [b c h w] to [b outputs]."""
+    """Returns a net from images [b c h w] to [b outputs]."""
     if config.architecture == "mlp":
         layers = _hidden([spec.values, *config.widths])
         return nn.Sequential(nn.Flatten(), *layers, nn.Linear(config.widths[-1], outputs))
@@ -33,7 +33,7 @@ def encoder(config: EncoderDecoder, spec: DataSpec, outputs: int) -> nn.Sequenti
 
 
 def decoder(config: EncoderDecoder, inputs: int, spec: DataSpec, last: type[nn.Module] = nn.Tanh) -> nn.Sequential:
-    """Codes [b inputs] to images [b c h w] in the range of the last: [-1, 1]; all numbers with `nn.Identity`."""
+    """Returns a net from codes [b inputs] to images in the range of `last`: [-1, 1]; `nn.Identity` is unbounded."""
     outwards = config.widths[::-1]
     if config.architecture == "mlp":
         drawing = [nn.Linear(outwards[-1], spec.values), last(), nn.Unflatten(1, spec.shape)]

@@ -20,34 +20,34 @@ from genpipe.nn.strided import SEED_SIZE
 Features = Float[Tensor, "b _ _ _"]
 Share = Float[Tensor, ""]
 Told = Sequence[Sequence[Tensor]]
-"""What each block is given besides features."""
+"""The inputs of each block besides features."""
 Output = Literal["linear", "tanh"]
 OUTPUTS: Mapping[Output, type[nn.Module]] = {"linear": nn.Identity, "tanh": nn.Tanh}
 
 
 def upsample(x: Features) -> Features:
-    """Twice the side: every value four times."""
+    """Doubles the side by repeating every value four times."""
     return interpolate(x, scale_factor=2, mode="nearest")
 
 
 def downsample(x: Features) -> Features:
-    """Half the side: means of four values."""
+    """Halves the side by the mean of four values."""
     return avg_pool2d(x, 2)
 
 
 def blurred(x: Features) -> Features:
-    """A binomial filter of 3 × 3, with zeros around: that of Karras et al. 2019 (arXiv:1812.04948), section 2."""
+    """Applies a binomial filter of 3 × 3, with zero padding: Karras et al. 2019 (arXiv:1812.04948), section 2."""
     channels, row = x.shape[1], (2 - torch.arange(-1, 2, dtype=x.dtype, device=x.device).abs()) / 4
     return conv2d(x, torch.outer(row, row).expand(channels, 1, 3, 3), padding=1, groups=channels)
 
 
 def fade_in(below: Features, above: Features, alpha: Share) -> Features:
-    """(1 − α) below + α above."""
+    """Returns (1 − α) below + α above."""
     return lerp(below, above, alpha.to(above.dtype))
 
 
 class FadingGenerator(nn.Module):
-    """Blocks from the seed outwards, of which all but the first double the side, and a way to an image at each level.
+    """A generator of blocks that double the side, except the first, with an output image at each level.
 
     `widths` are the channels of the blocks. They end at the image's size; so does the last of so many levels.
     """
@@ -60,7 +60,7 @@ class FadingGenerator(nn.Module):
         self.to_image = nn.ModuleList([equalized_lr(nn.Conv2d(w, channels, 1), gain=1.0) for w in widths[-levels:]])
 
     def at(self, level: int) -> nn.ModuleList:
-        """The parts that play at a level."""
+        """Returns the parts that are used at a level."""
         return nn.ModuleList([*self._blocks(level), *self.to_image[max(level - 1, 0) : level + 1]])
 
     def forward(self, x: Tensor, level: int, alpha: Share, told: Told = ()) -> Images:
@@ -77,7 +77,7 @@ class FadingGenerator(nn.Module):
 
 
 class FadingDiscriminator(nn.Module):
-    """The same in reverse, from the image of each level inwards, with a statistic of the batch before the logit [b 1].
+    """A discriminator with an input image at each level, and a batch statistic before the logit [b 1].
 
     Appendix A of the paper, table 2; with `blur` features are filtered before they are halved.
     """
@@ -92,7 +92,7 @@ class FadingDiscriminator(nn.Module):
         self.last = nn.Sequential(MinibatchStdDev(), inner, whole, nn.Flatten(), logit)
 
     def at(self, level: int) -> nn.ModuleList:
-        """The parts that play at a level."""
+        """Returns the parts that are used at a level."""
         ways = self.from_image[max(level - 1, 0) : level + 1]
         return nn.ModuleList([*self.blocks[: self._depth(level)], *ways, self.last])
 

@@ -1,4 +1,4 @@
-"""A game of two nets that grow as the training goes on (Karras et al. 2018, arXiv:1710.10196, section 2).
+"""A GAN whose nets grow during the training (Karras et al. 2018, arXiv:1710.10196, section 2).
 
 How far they have grown is one number, kept with the weights: 1.5 is halfway from level 1 to level 2. The losses of each
 level have phases of their own, and with them optimizers, in its part of the training.
@@ -25,29 +25,29 @@ from genpipe.nn.fading import Features, Output, Share, downsample, fade_in, upsa
 from genpipe.nn.strided import SEED_SIZE, doublings
 
 _ONE = 1 << 16
-"""A level, as `Growing.grown` counts it: in whole numbers, which an average of the weights copies."""
+"""The type of `Growing.grown`, the level: an integer, which the weight average copies."""
 
 
 class Growth(GANConfig):
-    """How wide the two are, and how they grow."""
+    """Knobs of the width and the growth of both nets."""
 
     generator_channels: Annotated[int, Field(ge=1)] = 16
-    """Of the layers next to the largest image; they double with each halving."""
+    """Channels of the layers next to the largest image; they double each time the size halves."""
     discriminator_channels: Annotated[int, Field(ge=1)] = 16
     most_channels: Annotated[int, Field(ge=1)] = 512
-    """No layer has more."""
+    """Channels of a layer at most."""
     start_size: Annotated[int, Field(ge=SEED_SIZE)] = SEED_SIZE
-    """Side in pixels of the first images; that of the data's images: nothing grows."""
+    """Side of the first images, in pixels; the side of the data's images: no growing."""
     growing_share: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    """Of the training, until the nets are whole."""
+    """Share of the training until the nets have their full size."""
     output: Output = "linear"
-    """Of G, after the layer to the image: linear as in the paper, or tanh, for images with much black or white."""
+    """Output of G: linear as in the paper, or tanh for images with much black or white."""
     drift_weight: Annotated[float, Field(ge=0)] = 0.0
-    """Of the mean square of what D says of real images in its loss."""
+    """Weight of D's mean squared output for real images in its loss."""
 
 
 class Growing(UnconditionalGAN, HasResolutions):
-    """G(z) and D(x) that begin with small images; a generator and a discriminator as in `fading`."""
+    """A GAN whose G(z) and D(x) begin with small images; its nets are those of `fading`."""
 
     grown: Tensor
 
@@ -68,7 +68,7 @@ class Growing(UnconditionalGAN, HasResolutions):
         ]
 
     def loss_at(self, level: int, loss: Callable[[Batch], tuple[Scalar, Logs]], batch: Batch) -> tuple[Scalar, Logs]:
-        """A loss on images of the size of a level."""
+        """Computes a loss on images of the size of a level."""
         return loss(replace(batch, x=self.shrunk(batch.x, level)))
 
     def generate(self, z: Codes, batch: Batch) -> Images:
@@ -94,7 +94,7 @@ class Growing(UnconditionalGAN, HasResolutions):
         return self.generator(z, self.sizes.index(size), torch.ones((), device=z.device)).clamp(-1, 1)
 
     def shown(self, draw: Callable[[int, Share], Images]) -> Images:
-        """What is drawn at the level that the nets have grown to, and its α, in the full size and in [-1, 1]."""
+        """Returns images of the present level and its α, in the full size and in [-1, 1]."""
         level = -(-int(self.grown) // _ONE)
         x = draw(level, self.alpha(level))
         for _ in self.sizes[level + 1 :]:
@@ -102,22 +102,22 @@ class Growing(UnconditionalGAN, HasResolutions):
         return x.clamp(-1, 1)
 
     def shrunk(self, x: Features, level: int) -> Features:
-        """Real images as they are at a level, faded like those that G draws."""
+        """Returns real images at a level, faded like G's images."""
         for _ in self.sizes[level + 1 :]:
             x = downsample(x)
         return fade_in(upsample(downsample(x)), x, self.alpha(level)) if level else x
 
     def alpha(self, level: int) -> Share:
-        """How far a level has faded in, on the device."""
+        """Returns α, how far a level has faded in, on the device."""
         return (self.grown / _ONE - (level - 1)).clamp(0, 1)
 
     def level_of(self, batch: Batch) -> int:
-        """The level of which images are."""
+        """Returns the level of images."""
         return self.sizes.index(batch.x.shape[-1])
 
 
 def sizes(config: Growth, spec: DataSpec) -> tuple[int, ...]:
-    """The side in pixels of the images of each level. Raises Unsuitable."""
+    """Returns the side of the images at each level, in pixels. Raises Unsuitable."""
     possible = tuple(SEED_SIZE * 2**k for k in range(doublings(spec) + 1))
     if config.start_size not in possible:
         raise Unsuitable(
@@ -128,18 +128,18 @@ def sizes(config: Growth, spec: DataSpec) -> tuple[int, ...]:
 
 
 def widths(channels: int, most: int, spec: DataSpec) -> list[int]:
-    """The channels of features of each size, from the smallest. Raises Unsuitable."""
+    """Returns the channels of features at each size, from the smallest. Raises Unsuitable."""
     return [min(channels * 2**k, most) for k in reversed(range(doublings(spec) + 1))]
 
 
 def parts(levels: int, share: float) -> list[tuple[float, float]]:
-    """The part of the training that belongs to each level; the next one begins with fading in."""
+    """Returns the part of the training for each level; the next one begins with fading in."""
     piece = _piece(levels, share)
     return list(pairwise([0.0, *((2 * k - 1) * piece for k in range(1, levels)), 1.0]))
 
 
 def grown(done: float, levels: int, share: float) -> float:
-    """To which level nets have grown after a share of the training.
+    """Returns the level of the nets after a share of the training.
 
     Up to `share` equal pieces alternate, in which a level stays as it is and in which the next one fades in.
     """

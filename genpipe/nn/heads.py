@@ -1,4 +1,4 @@
-"""How a discriminator comes from features to what it says, with a label or without."""
+"""Output heads of discriminators, with and without labels."""
 
 from jaxtyping import Float
 from torch import Tensor, cat, nn
@@ -21,7 +21,7 @@ class ProjectionHead(nn.Module):
 
 
 class AuxiliaryHead(nn.Module):
-    """The logit and logits of the classes, Odena et al. 2017 (arXiv:1610.09585): [b 1+k]; it is not told the label."""
+    """The logit and logits of the classes, Odena et al. 2017 (arXiv:1610.09585): [b 1+k]; it does not get the label."""
 
     def __init__(self, features: int, class_count: int) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class AuxiliaryHead(nn.Module):
 
 
 class PlainHead(nn.Linear):
-    """The logit alone: [b 1]."""
+    """A head with the logit alone: [b 1]."""
 
     def __init__(self, features: int) -> None:
         super().__init__(features, 1)

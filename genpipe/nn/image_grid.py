@@ -5,7 +5,7 @@ from jaxtyping import UInt8
 
 
 def grid(images: UInt8[np.ndarray, "n c h w"], columns: int, gap_pixels: int = 2) -> UInt8[np.ndarray, "H W k"]:
-    """One picture [height width channels] of images in rows, on mid-gray; the last row may be short.
+    """Returns one picture [height width channels] of images in rows, on mid-gray; the last row may be short.
 
     Images of two channels are shown in red and green.
     """

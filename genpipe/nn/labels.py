@@ -1,4 +1,4 @@
-"""How labels enter class-conditional models."""
+"""Labels as inputs of class-conditional models."""
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +10,7 @@ from genpipe.interfaces.tensors import Labels
 
 
 class WithLabels(nn.Module):
-    """A net that finds each label y among its inputs: one-hot, as further numbers of a code or planes of an image.
+    """A net with each label y among its inputs: one-hot, as further numbers of a code or planes of an image.
 
     Mirza & Osindero 2014 (arXiv:1411.1784) put one-hot vectors beside codes and images; to convolutions they are given
     as planes (Perarnau et al. 2016, arXiv:1611.06355). The net expects class_count inputs or channels more.
@@ -25,14 +25,14 @@ class WithLabels(nn.Module):
 
 
 def beside(given: Tensor, y: Labels, class_count: int) -> Tensor:
-    """Codes [b d] or images [b c h w] with the one-hot labels behind them: [b d+k] or [b c+k h w]."""
+    """Appends one-hot labels to codes [b d] or images [b c h w]: [b d+k] or [b c+k h w]."""
     one_hot = torch.eye(class_count, device=y.device, dtype=given.dtype)[y]
     planes = one_hot.reshape(*one_hot.shape, *[1] * (given.ndim - 2))
     return torch.cat([given, planes.expand(*one_hot.shape, *given.shape[2:])], dim=1)
 
 
 def class_count(spec: DataSpec) -> int:
-    """The number of classes. Raises Unsuitable if fewer than two have training images: then no label tells anything."""
+    """Returns the number of classes. Raises Unsuitable if fewer than two have training images."""
     if len(spec.trained) < 2:
         raise Unsuitable(
             "a class-conditional model needs training images with labels of at least two classes, and this data set "
@@ -42,6 +42,6 @@ def class_count(spec: DataSpec) -> int:
 
 
 def known(batch: Batch) -> Labels:
-    """The labels of a batch of data with classes."""
+    """Returns the labels of a batch of data with classes."""
     assert batch.y is not None, "a class-conditional model was given a batch without labels"
     return batch.y

@@ -1,4 +1,4 @@
-"""Codes of images, codes of the prior, and ways from one code to another."""
+"""Codes of images, codes from the prior, and paths from one code to another."""
 
 from collections.abc import Callable
 
@@ -19,13 +19,13 @@ Path = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
 def encoded(model: Generative, images: Pixels) -> Codes:
-    """The codes of uint8 images, float32."""
+    """Returns the codes of uint8 images, float32."""
     assert isinstance(model, Encodes)
     return passed(images, lambda x: model.encode(x).float(), model.device)
 
 
 def drawn_codes(model: Generative, x: Images, rng: torch.Generator) -> Float[Tensor, "b d"]:
-    """A code of each image: drawn, if the model gives a distribution."""
+    """Returns a code of each image, sampled if the model gives a distribution."""
     if not isinstance(model, HasPosterior):
         assert isinstance(model, Encodes)
         return model.encode(x)
@@ -34,24 +34,24 @@ def drawn_codes(model: Generative, x: Images, rng: torch.Generator) -> Float[Ten
 
 
 def of_prior(model: Generative, n: int, seed: int) -> Codes:
-    """n codes of the prior, float32."""
+    """Returns n codes from the prior, float32."""
     assert isinstance(model, Decodes)
     with torch.inference_mode():
         return model.prior(n, torch.Generator(model.device).manual_seed(seed)).float().cpu().numpy()
 
 
 def quantiles(z: Codes, steps: int, tail: float) -> Float[np.ndarray, "steps d"]:
-    """Equally probable places of each number of a code, leaving out a tail of this probability at either end."""
+    """Returns evenly spaced quantiles of each number of a code, without a tail of this probability at either end."""
     return np.quantile(z.astype(np.float64), np.linspace(tail, 1 - tail, steps), axis=0)
 
 
 def linear(a: np.ndarray, b: np.ndarray, t: np.ndarray) -> np.ndarray:
-    """Codes on the straight line from a to b."""
+    """Returns codes on the straight line from a to b."""
     return a + t * (b - a)
 
 
 def spherical(a: np.ndarray, b: np.ndarray, t: np.ndarray) -> np.ndarray:
-    """Codes on the great circle from a to b (Shoemake 1985, eq. 5); on the line, where they point the same way.
+    """Returns codes on the great circle from a to b (Shoemake 1985, eq. 5); on the line if they are parallel.
 
     Lengths of the codes are not made equal, as in White 2016 (arXiv:1609.04468).
     """
@@ -67,10 +67,10 @@ PATHS: dict[str, Path] = {"linear": linear, "spherical": spherical}
 
 
 def way(path: Path, a: Float[np.ndarray, "d"], b: Float[np.ndarray, "d"], steps: int) -> Float[np.ndarray, "steps d"]:
-    """Codes in equal steps from a to b, both included."""
+    """Returns codes in equal steps from a to b, both included."""
     return path(a[None].astype(np.float64), b[None].astype(np.float64), np.linspace(0, 1, steps)[:, None])
 
 
 def round_trip(path: Path, z: Codes, steps: int) -> Float[np.ndarray, "m d"]:
-    """Codes from each to the next in so many steps, and from the last back to the first."""
+    """Returns codes from each code to the next in a number of steps, and from the last back to the first."""
     return np.concatenate([way(path, a, b, steps + 1)[:-1] for a, b in zip(z, np.roll(z, -1, 0), strict=True)])

@@ -1,4 +1,4 @@
-"""What the layers of a net put out."""
+"""Outputs of the layers of a net."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 def layer_outputs(net: nn.Module, run: Callable[[], object]) -> list[Tensor]:
-    """What layers of a net put out while something runs, outermost first.
+    """Collects the outputs of a net's layers while something runs, outermost first.
 
     Of maps [b c h w] it is the last of each size, and of rows [b d] the last of each length. Layers in front of the
     first weights are left out, and so is a single number an image, which is an answer.

@@ -1,4 +1,4 @@
-"""From densities to probabilities of images as they are stored, in 256 levels."""
+"""Conversion of densities to probabilities of images as stored, in 256 levels."""
 
 from math import log
 
@@ -10,11 +10,11 @@ from genpipe.interfaces.likelihood import Measure
 from genpipe.interfaces.tensors import Images
 
 LEVEL = 2 / 255
-"""From one level to the next, and how wide the cell of a level is, on the scale of [-1, 1]."""
+"""The distance between levels, which is the width of a level's cell, on the scale of [-1, 1]."""
 
 
 def dequantized(x: Images, rng: torch.Generator) -> Images:
-    """Each number drawn uniformly from the cell of its level; the outer cells end 1/255 beyond ±1.
+    """Samples each number uniformly from the cell of its level; the outer cells end 1/255 beyond ±1.
 
     The mean of log p(x + u) over such u is a lower bound on the log of p integrated over the cells (Theis et al. 2016,
     arXiv:1511.01844, section 3.1).
@@ -23,10 +23,10 @@ def dequantized(x: Images, rng: torch.Generator) -> Images:
 
 
 def as_stored(log_p: Float[Tensor, " b"], of: Measure, values: int) -> Float[Tensor, " b"]:
-    """log P of stored images in nats, of log p of so many numbers each: a density counts once for each cell's width."""
+    """Returns log P of stored images in nats; a density is multiplied by the cell's width for each number."""
     return log_p + values * log(LEVEL) if of == "density" else log_p
 
 
 def bits_per_dimension(nats: float, values: int) -> float:
-    """−log₂ P for each of the numbers of an image."""
+    """Returns −log₂ P per number of an image."""
     return nats / (values * log(2))

@@ -20,7 +20,7 @@ from genpipe.interfaces.tensors import Images
 from genpipe.nn.levels import LEVEL
 
 Outputs = Float[Tensor, "b k h w"]
-"""What a decoder puts out: `outputs` numbers, not bounded, for each number of an image."""
+"""The output of a decoder: `outputs` unbounded numbers for each number of an image."""
 Name = Literal[
     "gaussian",
     "gaussian_learned_variance",
@@ -30,30 +30,30 @@ Name = Literal[
     "discretized_logistic",
 ]
 _FINEST = 2 * log(LEVEL) - log(12)
-"""log σ² of a number that is uniform within its cell: nothing finer is known of images of 256 levels."""
+"""log σ² of a number that is uniform within its cell, the finest that 256 levels can show."""
 _NARROWEST = -7.0
 """log s of a logistic distribution that hardly leaves its level; the bound of the code of Salimans et al. 2017."""
 _NEAR_ZERO = 0.25
-"""Up to here series are more exact than sinh in float32."""
+"""Below this a series is more exact than sinh in float32."""
 
 
 class Likelihood(nn.Module, ABC):
-    """p(x|z), of what a decoder puts out."""
+    """p(x|z), from the output of a decoder."""
 
     of: ClassVar[Measure]
     outputs: ClassVar[int] = 1
-    """Numbers of the decoder for each number of an image."""
+    """The decoder's outputs for each number of an image."""
 
     @abstractmethod
     def each(self, x: Images, outputs: Outputs) -> Images:
-        """−log p of each number of an image in nats."""
+        """Returns −log p of each number of an image in nats."""
 
     @abstractmethod
     def mean(self, outputs: Outputs) -> Images:
-        """E[x|z], in [-1, 1]."""
+        """Returns E[x|z], in [-1, 1]."""
 
     def nll(self, x: Images, outputs: Outputs) -> Float[Tensor, " b"]:
-        """−log p(x|z) in nats per image, in the precision of x."""
+        """Returns −log p(x|z) in nats per image, in the precision of x."""
         return self.each(x, outputs.to(x.dtype)).flatten(1).sum(1)
 
 
@@ -79,7 +79,7 @@ class Gaussian(Likelihood):
 
 
 class LearnedGaussian(Gaussian):
-    """The same with one σ² that is learned (σ-VAE: Rybkin et al. 2021, arXiv:2006.13202)."""
+    """A Gaussian with one learned σ² (σ-VAE: Rybkin et al. 2021, arXiv:2006.13202)."""
 
     def __init__(self) -> None:
         nn.Module.__init__(self)
@@ -160,7 +160,7 @@ class DiscretizedLogistic(Likelihood):
 
 
 def likelihood(name: Name, variance: float, spec: DataSpec) -> Likelihood:
-    """The likelihood of a name; only "gaussian" asks for the variance. Raises Unsuitable."""
+    """Returns the likelihood of a name; only "gaussian" uses the variance. Raises Unsuitable."""
     if name == "bernoulli" and spec.levels != 2:
         raise Unsuitable(
             f"a Bernoulli likelihood is one of images of two levels, and these have {spec.levels}. Give the data set "

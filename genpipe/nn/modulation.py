@@ -1,4 +1,4 @@
-"""Normalization whose scale and shift are told by a vector: a class, a code, a style."""
+"""Normalization whose scale and shift depend on a vector: a class, a code, a style."""
 
 import torch
 from jaxtyping import Float
@@ -9,14 +9,14 @@ Condition = Float[Tensor, "b told"]
 
 
 class BatchNorm(nn.BatchNorm2d):
-    """Batch norm with scale and shift of its own, whatever it is told."""
+    """Batch norm with its own scale and shift, which ignores the condition."""
 
     def forward(self, x: Features, condition: Condition | None = None) -> Features:
         return super().forward(x)
 
 
 class ConditionalNorm(nn.Module):
-    """(1 + A c) ∘ norm(x) + B c, where the norm has no scale and shift of its own."""
+    """(1 + A c) ∘ norm(x) + B c, where the norm has no own scale and shift."""
 
     def __init__(self, norm: nn.Module, channels: int, condition_dim: int, bias: bool) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ def adaptive_instance_norm(channels: int, style_dim: int) -> ConditionalNorm:
 
 
 class PixelNorm(nn.Module):
-    """Each place's vector over its root mean square, section 4.2 of Karras et al. 2018 (arXiv:1710.10196)."""
+    """Divides each position's vector by its root mean square, section 4.2 of Karras et al. 2018 (arXiv:1710.10196)."""
 
     def forward(self, x: Float[Tensor, "b c *places"]) -> Float[Tensor, "b c *places"]:
         return x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-8)

@@ -1,4 +1,4 @@
-"""Work on many chunks, spread over several devices: a process for each, and the results of one."""
+"""Work on many chunks, spread over several devices with a process each; results equal those of one device."""
 
 import io
 import os
@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 
 
 def wanted_devices() -> int:
-    """How many devices are to draw and to look: GENPIPE_DEVICES, or 1; `all` is every GPU of this machine.
+    """Returns the number of devices for sampling and features: GENPIPE_DEVICES, or 1; `all` is every GPU here.
 
     Without a GPU, processes on the CPU are counted. Raises UsageError if there are not so many.
     """
@@ -33,7 +33,7 @@ def wanted_devices() -> int:
 
 
 def spread(work: Callable[[Chunk], Result], chunks: Sequence[Chunk], devices: int = 1) -> list[Result]:
-    """What is made of every chunk, in their order, by so many devices; one device is the one that the work is on.
+    """Returns the results of all chunks in order, from a number of devices; one device is the present one.
 
     Several devices have processes of their own, which get the work with the tensors in it and take the chunks in turns.
     So the work must be a function of a module or a method, and what it makes of a chunk a matter of that chunk alone.
@@ -58,7 +58,7 @@ def spread(work: Callable[[Chunk], Result], chunks: Sequence[Chunk], devices: in
 
 
 _here: list[Callable[[Any], Any]] = []
-"""The work of this process, where it is one of several."""
+"""The work of this process, if it is one of several."""
 
 
 def _begin(packed: bytes, places: Any, threads: int) -> None:

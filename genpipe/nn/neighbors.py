@@ -10,7 +10,7 @@ _BLOCK = 1000
 def nearest(
     queries: Float[np.ndarray, "n d"], points: Float[np.ndarray, "m d"], k: int = 1
 ) -> tuple[Float[np.ndarray, "n k"], Int[np.ndarray, "n k"]]:
-    """Distances to the k nearest points of each query, nearest first, and which points they are."""
+    """Returns the distances to the k nearest points of each query, nearest first, and their indices."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     p = torch.tensor(points, device=device)
     blocks = [torch.topk(torch.cdist(q.to(device), p), k, largest=False) for q in torch.tensor(queries).split(_BLOCK)]
@@ -21,5 +21,5 @@ def nearest(
 
 
 def flat(images: np.ndarray) -> Float[np.ndarray, "n d"]:
-    """Images [n c h w] uint8 as rows of float32."""
+    """Returns images [n c h w] uint8 as rows of float32."""
     return images.reshape(len(images), -1).astype(np.float32)

@@ -1,4 +1,4 @@
-"""What the two players of an adversarial game minimize: functions of what D says of real and of generated images.
+"""Adversarial losses of G and D: functions of D's output for real and for generated images.
 
 Where D(x) is a probability, D says its logit, so that log D = −softplus(−logit) and log(1 − D) = −softplus(logit).
 """
@@ -19,18 +19,18 @@ Loss = Literal["non-saturating", "minimax", "least-squares", "wasserstein", "hin
 
 @dataclass(frozen=True)
 class Objective:
-    """A loss for each of the two, averaged over a batch."""
+    """A loss for D and one for G, averaged over a batch."""
 
     discriminator: Callable[[Logits, Logits], Scalar]
-    """Of what D says of real and of generated images."""
+    """D's loss, from its outputs for real and for generated images."""
     generator: Callable[..., Scalar]
-    """Of what D says of generated images, and then of real ones where the objective compares them."""
+    """G's loss, from D's outputs for generated images, and for real ones if the objective compares them."""
     compares: bool = False
-    """Whether G's loss looks at real images too."""
+    """Whether G's loss uses real images too."""
     probability: bool = False
-    """Whether what D says is the logit of a probability that an image is real."""
+    """Whether D's output is the logit of the probability that an image is real."""
     signed: bool = False
-    """Whether D says something positive of what it takes to be real, and something negative of the rest."""
+    """Whether D's output is positive for images that it takes as real, and negative for the rest."""
 
 
 def cross_entropy(real: Logits, fake: Logits) -> Scalar:
@@ -64,7 +64,7 @@ def wasserstein(real: Logits, fake: Logits) -> Scalar:
 
 
 def linear(fake: Logits) -> Scalar:
-    """−E D(G(z)), what G minimizes against a critic and in the hinge game."""
+    """−E D(G(z)), G's loss against a critic and with the hinge loss."""
     return -fake.mean()
 
 
@@ -97,7 +97,7 @@ OBJECTIVES: Mapping[Loss, Objective] = {
 
 
 def logit_logs(objective: Objective, real: Logits, fake: Logits) -> dict[str, Tensor]:
-    """What D says on average, for the curves: a probability where it is one; of a critic its estimate too."""
+    """Returns D's mean outputs for the curves, as probabilities if they are; for a critic also its estimate."""
     values = [x.detach().sigmoid() if objective.probability else x.detach() for x in (real, fake)]
     logs = dict(zip(("d_real", "d_fake"), (value.mean() for value in values), strict=True))
     if objective.discriminator is wasserstein:

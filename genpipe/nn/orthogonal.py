@@ -1,4 +1,4 @@
-"""Weights as orthogonal matrices: how they start (Saxe et al. 2014, arXiv:1312.6120), and what keeps them so."""
+"""Orthogonal weights: initialization (Saxe et al. 2014, arXiv:1312.6120) and regularization."""
 
 from collections.abc import Iterable, Iterator
 from typing import Literal
@@ -32,7 +32,7 @@ def orthogonality(weights: Iterable[Tensor], form: Form = "relaxed") -> Scalar:
 
 
 def kernels(module: nn.Module) -> Iterator[Tensor]:
-    """The weights of the convolutions and dense layers in a module, as they are before any parametrization."""
+    """Returns the weights of convolutions and dense layers in a module, before any parametrization."""
     for layer in module.modules():
         if isinstance(layer, LAYERS) and not isinstance(layer, nn.Embedding):
             parametrized = getattr(layer, "parametrizations", None)

@@ -1,4 +1,4 @@
-"""Penalties: on how a discriminator changes with its images, and a generator with its styles."""
+"""Penalties on the change of a discriminator with its images, and of a generator with its styles."""
 
 from collections.abc import Callable, Mapping
 from typing import Literal
@@ -18,11 +18,11 @@ from genpipe.nn.precision import full_precision
 Critic = Callable[[Images], Logits]
 Kind = Literal["none", "wgan-gp", "wgan-gp-one-sided", "r1", "r2", "dragan", "consistency", "balanced-consistency"]
 MOVED = 1 / 8
-"""Share of the side by which an image is moved at most for consistency, as in the paper's experiments."""
+"""The largest shift of an image for consistency, as a share of its side, as in the paper."""
 
 
 def gradient_norm(critic: Critic, x: Images) -> Float[Tensor, " b"]:
-    """‖∇D(x)‖ of each image, in full precision, differentiable with respect to the weights of D."""
+    """Returns ‖∇D(x)‖ of each image, in full precision, differentiable with respect to the weights of D."""
     with full_precision(x):
         at = x.detach().float().requires_grad_(True)
         (gradient,) = torch.autograd.grad(critic(at).sum(), at, create_graph=True)
@@ -82,7 +82,7 @@ OF_GRADIENT = frozenset(PENALTIES) - {"consistency", "balanced-consistency"}
 
 
 def between(a: Images, b: Images) -> Images:
-    """A point of each straight line from an image of a to that of b, drawn evenly."""
+    """Returns a random point on each straight line from an image of a to that of b, uniformly."""
     return torch.lerp(a, b, torch.rand(len(a), *[1] * (a.ndim - 1), device=a.device))
 
 
@@ -92,7 +92,7 @@ def drift(real: Logits) -> Scalar:
 
 
 class Lazy(nn.Module):
-    """Comes at every k-th turn only, then k times as heavy (Karras et al. 2020, arXiv:1912.04958, appendix B).
+    """A term at every k-th update only, multiplied by k (Karras et al. 2020, arXiv:1912.04958, appendix B).
 
     Turns are counted in a buffer, so that a training that goes on counts on.
     """
@@ -114,14 +114,14 @@ class Lazy(nn.Module):
 
 
 class Penalty(Lazy):
-    """A penalty at every k-th turn of D."""
+    """A penalty at every k-th update of D."""
 
     def __init__(self, kind: str, weight: float, every_turns: int) -> None:
         super().__init__(weight, every_turns)
         self.kind = kind
 
     def forward(self, critic: Critic, real: Images, fake: Images) -> dict[str, Tensor]:
-        """What D has to minimize besides its loss in this turn, by name: the weighted penalty, or nothing."""
+        """Returns additional terms of D's loss in this update, by name: the weighted penalty, or nothing."""
         if self.kind == "none" or not self._due():
             return {}
         return {"penalty": self.weight * self.every_turns * PENALTIES[self.kind](critic, real, fake)}
@@ -141,10 +141,10 @@ def path_lengths(draw: Callable[[Style], Images], w: Style) -> Float[Tensor, " b
 
 
 class PathLength(Lazy):
-    """E (‖Jᵀy‖ − a)² at every k-th turn of G, a the mean of the lengths so far: eq. 4 of arXiv:1912.04958."""
+    """E (‖Jᵀy‖ − a)² at every k-th update of G, a the mean of the lengths so far: eq. 4 of arXiv:1912.04958."""
 
     FOLLOWS = 0.01
-    """Share of the newest lengths in a."""
+    """Weight of the newest lengths in a."""
 
     mean: Float[Tensor, ""]
 
@@ -153,7 +153,7 @@ class PathLength(Lazy):
         self.register_buffer("mean", torch.zeros(()))
 
     def forward(self, draw: Callable[[Style], Images], styles: Callable[[], Style]) -> dict[str, Tensor]:
-        """What G has to minimize besides its loss in this turn, by name: the weighted penalty, or nothing."""
+        """Returns additional terms of G's loss in this update, by name: the weighted penalty, or nothing."""
         if not self.weight or not self._due():
             return {}
         lengths = path_lengths(draw, styles())
@@ -162,7 +162,7 @@ class PathLength(Lazy):
 
 
 def refuse_batch_norm(discriminator: nn.Module) -> None:
-    """Raises Unsuitable if D normalizes over batches, for then the gradient at an image is not of that image alone."""
+    """Raises Unsuitable if D normalizes over batches, as the gradient at an image then depends on others."""
     if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in discriminator.modules()):
         raise Unsuitable(
             "a penalty on the gradient at each image needs a discriminator that judges it by itself, and this one has "

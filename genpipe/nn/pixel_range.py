@@ -1,4 +1,4 @@
-"""The one place where images change between uint8 and [-1, 1]."""
+"""Conversion of images between uint8 and [-1, 1]."""
 
 import warnings
 from collections.abc import Iterable
@@ -12,32 +12,32 @@ from genpipe.errors import ModelWarning, NonFiniteImages
 from genpipe.interfaces.tensors import Images
 
 MOST_BEYOND = 0.01
-"""Of the values of a model's images; more beyond [-1, 1] are worth a warning."""
+"""The share of a model's pixel values that may lie beyond [-1, 1] without a warning."""
 
 
 def to_model(pixels: UInt8[Tensor, "b c h w"]) -> Images:
-    """Images as float32 in [-1, 1]."""
+    """Returns images as float32 in [-1, 1]."""
     return pixels.float().mul_(2 / 255).sub_(1)
 
 
 def to_pixels(x: Images) -> UInt8[Tensor, "b c h w"]:
-    """Images as uint8: clamped, then rounded to the nearest level. What a model gives goes through `Output`."""
+    """Returns images as uint8: clamped, then rounded to the nearest level. Use `Output` for a model's images."""
     return _levels(x).clamp_(0, 255).to(torch.uint8)
 
 
 @dataclass
 class Output:
-    """Turns what a model gives into uint8, batch after batch, and counts the values that no pixel can show."""
+    """Converts a model's images to uint8, batch by batch, and counts values beyond the range of a pixel."""
 
     model: str
     images: str
-    """What they are: "samples"."""
+    """A name of the images for messages: "samples"."""
     values: int = 0
     beyond: int = 0
-    """So many of the values lie beyond [-1, 1] by more than half a level."""
+    """The number of values that lie beyond [-1, 1] by more than half a level."""
 
     def pixels(self, x: Images) -> UInt8[Tensor, "b c h w"]:
-        """Images as `to_pixels` makes them. Raises NonFiniteImages if a value is NaN or infinite."""
+        """Returns images converted by `to_pixels`. Raises NonFiniteImages if a value is NaN or infinite."""
         levels = _levels(x)
         clamped = levels.clamp(0, 255)
         shown = int((levels == clamped).sum())  # neither NaN nor infinity equals what it is clamped to
@@ -49,7 +49,7 @@ class Output:
 
 
 def warn_beyond(outputs: Iterable[Output]) -> None:
-    """Warns once of images, counted in parts, of which much lies beyond [-1, 1]."""
+    """Warns once if too many values, summed over the parts, lie beyond [-1, 1]."""
     counted = list(outputs)
     share = sum(one.beyond for one in counted) / max(sum(one.values for one in counted), 1)
     if share > MOST_BEYOND:

@@ -1,4 +1,4 @@
-"""Where mixed precision would be too coarse."""
+"""Full precision where mixed precision is too coarse."""
 
 from contextlib import AbstractContextManager, nullcontext
 
@@ -7,5 +7,5 @@ from torch import Tensor
 
 
 def full_precision(like: Tensor) -> AbstractContextManager[object]:
-    """No mixed precision on the device of a tensor, while the block runs; a tensor without memory knows of none."""
+    """Turns off mixed precision on a tensor's device while the block runs; has no effect for a meta tensor."""
     return nullcontext() if like.is_meta else torch.autocast(like.device.type, enabled=False)

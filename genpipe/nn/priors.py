@@ -1,4 +1,4 @@
-"""Distributions from which codes are drawn."""
+"""Prior distributions of codes."""
 
 from math import erf, sqrt
 
@@ -17,7 +17,7 @@ class StandardNormalPrior:
         return torch.randn(n, self.latent_dim, generator=rng, device=rng.device)
 
     def truncated_prior(self, n: int, threshold: float, rng: torch.Generator) -> Codes:
-        """n codes of N(0, I) with every number within ±threshold, section 3.1 of Brock et al. 2019 (arXiv:1809.11096).
+        """n codes of N(0, I), every number within ±threshold, section 3.1 of Brock et al. 2019 (arXiv:1809.11096).
 
         Drawn by the inverse of the distribution function, which is what drawing anew until it fits comes to.
         """

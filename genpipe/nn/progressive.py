@@ -1,4 +1,4 @@
-"""What Karras et al. 2018 (arXiv:1710.10196) gave both players to keep them steady and their images diverse."""
+"""Layers of Karras et al. 2018 (arXiv:1710.10196) that keep training stable and images diverse."""
 
 from math import sqrt
 
@@ -12,7 +12,7 @@ Features = Float[Tensor, "b c h w"]
 
 
 class Scaled(nn.Module):
-    """A weight times a factor at each pass, as a parametrization."""
+    """A parametrization that multiplies a weight by a factor."""
 
     def __init__(self, factor: float) -> None:
         super().__init__()
@@ -23,7 +23,7 @@ class Scaled(nn.Module):
 
 
 def equalized_lr(module: nn.Module, gain: float = sqrt(2), rate: float = 1.0) -> nn.Module:
-    """The same module with equalized learning rates of every convolution and dense layer in it: section 4.1.
+    """Returns the module with equalized learning rates for its convolutions and dense layers: section 4.1.
 
     A weight is `gain` / √fan-in times one that starts from N(0, 1), so that Adam moves all layers by the same share of
     their size; a bias starts at 0. With another `rate` both learn so many times as fast.
@@ -41,7 +41,7 @@ def equalized_lr(module: nn.Module, gain: float = sqrt(2), rate: float = 1.0) ->
 
 
 class UpsampleConv2d(nn.Conv2d):
-    """What a convolution of 3 × 3 makes of features that were first doubled in side, every value four times.
+    """A convolution of 3 × 3 on features whose side is first doubled, every value four times.
 
     It is a transposed convolution whose kernel has sums of neighboring weights: four products where there were nine.
     """
@@ -55,7 +55,7 @@ class UpsampleConv2d(nn.Conv2d):
 
 
 class MinibatchStdDev(nn.Module):
-    """Features with one more channel: how much the images of a group differ on average, section 3.
+    """Appends a channel with the mean standard deviation over a group of images, section 3.
 
     Groups are of four images, or of fewer where the batch cannot be divided so.
     """

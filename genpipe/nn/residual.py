@@ -22,17 +22,17 @@ from genpipe.nn.strided import SEED_SIZE, doublings
 
 Features = Float[Tensor, "b _ _ _"]
 Norm = Callable[[int], nn.Module]
-"""Makes a norm of so many channels, which is called with features and a condition."""
+"""Makes a norm for a number of channels; it is called with features and a condition."""
 
 
 class Residual(GANConfig):
-    """How wide the two are, and where they pay attention."""
+    """Knobs of the width of both nets and of their self-attention."""
 
     generator_channels: Annotated[int, Field(ge=1)] = 64
-    """Of the layer next to the image; they double with each halving."""
+    """Channels of the layer next to the image; they double each time the size halves."""
     discriminator_channels: Annotated[int, Field(ge=1)] = 64
     attention_size: Annotated[int, Field(ge=2)] | None = None
-    """Side in pixels of the features between whose places there is self-attention; null: none."""
+    """Side of the features with self-attention, in pixels; null: no attention."""
 
 
 class Up(nn.Module):
@@ -51,7 +51,7 @@ class Up(nn.Module):
 
 
 class Down(nn.Module):
-    """A residual block that halves the side, or keeps it; the first one is given an image."""
+    """A residual block that halves the side, or keeps it; the first one gets an image."""
 
     def __init__(self, inputs: int, outputs: int, halves: bool = True, first: bool = False) -> None:
         super().__init__()
@@ -88,7 +88,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Images with what the head is told besides, such as labels, to what the head says. Raises Unsuitable."""
+    """Images and further inputs of the head, such as labels, to the head's output. Raises Unsuitable."""
 
     def __init__(self, config: Residual, spec: DataSpec, head: Callable[[int], nn.Module]) -> None:
         super().__init__()

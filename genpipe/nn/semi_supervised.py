@@ -15,7 +15,7 @@ from genpipe.nn.likelihoods import Likelihood
 from genpipe.nn.variational import Posterior, kl_to_standard_normal, likelihood_decoder, negative_elbo
 
 Inputs = Float[Tensor, "b *x"]
-"""Images, or codes that stand for them."""
+"""Images, or codes in their place."""
 
 
 class M1(nn.Module):
@@ -28,17 +28,17 @@ class M1(nn.Module):
         self.decoder = likelihood_decoder(config, feature_dim, spec, given)
 
     def posterior(self, x: Images) -> Posterior:
-        """μ and log σ² of q(z|x)."""
+        """Returns μ and log σ² of q(z|x)."""
         mu, logvar = self.encoder(x).to(x.dtype).chunk(2, dim=1)
         return mu, logvar
 
     def drawn(self, x: Images) -> Codes:
-        """A code of each image, from q(z|x)."""
+        """Returns a code of each image, sampled from q(z|x)."""
         mu, logvar = self.posterior(x)
         return mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)
 
     def loss(self, x: Images) -> tuple[Scalar, Logs]:
-        """Negative evidence lower bound in nats per image."""
+        """Returns the negative evidence lower bound in nats per image."""
         return negative_elbo(x, self.posterior(x), self.decoder, self.likelihood, 1.0)
 
 
@@ -46,13 +46,13 @@ class CodeGaussian(nn.Module):
     """N(μ, diag σ²) of codes; the outputs are μ and log σ² side by side."""
 
     def nll(self, x: Codes, outputs: Tensor) -> Float[Tensor, " b"]:
-        """−log p in nats."""
+        """Returns −log p in nats."""
         mu, logvar = outputs.to(x.dtype).chunk(2, dim=1)
         return 0.5 * ((x - mu).square() * torch.exp(-logvar) + logvar + log(2 * pi)).sum(1)
 
     @staticmethod
     def drawn(outputs: Tensor, rng: torch.Generator) -> Codes:
-        """A code of each output."""
+        """Returns a sampled code for each output."""
         mu, logvar = outputs.chunk(2, dim=1)
         noise = torch.randn(mu.shape, generator=rng, device=mu.device, dtype=mu.dtype)
         return mu + torch.exp(0.5 * logvar) * noise
@@ -79,15 +79,15 @@ class M2(nn.Module):
         self.likelihood, self.class_count, self.latent_dim = given, class_count, latent_dim
 
     def decode(self, z: Codes, y: Labels) -> Tensor:
-        """What the decoder puts out for codes and labels."""
+        """Returns the output of the decoder for codes and labels."""
         return self.decoder(beside(z, y, self.class_count))
 
     def negative_elbo(self, x: Inputs, y: Labels) -> Float[Tensor, " b"]:
-        """−L(x, y), where L is the lower bound on log p(x, y) in nats; eq. 6."""
+        """Returns −L(x, y), where L is the lower bound on log p(x, y) in nats; eq. 6."""
         return self._negative_elbo(x, self.trunk(x), self._noise(x), y)
 
     def negative_elbos(self, x: Inputs) -> Float[Tensor, "b k"]:
-        """−L(x, y) of each class y in nats; the codes of an x for all classes come from one noise."""
+        """Returns −L(x, y) of each class y in nats; an x has the same noise for all classes."""
         k, parts = self.class_count, (x, self.trunk(x), self._noise(x))
         each, h, noise = (part.repeat_interleave(k, dim=0) for part in parts)
         y = torch.arange(k, device=x.device).repeat(len(x))
@@ -102,12 +102,12 @@ class M2(nn.Module):
         return torch.randn(len(x), self.latent_dim, device=x.device, dtype=x.dtype)
 
     def log_q(self, x: Inputs) -> Float[Tensor, "b k"]:
-        """log q(y|x) of each class y."""
+        """Returns log q(y|x) of each class y."""
         return self.classifier(x).to(x.dtype).log_softmax(1)
 
 
 def unlabeled_bound(of_classes: Float[Tensor, "b k"], log_q: Float[Tensor, "b k"]) -> Float[Tensor, " b"]:
-    """−U(x) in nats: the mean of −L(x, y) over q(y|x), less the entropy of that; eq. 7."""
+    """Returns −U(x) in nats: the mean of −L(x, y) over q(y|x), less the entropy of that; eq. 7."""
     return (log_q.exp() * (of_classes + log_q)).sum(1)
 
 
@@ -118,7 +118,7 @@ def objective(
     labeled_share: float,
     classification_weight: float,
 ) -> tuple[Scalar, Logs]:
-    """J^α in nats per image, eqs. 8 and 9, of −U(x), −L(x, y) and −log q(y|x).
+    """Returns J^α in nats per image, eqs. 8 and 9, of −U(x), −L(x, y) and −log q(y|x).
 
     Labeled images weigh as is their share of the data, whatever it is of the batch; the mean cross-entropy of their
     labels has a weight of its own, α/N of the paper.
@@ -130,7 +130,7 @@ def objective(
 
 
 def perceptron(inputs: int, widths: list[int], outputs: int) -> nn.Sequential:
-    """Fully connected layers with ReLU between them."""
+    """Returns fully connected layers with ReLU between them."""
     sizes = [inputs, *widths]
     hidden = [layer for i, o in pairwise(sizes) for layer in (nn.Linear(i, o), nn.ReLU())]
     return nn.Sequential(*hidden, nn.Linear(sizes[-1], outputs))

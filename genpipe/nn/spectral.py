@@ -8,7 +8,7 @@ from torch.nn.utils.parametrize import register_parametrization
 from genpipe.nn.precision import full_precision
 
 FIRST_ITERATIONS = 15
-"""Before the first step; then one at each pass in training is enough, for weights move slowly."""
+"""Power iterations before the first step; then one per pass in training is enough, as weights change slowly."""
 LAYERS = (nn.Linear, nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.ConvTranspose3d, nn.Embedding)
 
 
@@ -29,7 +29,7 @@ class SpectralNorm(nn.Module):
                 self.u.copy_(self._vectors(self._matrix(weight))[0])
 
     def forward(self, weight: Tensor) -> Tensor:
-        """The weight with σ = 1; in training u takes a step towards the first left singular vector."""
+        """Returns the weight with σ = 1; in training u takes a step towards the first left singular vector."""
         with full_precision(weight):
             W = self._matrix(weight)
             with torch.no_grad():
@@ -48,7 +48,7 @@ class SpectralNorm(nn.Module):
 
 
 def spectrally_normalized(module: nn.Module) -> nn.Module:
-    """The same module with spectral normalization of every convolution, dense layer and embedding in it."""
+    """Returns the module with spectral normalization of its convolutions, dense layers and embeddings."""
     for layer in [m for m in module.modules() if isinstance(m, LAYERS)]:
         assert isinstance(layer.weight, Tensor)
         dim = int(isinstance(layer, nn.ConvTranspose2d | nn.ConvTranspose3d))  # whose inputs come first

@@ -19,31 +19,31 @@ SEED_SIZE = 4
 
 
 class DCGANConfig(GANConfig):
-    """How wide the two are."""
+    """Knobs of the width of both nets."""
 
     generator_channels: Annotated[int, Field(ge=1)] = 64
-    """Of the layer next to the image; they double with each halving."""
+    """Channels of the layer next to the image; they double each time the size halves."""
     discriminator_channels: Annotated[int, Field(ge=1)] = 64
     discriminator_norm: Literal["batch", "layer", "instance", "none"] = "batch"
-    """A penalty on gradients needs another than batch (Gulrajani et al. 2017, arXiv:1704.00028, section 4)."""
+    """With a penalty on gradients it must not be batch (Gulrajani et al. 2017, arXiv:1704.00028, section 4)."""
 
 
 def generator(config: DCGANConfig, inputs: int, spec: DataSpec) -> nn.Sequential:
-    """Codes [b inputs] to images [b c h w] in [-1, 1]. Raises Unsuitable."""
+    """Returns a net from codes [b inputs] to images [b c h w] in [-1, 1]. Raises Unsuitable."""
     widths = [config.generator_channels * 2**k for k in reversed(range(doublings(spec)))]
     seed = nn.ConvTranspose2d(inputs, widths[0], SEED_SIZE, bias=False)
     return nn.Sequential(nn.Unflatten(1, (inputs, 1, 1)), seed, upsample_stack([*widths, spec.channels]))
 
 
 def discriminator(config: DCGANConfig, channels: int, spec: DataSpec) -> nn.Sequential:
-    """Images [b channels h w] to logits [b 1]. Raises Unsuitable."""
+    """Returns a net from images [b channels h w] to logits [b 1]. Raises Unsuitable."""
     widths = [config.discriminator_channels * 2**k for k in range(doublings(spec))]
     halvings = downsample_stack([channels, *widths], config.discriminator_norm)
     return nn.Sequential(halvings, nn.Conv2d(widths[-1], 1, SEED_SIZE), nn.Flatten())
 
 
 def initialize(module: nn.Module) -> None:
-    """Section 4 of the paper for convolutions; batch norm around 1, as in its code."""
+    """Initializes convolutions as in section 4 of the paper, and batch norm around 1 as in its code."""
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
         nn.init.normal_(module.weight, 0.0, 0.02)
         if module.bias is not None:
@@ -53,7 +53,7 @@ def initialize(module: nn.Module) -> None:
 
 
 def doublings(spec: DataSpec) -> int:
-    """How often the first feature map doubles to reach the image. Raises Unsuitable."""
+    """Returns how often the first feature map doubles to reach the image. Raises Unsuitable."""
     side = spec.height
     if spec.width != side or side < 2 * SEED_SIZE or side & (side - 1):
         raise Unsuitable(

@@ -1,4 +1,4 @@
-"""A generator that is told a style at every layer (Karras et al. 2019, arXiv:1812.04948, section 2 and figure 1b)."""
+"""A generator with a style at every layer (Karras et al. 2019, arXiv:1812.04948, section 2 and figure 1b)."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -21,14 +21,14 @@ LAYERS_A_SIZE = 2
 
 
 def mapping(latent_dim: int, style_dim: int, layers: int, rate: float) -> nn.Sequential:
-    """Codes z, held at one length, to styles w; it learns `rate` times as fast as the rest (appendix C)."""
+    """Returns a net from normalized codes z to styles w; it learns `rate` times as fast as the rest (appendix C)."""
     dims = [latent_dim, *[style_dim] * layers]
     dense = (equalized_lr(nn.Linear(i, o), rate=rate) for i, o in pairwise(dims))
     return nn.Sequential(PixelNorm(), *(part for layer in dense for part in (layer, nn.LeakyReLU(0.2))))
 
 
 class StyledLayer(nn.Module):
-    """Noise of every place, as strong as each channel has learned, and then the style; no noise at first."""
+    """Adds noise at every position, with a learned strength per channel (at first 0), then applies the style."""
 
     def __init__(self, channels: int, style_dim: int) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class ConstantInput(nn.Module):
 
 
 class Upsample(nn.Module):
-    """Twice the side, by a convolution and a binomial filter."""
+    """Doubles the side, with a convolution and a binomial filter."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class Upsample(nn.Module):
 
 
 class StyledBlock(nn.Module):
-    """Features of one size: a way there, and two layers with a convolution between."""
+    """Features of one size: upsampling, and two layers with a convolution between."""
 
     def __init__(self, before: nn.Module, channels: int, style_dim: int) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class StyledBlock(nn.Module):
 
 
 class StyledGenerator(nn.Module):
-    """G(z), with z → w; drawn from codes alone an image has the one noise that is kept with the weights."""
+    """G(z), with z → w. An image from a code alone has the noise that is stored with the weights."""
 
     def __init__(
         self,
@@ -97,7 +97,7 @@ class StyledGenerator(nn.Module):
             self.register_buffer(f"noise_{k}", noise)
 
     def at(self, level: int) -> nn.ModuleList:
-        """The parts that play at a level."""
+        """Returns the parts that are used at a level."""
         return nn.ModuleList([self.to_style, self.net.at(level)])
 
     def forward(self, z: Codes, level: int, alpha: Share) -> Images:
@@ -105,20 +105,20 @@ class StyledGenerator(nn.Module):
         return self.drawn(w, level, alpha, self.kept_noise)
 
     def drawn(self, w: Styles, level: int, alpha: Share, noise: Sequence[Noise]) -> Images:
-        """The images of the styles and the noise of each layer, those beyond the level unused."""
+        """Returns the images of the styles and the noise of each layer; those beyond the level are unused."""
         layers = range(0, self.layers_at(level), LAYERS_A_SIZE)
         told = [(w[:, k], w[:, k + 1], noise[k], noise[k + 1]) for k in layers]
         return self.net(w, level, alpha, told)
 
     def layers_at(self, level: int) -> int:
-        """How many layers play at a level."""
+        """Returns the number of layers at a level."""
         return len(self.sides) - LAYERS_A_SIZE * (len(self.net.to_image) - 1 - level)
 
     @property
     def kept_noise(self) -> list[Tensor]:
-        """Of each layer, the same for every image."""
+        """The stored noise of each layer, the same for every image."""
         return [cast(Tensor, getattr(self, f"noise_{k}")) for k in range(len(self.sides))]
 
     def noise(self, n: int, device: torch.device | None = None, rng: torch.Generator | None = None) -> list[Tensor]:
-        """Of each layer for n images, from the generator that is given or from PyTorch's own."""
+        """Returns noise of each layer for n images, from the given random generator or PyTorch's own."""
         return [torch.randn(n, 1, side, side, device=device, generator=rng) for side in self.sides]

@@ -1,4 +1,4 @@
-"""Sigmoid layers that also lead back, by the same weights (Vincent et al. 2010, JMLR 11:3371, section 3.1)."""
+"""Sigmoid layers that also decode, with the same weights (Vincent et al. 2010, JMLR 11:3371, section 3.1)."""
 
 from itertools import pairwise
 
@@ -15,11 +15,11 @@ from genpipe.nn.priors import UniformPrior
 from genpipe.schema import Strict
 
 _SIGMOID_GAIN = 4.0
-"""Of Glorot & Bengio's bounds (2010), for units whose slope at 0 is a quarter."""
+"""The factor on Glorot & Bengio's bounds (2010), for units whose slope at 0 is a quarter."""
 
 
 class Tied(Strict):
-    """The layers between an image and its code."""
+    """Knobs of the layers between an image and its code."""
 
     widths: list[Width] = []
     """Units of the hidden layers, from the image inwards; none: a single layer."""
@@ -27,7 +27,7 @@ class Tied(Strict):
 
 
 class TiedLayer(nn.Module):
-    """y = σ(W x + b), and back x̂ = σ(Wᵀ y + b′); untied, the way back has weights of its own."""
+    """y = σ(W x + b), and decoded x̂ = σ(Wᵀ y + b′); if untied, the decoder has its own weights."""
 
     def __init__(self, inputs: int, outputs: int, tied: bool = True) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class TiedLayer(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draws the weights anew, in Glorot & Bengio's way; biases become 0."""
+        """Initializes the weights by Glorot & Bengio's method; biases become 0."""
         for weight in (self.weight, self.back_weight):
             if weight is not None:
                 nn.init.xavier_uniform_(weight, _SIGMOID_GAIN)
@@ -49,17 +49,17 @@ class TiedLayer(nn.Module):
         return linear(x, self.weight, self.bias).sigmoid()
 
     def back(self, y: Float[Tensor, "b o"]) -> Float[Tensor, "b i"]:
-        """The approximation of what y was made of."""
+        """Returns the reconstruction of the input from y."""
         return self.back_logits(y).sigmoid()
 
     def back_logits(self, y: Float[Tensor, "b o"]) -> Float[Tensor, "b i"]:
-        """The same before its sigmoid."""
+        """Returns the reconstruction before its sigmoid."""
         weight = self.weight.T if self.back_weight is None else self.back_weight
         return linear(y, weight, self.back_bias)
 
 
 class TiedAutoencoder(UniformPrior, Autoencoding):
-    """Tied layers on each other; pixels are taken from 0 to 1, as the sigmoid gives them back.
+    """A stack of tied layers; pixels are scaled to [0, 1], the range of the sigmoid.
 
     A unit of a code lies between 0 and 1 too, so samples decode codes that are uniform there.
     """
@@ -84,5 +84,5 @@ class TiedAutoencoder(UniformPrior, Autoencoding):
 
 
 def flat(x: Images) -> Float[Tensor, "b i"]:
-    """Images as rows of values from 0 to 1."""
+    """Returns images as rows of values from 0 to 1."""
     return (x.flatten(1) + 1) / 2

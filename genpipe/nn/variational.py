@@ -24,27 +24,27 @@ Posterior = tuple[Codes, Codes]
 """μ and log σ² of q(z|x) = N(μ, diag σ²)."""
 Decoder = Callable[[Codes], Outputs]
 _DECODED_VALUES = 2**20
-"""At most so many numbers are decoded at once where many codes of an image are."""
+"""The most numbers to decode at once if an image has many codes."""
 
 
 class LatentVariable(EncoderDecoder):
-    """The bodies of q(z|x) and of p(x|z), and which p(x|z) it is."""
+    """Knobs of the nets of q(z|x) and p(x|z), and of the likelihood."""
 
     likelihood: Name = "gaussian"
-    """Of an image, given its code."""
+    """The likelihood of an image, given its code."""
     decoder_variance: Annotated[float, Field(gt=0)] = 0.1
-    """Of gaussian: of each value of an image, on the scale of [-1, 1]; the smaller, the more reconstruction counts."""
+    """For gaussian: variance of each pixel value in [-1, 1]; a smaller one gives reconstruction more weight."""
 
 
 class Variational(LatentVariable):
-    """The same, and how the bound weighs its two parts."""
+    """The same knobs, and the weight of the KL in the bound."""
 
     kl_weight: Annotated[float, Field(ge=0)] = 1.0
     """1 gives the evidence lower bound (β of a β-VAE)."""
 
 
 class LatentVariableModel(StandardNormalPrior, Generative, HasPosterior, Decodes, Reconstructs, HasImportanceWeights):
-    """p(z) = N(0, I), q(z|x) = N(μ(x), diag σ²(x)) and p(x|z) of the likelihood; how they are trained is left open."""
+    """p(z) = N(0, I), q(z|x) = N(μ(x), diag σ²(x)) and p(x|z) of the likelihood; subclasses define the training."""
 
     def __init__(self, config: LatentVariable, spec: DataSpec) -> None:
         super().__init__(config, spec)
@@ -59,7 +59,7 @@ class LatentVariableModel(StandardNormalPrior, Generative, HasPosterior, Decodes
 
     @abstractmethod
     def loss(self, batch: Batch) -> tuple[Scalar, Logs]:
-        """What is to be minimized, in nats per image."""
+        """Returns the loss in nats per image."""
 
     def posterior(self, x: Images) -> Posterior:
         mu, logvar = self.encoder(x).to(x.dtype).chunk(2, dim=1)
@@ -76,7 +76,7 @@ class LatentVariableModel(StandardNormalPrior, Generative, HasPosterior, Decodes
 
 
 def likelihood_decoder(config: EncoderDecoder, inputs: int, spec: DataSpec, given: Likelihood) -> nn.Sequential:
-    """Codes [b inputs] to the outputs that a likelihood asks for."""
+    """Returns a net from codes [b inputs] to the outputs that a likelihood needs."""
     outputs = DataSpec(given.outputs * spec.channels, spec.height, spec.width)
     return decoder(config, inputs, outputs, last=nn.Identity)
 
@@ -84,7 +84,7 @@ def likelihood_decoder(config: EncoderDecoder, inputs: int, spec: DataSpec, give
 def negative_elbo(
     x: Images, posterior: Posterior, decode: Decoder, given: Likelihood, kl_weight: float
 ) -> tuple[Scalar, Logs]:
-    """Negative evidence lower bound in nats per image, eq. 3 of the paper, with the KL weighted; both parts as logs.
+    """Returns the negative evidence lower bound in nats per image, eq. 3, with a weighted KL; both parts as logs.
 
     One code of each image is drawn from its posterior.
     """
@@ -97,12 +97,12 @@ def negative_elbo(
 
 
 def kl_to_standard_normal(mu: Codes, logvar: Codes) -> Float[Tensor, " b"]:
-    """KL(N(μ, diag σ²) ‖ N(0, I)) in nats, appendix B of the paper."""
+    """Returns KL(N(μ, diag σ²) ‖ N(0, I)) in nats, appendix B of the paper."""
     return 0.5 * (mu.square() + logvar.exp() - 1 - logvar).sum(1)
 
 
 def iwae_loss(x: Images, posterior: Posterior, decode: Decoder, given: Likelihood, draws: int) -> tuple[Scalar, Logs]:
-    """Negative importance-weighted bound of so many codes, in nats per image (arXiv:1509.00519, eq. 8).
+    """Returns the negative importance-weighted bound of some codes per image, in nats (arXiv:1509.00519, eq. 8).
 
     For one code it is the negative evidence lower bound with a KL that is sampled. How many codes weigh in is a log.
     """
@@ -116,7 +116,7 @@ def iwae_loss(x: Images, posterior: Posterior, decode: Decoder, given: Likelihoo
 def log_weights(
     x: Images, posterior: Posterior, noise: Float[Tensor, "k b d"], decode: Decoder, given: Likelihood
 ) -> Float[Tensor, "k b"]:
-    """log p(x, z) − log q(z|x) in nats for the codes z = μ + σ·ε of a noise ε."""
+    """Returns log p(x, z) − log q(z|x) in nats for the codes z = μ + σ·ε of a noise ε."""
     mu, logvar = posterior
     z = mu + torch.exp(0.5 * logvar) * noise
     k, b = z.shape[:2]
@@ -128,7 +128,7 @@ def log_weights(
 def many_log_weights(
     x: Images, posterior: Posterior, decode: Decoder, given: Likelihood, draws: int, rng: torch.Generator
 ) -> Float[Tensor, "draws b"]:
-    """The log weights of so many codes of each image, as many at a time as memory should bear."""
+    """Returns the log weights of many codes per image, computed in parts that fit into memory."""
     mu, _ = posterior
     at_once = max(1, _DECODED_VALUES // (given.outputs * x.numel()))
     parts = [min(at_once, draws - done) for done in range(0, draws, at_once)]

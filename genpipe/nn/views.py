@@ -17,28 +17,28 @@ from genpipe.schema import Strict
 Share = Annotated[float, Field(ge=0, lt=1)]
 Rng = torch.Generator | None
 _PATCHES = 4
-"""A random background has so many random colors along each side, and is smooth between them."""
+"""The number of random colors along each side of a random background, which is smooth between them."""
 _PLAIN = 0.02
-"""Colors that differ by less are the same."""
+"""Colors that differ by less are equal."""
 
 
 class Augmentation(Strict):
-    """How much of each; 0 is none."""
+    """The strengths of the augmentations; 0 turns one off."""
 
     background: Share = 0.8
     """The contrast of random colors behind the object."""
     light: Share = 0.4
-    """The brightness of the object changes by a factor that is at most so far from 1."""
+    """The brightness of the object changes by a factor at most this far from 1."""
     occlusion: Share = 0.3
-    """The longest side of a rectangle in front of it, as a share of the image's."""
+    """The longest side of a rectangle in front of the object, as a share of the image's side."""
     shift: Share = 0.1
-    """At most so far from its place, as a share of the image's side."""
+    """The largest shift of the object, as a share of the image's side."""
     scale: Share = 0.2
-    """Its size changes by a factor that is at most so far from 1."""
+    """Its size changes by a factor at most this far from 1."""
 
 
 def augmented(x: Images, config: Augmentation, rng: Rng = None) -> Images:
-    """Images with the object moved, scaled and lit at random, before a random background, and partly hidden."""
+    """Returns images with the object shifted, scaled, relit and partly hidden at random, on a random background."""
     pixels = (x + 1) / 2
     plain = pixels[:, :, :1, :1]
     mask = ((pixels - plain).abs().amax(1, keepdim=True) > _PLAIN).to(x.dtype)

@@ -1,4 +1,4 @@
-"""What tells one net's weights from another's."""
+"""A hash of a net's weights."""
 
 import hashlib
 
@@ -6,7 +6,7 @@ from torch import nn
 
 
 def digest(module: nn.Module) -> str:
-    """The SHA-256 of all weights and buffers with their names, whatever file they came from."""
+    """Returns the SHA-256 of all weights and buffers with their names; the file format does not matter."""
     hashed = hashlib.sha256()
     for name, tensor in sorted(module.state_dict().items()):
         hashed.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())

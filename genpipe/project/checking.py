@@ -1,4 +1,4 @@
-"""Everything that can be wrong in a project's files, all at once."""
+"""Checks of all project files, with all errors at once."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +15,7 @@ from genpipe.project.datasets import unwatched, verify_datasets
 
 
 def problems(root: Path) -> list[Problem]:
-    """All that is wrong in the index, the experiments, the data sets, the classifier and the wiring."""
+    """Returns all errors in the index, the experiments, the data sets, the classifier and the wiring."""
     try:
         project = Project(root)
     except ConfigError as error:
@@ -24,7 +24,7 @@ def problems(root: Path) -> list[Problem]:
 
 
 def verify(project: Project) -> None:
-    """Raises ConfigError with all that is wrong in the files of a project, but for what DVC finds in the wiring."""
+    """Raises ConfigError with all errors in the files of a project, except those that DVC finds in the wiring."""
     project.check()
     found = [*_of_extractors(project), *_unwatched(project), *_raised(verify_datasets, project), *_foreign(project)]
     if found:
@@ -32,7 +32,7 @@ def verify(project: Project) -> None:
 
 
 def orphans(project: Project) -> list[Path]:
-    """The pipeline files that belong to no experiment of the index."""
+    """Returns the pipeline files that belong to no experiment of the index."""
     found = sorted((project.root / paths.PIPELINES).glob("*.yaml"))
     return [file.relative_to(project.root) for file in found if file.stem not in project.index.experiments]
 

@@ -1,4 +1,4 @@
-"""What an experiment costs: what can be counted before it runs, and what its recipe states as measured."""
+"""The cost of an experiment: counted before it runs, or measured by its recipe."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 STATE = {"adam": 2, "adamw": 2, "sgd": 1, "rmsprop": 1}
-"""Numbers that an optimizer keeps for each weight that it moves."""
+"""Numbers that an optimizer keeps for each weight."""
 
 _NAMES = {
     "optimizer": "optimizer state",
@@ -49,7 +49,7 @@ class Memory:
         return sum(value or 0 for value in asdict(self).values())
 
     def in_words(self) -> str:
-        """11.1 MB (weights 436 kB, gradients 434 kB, ...)."""
+        """Returns text such as 11.1 MB (weights 436 kB, gradients 434 kB, ...)."""
         parts: Mapping[str, int | None] = asdict(self)
         counted = ", ".join(f"{_NAMES.get(name, name)} {size(value)}" for name, value in parts.items() if value)
         missing = [_NAMES.get(name, name) for name, value in parts.items() if value is None]
@@ -58,12 +58,12 @@ class Memory:
 
 
 def parameters(experiment: Experiment) -> int:
-    """How many numbers training moves; the model is built without memory for them."""
+    """Returns the number of trained parameters; the model is built without memory for them."""
     return sum(parameter.numel() for parameter in _built(experiment).parameters())
 
 
 def memory(root: Path, experiment: Experiment) -> Memory | None:
-    """The memory that training needs; None for a model that is fitted in closed form, by other means than weights."""
+    """Returns the memory that training needs; None for a model that is fitted in closed form, without weights."""
     model = _built(experiment)
     if not model.phases():
         return None
@@ -134,7 +134,7 @@ def _kept(model: "Generative", phase: Any, batch: "Batch") -> int:
 
 
 def size(count: int) -> str:
-    """Bytes for people: 12 MB."""
+    """Returns bytes as text: 12 MB."""
     for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if count >= factor:
             return f"{count / factor:.3g} {unit}"

@@ -1,4 +1,4 @@
-"""New data sets: one line of the index, and what DVC has to watch."""
+"""Data sets of a project: one line of the index, and the files that DVC has to watch."""
 
 import json
 import os
@@ -21,13 +21,13 @@ from genpipe.project.journal import read
 from genpipe.project.plan import Change, Plan
 
 SMOKE_STEPS = 20
-"""So long are extractors trained where nothing but that it runs is to be seen."""
+"""The training steps of extractors in a smoke test."""
 _DEPS = ("stages", "check", "deps")
-"""Where the wiring says what DVC watches."""
+"""The place in dvc.yaml of the files that DVC watches."""
 
 
 def plan_data(project: Project, name: str, knobs: Mapping[str, Any], *, force: bool = False) -> Plan:
-    """What makes `name` a data set of the project; writes nothing.
+    """Returns the plan that adds the data set `name` to the project; writes nothing.
 
     Raises UsageError, ConfigError, DataError if a person's own files cannot be read, and ExistsError if the name is
     taken by another data set and `force` does not allow to replace that.
@@ -50,7 +50,7 @@ def plan_data(project: Project, name: str, knobs: Mapping[str, Any], *, force: b
 
 
 def data_removal(project: Project, name: str, *, outputs: bool = False, force: bool = False) -> Plan:
-    """What takes a data set out of the project: its index line, its files among what DVC watches, what was made of it.
+    """Returns the plan that removes a data set: its index line, its watched files, and its outputs.
 
     Raises UnknownName, and ExistsError if experiments use it, or if something would be lost and `force` does not allow
     that: a line that git does not hold as it is, or what no stage has made.
@@ -74,7 +74,7 @@ def data_removal(project: Project, name: str, *, outputs: bool = False, force: b
 
 
 def data_outputs(root: Path, name: str) -> list[Path]:
-    """What the stages of a data set made and left, relative to the root."""
+    """Returns the outputs of a data set's stages, relative to the root."""
     return [place.path for place in of_data(name) if (root / place.path).exists()]
 
 
@@ -88,7 +88,7 @@ def _in_git(project: Project, name: str) -> bool:
 
 
 def suited(project: Project, name: str, knobs: Mapping[str, Any]) -> dict[str, Any]:
-    """The knobs, with `extractors: [pixels]` if they name none and one that is to be trained does not suit the data.
+    """Returns the knobs, with `extractors: [pixels]` if none are named and a trained one does not suit the data.
 
     Raises what `plan_data` raises of knobs that are wrong.
     """
@@ -106,7 +106,7 @@ def suited(project: Project, name: str, knobs: Mapping[str, Any]) -> dict[str, A
 
 
 def added(project: Project, name: str, knobs: Mapping[str, Any] | None) -> tuple[Project, Change]:
-    """The project with a data set of these knobs, if it has none of that name, and the index that says so."""
+    """Returns the project with a data set of these knobs, if it has none of that name, and its new index."""
     if name in project.index.datasets or knobs is None:
         text = read(project.root / paths.INDEX) or ""
         return project, Change(project.root, paths.INDEX, text, text)
@@ -115,7 +115,7 @@ def added(project: Project, name: str, knobs: Mapping[str, Any] | None) -> tuple
 
 
 def sized(project: Project, name: str, profile: str, index: Change) -> tuple[Project, Change, str | None]:
-    """The project, and its index, with extractors of a data set that are trained as long as a profile allows.
+    """Returns the project and its index with a data set's extractors trained as long as a profile allows.
 
     Only where the profile is for trying things out and no experiment of another kind looks through them; and what is
     to be said of how long they are trained.
@@ -168,7 +168,7 @@ def verify_datasets(project: Project) -> None:
 
 
 def unwatched(root: Path, at: KeyPath, deps: Collection[str], path: str | None, whose: str) -> list[Problem]:
-    """The problem, if a person's own file is not among the dependencies of the stage that has to notice a change."""
+    """Yields a problem if a user's file is missing in the dependencies of the stage that has to notice changes."""
     if path is None or path in deps:
         return []
     message = f"'{path}' of {whose} is missing, so that DVC would not notice a change: add it."
@@ -186,12 +186,12 @@ def _in_an_output(project: Project, name: str, path: str | None, document: Docum
 
 
 def settings(sets: Iterable[str]) -> dict[str, Any]:
-    """The knobs that are given as `key=value`, the value in YAML. Raises UsageError or ConfigError."""
+    """Returns the knobs given as `key=value`, the value in YAML. Raises UsageError or ConfigError."""
     return {key: parse(value, f"--set {key}").value for key, value in split(sets, "--set")}
 
 
 def relative(path: str, root: Path) -> str:
-    """A path as it is to be stored: relative to the root if it is in the project, else as given.
+    """Returns a path to store: relative to the root if it is in the project, else as given.
 
     One that leads out of the project is absolute, if it began at another folder than the root.
     """
@@ -224,7 +224,7 @@ def _wiring(project: Project, name: str, watched: str | None) -> Change:
 
 
 def listed(deps: Iterable[str]) -> str:
-    """Paths as a list of YAML."""
+    """Returns paths as a YAML list."""
     return f"[{', '.join(map(_scalar, deps))}]"
 
 

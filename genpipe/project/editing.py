@@ -1,4 +1,4 @@
-"""One entry of a YAML text changed in place: every other byte, comments and spacing included, stays as it was.
+"""Changes of one entry of a YAML text: every other byte, with comments and spacing, stays as it was.
 
 A round trip through a YAML library keeps comments but lays out anew what a person has laid out; an index that many
 people edit deserves a change of one line. What comes out is parsed again and compared with what was meant.
@@ -21,7 +21,7 @@ _Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def put(text: str, path: KeyPath, value: str) -> str:
-    """The text with a value, given as YAML, at a path; from some key on, its keys may be new.
+    """Returns the text with a value, given as YAML, at a path; the last keys of the path may be new.
 
     Raises ConfigError if the value is no YAML, GenpipeError if the text is too knotted to be changed at one place.
     """
@@ -36,7 +36,7 @@ def put(text: str, path: KeyPath, value: str) -> str:
 
 
 def take(text: str, path: KeyPath) -> str:
-    """The text without the entry at a path, which must be there; a comment on its lines goes with it.
+    """Returns the text without the entry at a path, which must exist; comments on its lines go with it.
 
     Raises GenpipeError if the text is too knotted to be changed at one place.
     """
@@ -45,7 +45,7 @@ def take(text: str, path: KeyPath) -> str:
 
 
 def rename(text: str, path: KeyPath, name: str) -> str:
-    """The text with the last key of a path, which must be there, called something else, at the same place.
+    """Returns the text with the last key of an existing path renamed, at the same place.
 
     Raises GenpipeError if the text is too knotted to be changed at one place.
     """
@@ -56,7 +56,7 @@ def rename(text: str, path: KeyPath, name: str) -> str:
 
 
 def items(text: str, what: str) -> list[str]:
-    """The values between the commas of a text, each as it is written. Raises ConfigError if it is no YAML."""
+    """Returns the values between the commas of a text, as they are written. Raises ConfigError if it is no YAML."""
     listed = f"[{text}]"
     if not isinstance(parse(listed, what).value, list):
         raise ConfigError([Problem(what, None, "", "not valid YAML: values with commas between them are needed.")])
@@ -64,13 +64,13 @@ def items(text: str, what: str) -> list[str]:
 
 
 def source(text: str, path: KeyPath) -> str:
-    """The value at a path as it is written in the text."""
+    """Returns the value at a path as it is written in the text."""
     node = _node(text, path)
     return text[node.start_mark.index : _end(node)]
 
 
 def whole_lines(text: str, path: KeyPath) -> str:
-    """The value at a path as it is written in the text, with what else is on its last line."""
+    """Returns the value at a path as it is written in the text, with the rest of its last line."""
     node = _node(text, path)
     return text[node.start_mark.index : _line_end(text, _end(node))]
 
@@ -163,7 +163,7 @@ def _line_end(text: str, index: int) -> int:
 
 
 def word(text: str) -> str:
-    """A text as YAML that is read as the same text: `vae`, but `"1"`."""
+    """Returns a text as YAML that is read as the same text: `vae`, but `"1"`."""
     return text if parse(text).value == text else json.dumps(text)
 
 

@@ -1,4 +1,4 @@
-"""Experiments that are there: taken out of the project, or called something else."""
+"""Removal and renaming of existing experiments."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from genpipe.project.plan import Change, Plan
 
 
 def removal(project: Project, name: str, *, outputs: bool = False, force: bool = False) -> Plan:
-    """What takes an experiment out of the project: its index line, its file and, if wished, what it made.
+    """Returns the plan that removes an experiment: its index line, its file and, on request, its outputs.
 
     An experiment that is no longer in the index, but has left something, can be removed too. Raises UnknownName, and
     ExistsError if git does not hold the file as it is, or something lies among what it made that it has not made, and
@@ -42,7 +42,7 @@ def removal(project: Project, name: str, *, outputs: bool = False, force: bool =
 
 
 def renaming(project: Project, old: str, new: str) -> Plan:
-    """What gives an experiment another name, at its place in the index; what it made stays under the old name.
+    """Returns the plan that renames an experiment at its place in the index; its outputs keep the old name.
 
     Raises UnknownName, UsageError, ExistsError if the name is taken, and ConfigError if the experiment is not valid.
     """
@@ -66,7 +66,7 @@ def renaming(project: Project, old: str, new: str) -> Plan:
 
 
 def outputs_of(root: Path, name: str) -> list[Path]:
-    """What the stages of an experiment made and left, relative to the root."""
+    """Returns the outputs of an experiment's stages, relative to the root."""
     made = [place.path for place in of_experiment(name)]
     made += [file.relative_to(root) for file in (paths.private(root) / "checkpoints").glob(f"{name}-{'?' * 16}")]
     return [path for path in made if (root / path).exists()]

@@ -1,4 +1,4 @@
-"""What git holds of a project."""
+"""The committed state of a project in git."""
 
 from pathlib import Path
 
@@ -6,10 +6,10 @@ from genpipe.provenance import git
 
 
 def holds(root: Path, file: Path) -> bool:
-    """Whether git holds a file as it is now, in its last commit."""
+    """Returns whether the last commit has a file as it is now."""
     return git(root, "status", "--porcelain", "--ignored", "--", str(file)) == ""
 
 
 def committed(root: Path, file: Path) -> str | None:
-    """The text of a file in the last commit; None if there is none."""
+    """Returns the text of a file in the last commit; None if there is none."""
     return git(root, "show", f"HEAD:./{file}")

@@ -1,4 +1,4 @@
-"""What DVC itself says to files that are not there yet."""
+"""DVC's check of planned files."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ _SETTINGS = "[core]\n    no_scm = true\n    analytics = false\n    site_cache_di
 
 
 def verify(root: Path, texts: Mapping[Path, str | None]) -> None:
-    """Lets DVC read the project as it would be with some texts in it; the project itself is not touched.
+    """Lets DVC read the project with some new texts; the project itself is not changed.
 
     None stands for a file that is gone. Raises ConfigError if dvc.yaml lacks something, if DVC cannot read it, or if
     stages would write to the same place or wait for each other.

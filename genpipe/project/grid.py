@@ -1,4 +1,4 @@
-"""Grids: every combination of some knobs' values, each an experiment whose name says what sets it apart."""
+"""Grids: an experiment for every combination of some knobs' values, named by its values."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -9,15 +9,15 @@ from genpipe.errors import UsageError
 from genpipe.project.editing import items
 
 MOST = 500
-"""So many experiments are made at once."""
+"""The most experiments to make at once."""
 _LONGEST = 24
-"""Characters that a value takes in a name."""
+"""The most characters of a value in a name."""
 Edits = list[tuple[str, str]]
 """Dotted paths with values in YAML."""
 
 
 def settings(given: Iterable[str], flag: str) -> Edits:
-    """The dotted path and the YAML of each `path=value`. Raises UsageError if one is not that."""
+    """Returns the dotted path and the YAML of each `path=value`. Raises UsageError for any other form."""
     found = []
     for setting in given:
         path, equals, value = setting.partition("=")
@@ -28,7 +28,7 @@ def settings(given: Iterable[str], flag: str) -> Edits:
 
 
 def variants(name: str, sets: Iterable[str], grids: Iterable[str], seeds: int | None) -> list[tuple[str, Edits]]:
-    """The name and the edits of each experiment; one of this very name if there is nothing to vary.
+    """Returns the name and the edits of each experiment; a single one with the given name if nothing varies.
 
     Raises UsageError or ConfigError if a flag is not what it must be.
     """

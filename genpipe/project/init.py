@@ -1,4 +1,4 @@
-"""A new project: its wiring, an index with one experiment, and what keeps all that in git and DVC."""
+"""A new project: its wiring, an index with one experiment, git and DVC."""
 
 import shutil
 import subprocess
@@ -30,12 +30,12 @@ _KEPT = (Path("README.md"), WORKFLOW)
 
 @dataclass(frozen=True)
 class Beginning:
-    """What makes a folder a project."""
+    """The changes that make a folder a project."""
 
     root: Path
     changes: tuple[Change, ...]
     kept: tuple[Path, ...]
-    """The files that are there already and stay as they are."""
+    """The existing files that stay as they are."""
     needs_git: bool
     needs_dvc: bool
 
@@ -60,7 +60,7 @@ class Beginning:
 
 
 def beginning(root: Path, package: str | None) -> Beginning:
-    """What makes a folder, which need not be there, a project; writes nothing.
+    """Returns the changes that make a folder, which need not exist, a project; writes nothing.
 
     Raises UsageError if a package cannot be called so, and ExistsError if something would be overwritten or deleted.
     """

@@ -1,4 +1,4 @@
-"""Changes of files, all or none of them: what is about to be done is noted first, so that a killed command is undone.
+"""Atomic changes of several files: a journal is written first, so that a killed command can be undone.
 
 What is to be deleted only gets another name beside its own, and goes once nothing is left that could fail. The note
 tells from then on that all is done, and is removed at the very end.
@@ -17,7 +17,7 @@ from genpipe import files, paths
 from genpipe.errors import ConfigError, ExistsError, GenpipeError, Problem
 
 TEMPORARY = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}\.tmp")
-"""The name of what is being written, or is about to be deleted."""
+"""The name of a file that is being written, or is about to be deleted."""
 _NOTE = "journal.json"
 
 
@@ -28,12 +28,12 @@ class Journal:
     command: str
     files: tuple[tuple[str, str | None, str | None], ...]
     outputs: tuple[tuple[str, str], ...]
-    """What is deleted, and what it is called until then."""
+    """The paths to delete, and their names until then."""
     done: bool = False
 
     @classmethod
     def of(cls, command: str, changes: Iterable[tuple[str, str | None, str | None]], gone: Iterable[Path]) -> "Journal":
-        """A change that is yet to be made."""
+        """Returns a change that is not made yet."""
         hidden = ((str(path), str(path.with_name(f".{path.name}.{uuid4().hex[:8]}.tmp"))) for path in gone)
         return cls(command, tuple(changes), tuple(hidden))
 
@@ -54,21 +54,21 @@ class Journal:
         self.finish(root)
 
     def undo(self, root: Path) -> None:
-        """Puts everything back to what it was; a file that something else has changed since stays as it is."""
+        """Restores everything; a file that something else has changed since stays as it is."""
         for file, before, after in self.files:
             if before != after and read(root / file) == after:
                 _put(root / file, before)
         self.keep(root)
 
     def keep(self, root: Path) -> None:
-        """Leaves the files as they are, and what was to be deleted at its place."""
+        """Keeps the files as they are, and the paths that were to be deleted."""
         for output, hidden in self.outputs:
             if (root / hidden).exists() and not (root / output).exists():
                 (root / hidden).rename(root / output)
         self.finish(root)
 
     def finish(self, root: Path) -> None:
-        """Deletes what nothing needs any more, the note last."""
+        """Deletes what is not needed any more, the journal last."""
         for _, hidden in self.outputs:
             _delete(root / hidden)
         for file, _, _ in self.files:
@@ -76,16 +76,16 @@ class Journal:
         _note(root).unlink(missing_ok=True)
 
     def edited(self, root: Path) -> list[str]:
-        """The files that are neither as they were before nor as they were to be."""
+        """Returns the files that match neither their old nor their new text."""
         return [file for file, before, after in self.files if read(root / file) not in (before, after)]
 
     def note(self, root: Path) -> None:
-        """Writes down what is about to be done, or that it is."""
+        """Writes the journal of a change that is planned or made."""
         files.write_json(_note(root), asdict(self))
 
 
 def pending(root: Path) -> Journal | None:
-    """The change that is being made, or was when its command was killed. Raises GenpipeError if its note is damaged."""
+    """Returns the change in progress, or of a killed command. Raises GenpipeError if its journal is damaged."""
     try:
         noted: dict[str, Any] = files.read_json(_note(root))
         changes = tuple((file, before, after) for file, before, after in noted["files"])
@@ -97,7 +97,7 @@ def pending(root: Path) -> Journal | None:
 
 
 def recover(root: Path) -> None:
-    """Undoes what a killed command has left half done, or finishes it.
+    """Undoes or finishes the change of a killed command.
 
     Raises ExistsError if that would lose what was edited since.
     """
@@ -117,7 +117,7 @@ def recover(root: Path) -> None:
 
 
 def read(path: Path) -> str | None:
-    """The text of a file, line ends as they are; None if there is none. Raises ConfigError if it is no text."""
+    """Returns the text of a file, with its line ends; None if there is none. Raises ConfigError if it is not text."""
     try:
         with files.opened(path) as file:
             return file.read().decode("utf-8")

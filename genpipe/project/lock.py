@@ -18,11 +18,11 @@ from genpipe.project.journal import Journal, pending, recover
 from genpipe.project.plan import Plan
 
 WAIT_SEC = 120.0
-"""So long a command waits for another."""
+"""The time that a command waits for another."""
 
 
 def carry_out(root: Path, planned: Callable[[Project], Plan], *, dry_run: bool = False) -> Plan:
-    """The plan that a function makes of the project, carried out while nobody else changes it; or only verified."""
+    """Returns a function's plan for the project, carried out under the lock, or only verified."""
     if dry_run:
         plan = planned(Project(root))
         plan.verify()
@@ -35,7 +35,7 @@ def carry_out(root: Path, planned: Callable[[Project], Plan], *, dry_run: bool =
 
 @contextmanager
 def changing(root: Path, *, keep: bool = False) -> Iterator[None]:
-    """Keeps others from changing the project meanwhile; what a killed command has left half done is undone first.
+    """Locks the project against other changes; an interrupted change is undone first.
 
     If files have been edited since, `keep` leaves them as they are. The lock goes with its process, however that ends.
     Raises ExistsError if another process holds it for long, or the edited files stand in the way.
@@ -60,7 +60,7 @@ def changing(root: Path, *, keep: bool = False) -> Iterator[None]:
 
 
 def interrupted(root: Path) -> Journal | None:
-    """The change that a killed command has left half done."""
+    """Returns the unfinished change of a killed command."""
     if (found := pending(root)) is None:
         return None
     try:
@@ -71,7 +71,7 @@ def interrupted(root: Path) -> Journal | None:
 
 
 def command() -> str:
-    """What was typed."""
+    """Returns the command line as typed."""
     return shortened(shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]))
 
 

@@ -1,4 +1,4 @@
-"""New experiments: a recipe, or an experiment that exists, with some knobs turned; one, or one for each combination."""
+"""New experiments: a recipe or an existing experiment with changed knobs, alone or for each combination."""
 
 import shlex
 from collections.abc import Iterable, Sequence
@@ -23,11 +23,11 @@ from genpipe.project.recipes import Cost, Recipe
 
 @dataclass(frozen=True)
 class ExperimentRequest:
-    """What a person asks for, as on the command line of `genpipe new-experiment`."""
+    """The request for experiments, as on the command line of `genpipe new-experiment`."""
 
     name: str
     recipe: str | None = None
-    """What to start from; or `source`, an experiment of the project."""
+    """The recipe to start from; or `source`, an experiment of the project."""
     source: str | None = None
     data: str | None = None
     profile: str = "laptop"
@@ -38,7 +38,7 @@ class ExperimentRequest:
     seeds: int | None = None
 
     def command(self) -> str:
-        """The command line that says the same."""
+        """Returns the command line of this request."""
         flags = [("--recipe", self.recipe), ("--from", self.source), ("--data", self.data)]
         flags += [("--profile", None if self.profile == "laptop" else self.profile)]
         flags += [("--set", setting) for setting in self.sets] + [("--grid", axis) for axis in self.grid]
@@ -48,7 +48,7 @@ class ExperimentRequest:
 
 
 def plan(project: Project, wish: ExperimentRequest, *, force: bool = False) -> Plan:
-    """What makes the wished experiments some of the project's; writes nothing.
+    """Returns the plan that adds the requested experiments to the project; writes nothing.
 
     Raises UsageError, UnknownName, ConfigError, and ExistsError if a name is taken by another experiment and `force`
     does not allow to replace that.
@@ -76,7 +76,7 @@ def plan(project: Project, wish: ExperimentRequest, *, force: bool = False) -> P
 
 
 def measured(wish: ExperimentRequest) -> Cost | None:
-    """What the recipe states that the profile costs, as it stands; None where it was not measured."""
+    """Returns the measured cost of the unchanged recipe in the profile; None if it was not measured."""
     return recipes.recipe(wish.recipe).cost[wish.profile] if wish.recipe else None
 
 

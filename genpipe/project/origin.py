@@ -10,7 +10,7 @@ from genpipe.config.project import Project
 
 DEFAULT = "default"
 _INDEXED = {"model_name": "model", "data": "data"}
-"""What stands in the experiment's index line, and under which key."""
+"""The values from the experiment's index line, and their keys."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Knob:
 
 
 def knobs(project: Project, name: str) -> list[Knob]:
-    """Every value of a resolved experiment, in order. Raises UnknownName, or ConfigError with all that is wrong."""
+    """Returns every value of a resolved experiment, in order. Raises UnknownName, or ConfigError with all errors."""
     resolved = project.experiment(name).resolved()
     file = paths.pipeline(name)
     document = read(project.root / file, str(file))

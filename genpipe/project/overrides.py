@@ -17,7 +17,7 @@ _OPEN = {"evaluate.metrics": "metrics", "analyses": "analyses"}
 
 
 def apply_overrides(text: str, edits: Iterable[tuple[str, str]], model_class: Any) -> str:
-    """A pipeline text with the values, given as YAML, of some knobs changed. Raises UnknownName or ConfigError."""
+    """Returns a pipeline text with some knobs changed to values given as YAML. Raises UnknownName or ConfigError."""
     for path, value in edits:
         allowed = _knobs(parse(text).value, model_class, path)
         if path not in allowed:

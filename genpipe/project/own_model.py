@@ -1,4 +1,4 @@
-"""A model of a person's own, begun as a copy of another: a file in her package, and a recipe beside it."""
+"""The user's own model, copied from another: a file in the user's package, and a recipe."""
 
 import keyword
 import tokenize
@@ -18,7 +18,7 @@ from genpipe.project.template import PACKAGE
 
 
 def new_model(project: Project, name: str, source: str, package: str | None) -> Plan:
-    """What adds a model and its recipe to the project's own package; writes nothing.
+    """Returns the plan that adds a model and its recipe to the project's own package; writes nothing.
 
     Raises UsageError, UnknownName, and ExistsError if there is something of this name.
     """

@@ -1,4 +1,4 @@
-"""What a command would change in the project, and the doing of it: all or nothing."""
+"""The plan of a command's changes to the project, carried out completely or not at all."""
 
 from dataclasses import dataclass
 from difflib import unified_diff
@@ -13,7 +13,7 @@ from genpipe.project.stages import of_data, of_experiment
 
 @dataclass(frozen=True)
 class Change:
-    """One file, relative to the project's root, before and after; None: not there."""
+    """One file, relative to the project's root, before and after; None: it does not exist."""
 
     root: Path
     file: Path
@@ -22,11 +22,11 @@ class Change:
 
     @property
     def needed(self) -> bool:
-        """Whether the file is not yet what it is to be."""
+        """Whether the file differs from its new text."""
         return self.before != self.after
 
     def diff(self) -> str:
-        """The unified diff; empty if nothing changes."""
+        """Returns the unified diff; empty if nothing changes."""
         old, new = ((text or "").splitlines(keepends=True) for text in (self.before, self.after))
         before, after = ("/dev/null" if text is None else str(self.file) for text in (self.before, self.after))
         return "".join(line if line.endswith("\n") else f"{line}\n" for line in unified_diff(old, new, before, after))
@@ -39,29 +39,29 @@ class Plan:
     root: Path
     files: tuple[Change, ...]
     experiments: tuple[Experiment, ...] = ()
-    """Those that the project has afterwards because of this, or has already, just so."""
+    """The experiments that the plan adds, or that already exist in this form."""
     fresh: frozenset[str] = frozenset()
-    """The names of those of them that are not there yet, just so."""
+    """The names of those that do not exist yet in this form."""
     moved: frozenset[str] = frozenset()
     """The names of those whose index line is new or changed."""
     left_out: tuple[str, ...] = ()
-    """The metrics and analyses of the recipe that the data cannot serve, each with the reason."""
+    """The metrics and analyses of the recipe that the data does not support, each with the reason."""
     notes: tuple[str, ...] = ()
-    """What else is to be said of them."""
+    """Further messages about the experiments."""
     outputs: tuple[Path, ...] = ()
     """Files and folders, relative to the root, that are deleted once all else is done."""
 
     @property
     def changes(self) -> list[Change]:
-        """What has to be written; nothing if all is there already, just so."""
+        """The changes to write; none if all files are up to date."""
         return [change for change in self.files if change.needed]
 
     def diff(self) -> str:
-        """The unified diff of all files."""
+        """Returns the unified diff of all files."""
         return "".join(change.diff() for change in self.changes)
 
     def stages(self) -> list[str]:
-        """The DVC stages that the next `dvc repro` would run because of this, in order."""
+        """Returns the DVC stages that the next `dvc repro` would run because of this, in order."""
         if not self.changes:
             return []
         fresh = [experiment for experiment in self.experiments if experiment.name in self.fresh]

@@ -1,4 +1,4 @@
-"""What `new-experiment` starts from: a complete pipeline file with the name of its model and its sizes on top."""
+"""Recipes for `new-experiment`: complete pipeline files with a block for model, data, cost and profiles."""
 
 import re
 from collections.abc import Mapping
@@ -18,25 +18,25 @@ from genpipe.project.journal import read as text_of
 from genpipe.schema import Strict
 
 PROFILES = ("smoke", "laptop", "gpu")
-"""`laptop` is what stands in a recipe; the others are changes to it."""
+"""`laptop` is the recipe as written; the others are changes to it."""
 _BLOCK = re.compile(r"^recipe:[^\n]*\n(?:[ \t]+[^\n]*\n|\n)*", re.MULTILINE)
 
 
 class Cost(Strict):
-    """What a profile was measured to cost, with the recipe's own knobs and data."""
+    """The measured cost of a profile, with the recipe's own knobs and data."""
 
     sec: Annotated[float, Field(gt=0)]
-    """Of the stage `train`, on the wall."""
+    """Wall time of the stage `train`."""
     machine: Annotated[str, Field(min_length=1)]
-    """On which it was measured: "two cores of an AMD EPYC"."""
+    """The machine of the measurement: "two cores of an AMD EPYC"."""
 
     def in_words(self) -> str:
-        """12 s on two cores of an AMD EPYC."""
+        """Returns text such as "12 s on two cores of an AMD EPYC"."""
         return f"{f'{self.sec:g} s' if self.sec < 120 else f'{self.sec / 60:.3g} min'} on {self.machine}"
 
 
 class Costs(Strict):
-    """Of each profile; null where it was not measured yet."""
+    """The cost of each profile; null if not measured yet."""
 
     smoke: Cost | None = None
     laptop: Cost | None = None
@@ -66,7 +66,7 @@ class Recipe:
     """The knobs of that data set, for projects that have none of its name."""
 
     def edits(self, profile: str) -> dict[str, str]:
-        """The values, as YAML, that a profile puts at dotted paths. Raises UnknownName."""
+        """Returns the values, as YAML, that a profile sets at dotted paths. Raises UnknownName."""
         changes = {"laptop": {}, **self.profiles}
         if profile not in changes:
             raise UnknownName(profile, f"profile of recipe '{self.name}'", changes)
@@ -74,28 +74,28 @@ class Recipe:
 
 
 def names() -> list[str]:
-    """The names of all recipes, sorted, those in subfolders last: "vae", "claims/is_misses_what_fid_sees"."""
+    """Returns the names of all recipes, sorted, those in subfolders last: "vae", "claims/is_misses_what_fid_sees"."""
     return registry.names(RECIPES)
 
 
 def summaries() -> list[tuple[str, str, str]]:
-    """Each recipe, its package, and its first comment line."""
+    """Returns each recipe, its package, and its first comment line."""
     return [(name, of, _first_line(file)) for name, of, file in registry.used().listed(RECIPES)]
 
 
 def summary(name: str) -> str:
-    """The first comment line of a recipe."""
+    """Returns the first comment line of a recipe."""
     return _first_line(registry.find(RECIPES, name))
 
 
 def recipe(name: str) -> Recipe:
-    """A recipe. Raises UnknownName, or ConfigError if its `recipe:` block is not what it must be."""
+    """Returns a recipe. Raises UnknownName, or ConfigError if its `recipe:` block is not what it must be."""
     file = registry.find(RECIPES, name)
     return parsed(name, text_of(file) or "", registry.shown(file))
 
 
 def datasets() -> dict[str, dict[str, Any]]:
-    """The knobs of the data sets that recipes are written for, by name; a person's own before genpipe's."""
+    """Returns the knobs of the recipes' data sets by name; the user's own before genpipe's."""
     found: dict[str, dict[str, Any]] = {}
     for folder in reversed(registry.used().folders(RECIPES).values()):
         if (file := folder / "_datasets.yaml").is_file():
@@ -104,7 +104,7 @@ def datasets() -> dict[str, dict[str, Any]]:
 
 
 def parsed(name: str, text: str, file: str) -> Recipe:
-    """The recipe in the text of a file. Raises ConfigError if its `recipe:` block is not what it must be."""
+    """Returns the recipe in the text of a file. Raises ConfigError if its `recipe:` block is not what it must be."""
     document = parse(text, file)
     head: Head = validated(Head, (document.value or {}).get("recipe"), ("recipe",), document)
     at = ("recipe", "profiles")

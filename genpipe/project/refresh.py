@@ -1,4 +1,4 @@
-"""A project whose wiring is of another genpipe, or was edited: what differs, and how it is renewed."""
+"""Update of a project's wiring from another genpipe, or after edits."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +16,7 @@ from genpipe.project.plan import Change, Plan
 
 
 def renewal(root: Path) -> Plan:
-    """What makes the wiring of a project that of this genpipe; a person's own files and stages stay in dvc.yaml.
+    """Returns the plan that updates a project's wiring to this genpipe; the user's files and stages stay in dvc.yaml.
 
     Raises ExistsError with the difference if a file of it was edited otherwise.
     """
@@ -36,7 +36,7 @@ def renewal(root: Path) -> Plan:
 
 
 def deviations(root: Path) -> list[str]:
-    """The places where the wiring of a project differs from genpipe's in more than a person's own files and stages."""
+    """Returns the places where a project's wiring differs from genpipe's, apart from the user's files and stages."""
     found = []
     for file, text in template.wiring().items():
         mine = read(root / file)

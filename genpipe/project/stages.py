@@ -10,17 +10,17 @@ from genpipe.config.document import parse
 from genpipe.config.project import Experiment
 
 OWN = ("train", "sample", "evaluate")
-"""The stages of one experiment, each of which makes something new for the next."""
+"""The stages of one experiment, in order."""
 
 
 def of_data(root: Path, data: str) -> list[str]:
-    """The stages of a data set that have not run yet."""
+    """Returns the stages of a data set that have not run yet."""
     made = {"prepare": paths.data(data), "reference": paths.reference(data)}
     return [f"{stage}@{data}" for stage, output in made.items() if not (root / output).exists()]
 
 
 def of_experiment(root: Path, experiment: Experiment, before: str | None, after: str | None) -> list[str]:
-    """The stages that an experiment runs after its file has changed: the first that reads what changed, and the rest.
+    """Returns the stages to run after a change of an experiment's file: the first that reads the change, and the rest.
 
     `before` is None if nothing that the experiment made before can still hold.
     """

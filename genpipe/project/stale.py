@@ -1,4 +1,4 @@
-"""Which stages of an experiment are stale, as DVC sees it, and which modules of code made them so."""
+"""The stale stages of an experiment according to DVC, and the changed modules of code."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,7 +14,7 @@ Stale = Mapping[str, list[str]]
 
 
 def stale(root: Path, name: str) -> Stale:
-    """The stale stages of an experiment, those of its data included. Raises GenpipeError if DVC cannot tell."""
+    """Returns the stale stages of an experiment and its data. Raises GenpipeError if DVC cannot tell."""
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
@@ -58,7 +58,7 @@ def _reasons(root: Path, stage: str, found: Any) -> Iterator[str]:
 
 
 def modules(root: Path, stage: str, key: str) -> Iterator[str]:
-    """Which modules are no longer what the last run of a stage had noted; nothing if it has not run."""
+    """Yields the modules that changed since the last run of a stage; nothing if it has not run."""
     try:
         before = read_json(root / paths.timing(stage, key)).get("code")
     except (OSError, ValueError):

@@ -13,17 +13,17 @@ from genpipe.config.document import parse
 from genpipe.files import read_text
 
 STARTER = Path(__file__).parent / "starter"
-"""What a new project has beside its wiring."""
+"""The files of a new project besides its wiring."""
 _PACKED, _REPOSITORY = Path(__file__).parents[1] / "template", Path(__file__).parents[2]
 PACKAGE = '"""Our own models, data, extractors, metrics, analyses and recipes: a folder for each."""\n'
-"""The first file of a person's package."""
+"""The first file of the user's package."""
 GROWING = (("check", "deps"), ("reference", "do", "deps"))
 """The lists of dvc.yaml that a person's own files are added to."""
 _SHIPPED = STARTER / "shipped.txt"
 
 
 def wiring() -> dict[Path, str]:
-    """The text of dvc.yaml and of each script in stages/."""
+    """Returns the text of dvc.yaml and of each script in stages/."""
     folder = _folder()
     files = [folder / paths.WIRING, *sorted((folder / "stages").glob("*.py"))]
     return {file.relative_to(folder): read_text(file) for file in files}
@@ -31,23 +31,23 @@ def wiring() -> dict[Path, str]:
 
 @cache
 def usual() -> Mapping[str, Any]:
-    """The stages of this genpipe's dvc.yaml; not to be changed."""
+    """Returns the stages of this genpipe's dvc.yaml; not to be changed."""
     stages: dict[str, Any] = parse(read_text(_folder() / paths.WIRING)).value["stages"]
     return stages
 
 
 def ignored() -> dict[Path, str]:
-    """The text of .gitignore and .dvcignore."""
+    """Returns the text of .gitignore and .dvcignore."""
     return {Path(name): read_text(_folder() / name) for name in (".gitignore", ".dvcignore")}
 
 
 def unedited(file: Path, text: str) -> bool:
-    """Whether a file of the wiring is as some edition of genpipe has it; what a person may add is not looked at."""
+    """Returns whether a file of the wiring equals that of a genpipe edition; the user's additions are ignored."""
     return digest(file, text) in read_text(_SHIPPED).split()
 
 
 def digest(file: Path, text: str) -> str:
-    """A hash of a file of the wiring; of dvc.yaml as it is read, without stages of a person's own and growing lists."""
+    """Returns a hash of a file of the wiring; for dvc.yaml of its parsed content without the user's additions."""
     if file == paths.WIRING:
         stages = own_stages(parse(text, str(file)).value)
         for at in GROWING:
@@ -57,14 +57,14 @@ def digest(file: Path, text: str) -> str:
 
 
 def own_stages(value: Any) -> dict[str, Any]:
-    """The stages of a parsed dvc.yaml that genpipe has, too."""
+    """Returns those stages of a parsed dvc.yaml that genpipe has, too."""
     stages = value.get("stages") if isinstance(value, dict) else None
     known = usual()
     return {name: deepcopy(body) for name, body in (stages or {}).items() if name in known}
 
 
 def grown(stages: Mapping[str, Any], at: tuple[str, ...]) -> list[str]:
-    """The dependencies that a person's own files have added to a list: those that no stage makes."""
+    """Returns the dependencies on the user's own files in a list: those that no stage makes."""
     listed = around(stages, at).get(at[-1])
     known = around(usual(), at)[at[-1]]
     made = ("runs/", "data/${", "reports/")
@@ -72,7 +72,7 @@ def grown(stages: Mapping[str, Any], at: tuple[str, ...]) -> list[str]:
 
 
 def around(stages: Mapping[str, Any], at: tuple[str, ...]) -> dict[str, Any]:
-    """The mapping that holds a list; empty if there is none."""
+    """Returns the mapping that holds a list; empty if there is none."""
     found: Any = stages
     for key in at[:-1]:
         found = found.get(key) if isinstance(found, dict) else None

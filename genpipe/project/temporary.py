@@ -1,4 +1,4 @@
-"""What was being written when its process was killed, or waits for an edit to be undone, and lies about."""
+"""Leftover files: from killed processes, or kept in case an edit is undone."""
 
 import os
 import re
@@ -14,7 +14,7 @@ from genpipe.project.journal import TEMPORARY
 _ROOMS = (paths.PIPELINES, Path("data"), Path("runs"), paths.REPORTS, paths.private(Path()))
 _OLD_TRASH = re.compile(r"trash-[0-9a-f]{8}")
 _WRITTEN_AFTER_SEC = 3600
-"""Who writes, writes something within an hour."""
+"""A process that still writes does so within an hour."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,12 @@ class Temporary:
 
     @property
     def waits(self) -> bool:
-        """Whether it is what a stage made whose inputs were edited while it ran."""
+        """Whether it is the result of a stage whose inputs were edited while it ran."""
         return self.path.parent == paths.private(Path()) / "finished"
 
     @property
     def abandoned(self) -> bool:
-        """Whether nobody can be writing it any more, or come back to it."""
+        """Whether no process can still write or reuse it."""
         return not self.waits and time.time() - self.written_at > _WRITTEN_AFTER_SEC
 
     def remove(self, root: Path) -> None:
@@ -46,7 +46,7 @@ class Temporary:
 
 
 def temporaries(root: Path) -> list[Temporary]:
-    """All that lies about in the folders of a project, the oldest first."""
+    """Returns all leftover files in the folders of a project, oldest first."""
     found = list(_among(root, [path.name for path in root.iterdir()]))
     found += [path for room in _ROOMS for path in _below(root / room)]
     found += (paths.private(root) / "finished").glob("[!.]*")

@@ -1,4 +1,4 @@
-"""A project of another genpipe: its YAML in the words of this one, and the stages that run again for their code."""
+"""Upgrade of a project from another genpipe: new names in YAML, and the stages that run again for their code."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +19,7 @@ Again = dict[str, list[str]]
 
 
 def upgraded(root: Path) -> Plan:
-    """What makes a project that of this genpipe: its wiring, and the words of its index and pipelines.
+    """Returns the plan that upgrades a project: its wiring, and the names in its index and pipelines.
 
     Raises ExistsError if the wiring was edited, ConfigError if a file is no YAML, GenpipeError if one is too knotted to
     be changed at one place.
@@ -31,7 +31,7 @@ def upgraded(root: Path) -> Plan:
 
 
 def modernized(text: str, source: str = "") -> str:
-    """The text of an index or a pipeline with every old key and value by its new name, and otherwise as it was.
+    """Returns the text of an index or a pipeline with new names for old keys and values, otherwise unchanged.
 
     Raises ConfigError if it is no YAML, GenpipeError if it is too knotted to be changed at one place.
     """
@@ -42,7 +42,7 @@ def modernized(text: str, source: str = "") -> str:
 
 
 def again(root: Path) -> Again:
-    """The stages that have run with other code than there is now; what follows them is not among them."""
+    """Returns the stages that have run with other code than the present one, without the stages after them."""
     return {stage: why for stage, why in _compared(root) if why}
 
 

@@ -1,1 +1,1 @@
-"""What people look at after `dvc repro`: one page, its Markdown twin and the leaderboard as a table."""
+"""The report after `dvc repro`: one page, its Markdown version and the leaderboard as a table."""

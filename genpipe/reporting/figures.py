@@ -1,4 +1,4 @@
-"""Pictures that travel inside the page: PNG files as data URIs, training curves as inline SVG."""
+"""Pictures inside the page: PNG files as data URIs, training curves as inline SVG."""
 
 import base64
 import io
@@ -30,7 +30,7 @@ class Picture:
     width: int
     height: int
     drawn: bool
-    """Whether it is a drawing; otherwise each of its pixels is one of an image, and is shown as a square."""
+    """Whether it is a plot; otherwise it consists of images, whose pixels are shown as squares."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Curve:
     svg: str
     alt: str
     note: str = ""
-    """Of a score: its best figure, and that of the weights which made the samples, the last ones."""
+    """For a score: its best value, and that of the last weights, which made the samples."""
 
 
 def pictures(root: Path, result: Result) -> list[Picture]:
@@ -54,9 +54,9 @@ def pictures(root: Path, result: Result) -> list[Picture]:
 
 
 def curves(root: Path, result: Result) -> list[Curve]:
-    """The curves of an experiment, unsmoothed: of the scores of samples drawn in training, and of the training itself.
+    """The curves of an experiment, unsmoothed: first the scores of samples during training, then the training itself.
 
-    None for a model fitted in closed form. Raises GenpipeError if a file of curves is damaged.
+    A model fitted in closed form has none. Raises GenpipeError if a file of curves is damaged.
     """
     of_scores, of_training = (_series(root, file(result.name)) for file in (paths.score_curves, paths.curves))
     scored = [
@@ -67,16 +67,16 @@ def curves(root: Path, result: Result) -> list[Curve]:
 
 
 def _best(points: Any, name: str, made: Made | None) -> str:
-    """The best score of samples drawn in training, with its step, beside the last one."""
+    """The best score of samples during training, with its step, and the last one."""
     if made is None or made.lower_is_better is None:
         return ""
     place = points[name].idxmin() if made.lower_is_better else points[name].idxmax()
     best, last = ((number(row[name]), number(row["step"])) for row in (points.loc[place], points.iloc[-1]))
-    return f"Best {best[0]} at step {best[1]}; last {last[0]}, at step {last[1]}."
+    return f"Best: {best[0]} at step {best[1]}. Last: {last[0]} at step {last[1]}."
 
 
 def _series(root: Path, file: Path) -> dict[str, Any]:
-    """The columns of a file of curves that is there, each with its steps."""
+    """The columns of a file of curves, if it exists, each with its steps."""
     import pandas as pd  # slow to import, and the leaderboard can do without
 
     if not (root / file).exists():
@@ -102,7 +102,7 @@ def _picture(root: Path, file: Path, caption: str) -> Picture:
             width, height = image.size
             drawn = image.mode == "RGB" and image.getpixel((0, 0)) == ImageColor.getrgb(PAPER)
     except FileNotFoundError:
-        raise GenpipeError(f"{file} is missing. Run `dvc repro`, which makes it again.") from None
+        raise GenpipeError(f"{file} is missing. Run `dvc repro` to make it again.") from None
     except (OSError, ValueError, SyntaxError) as error:  # Pillow reports a broken chunk as a SyntaxError
         raise damaged(file, str(error)) from None
     times = 1 / DENSITY if drawn else max(1, _SMALL_PX // width)  # whole multiples keep every pixel a square
@@ -111,7 +111,7 @@ def _picture(root: Path, file: Path, caption: str) -> Picture:
 
 
 def _curve(experiment: str, name: str, points: Any, note: str = "") -> Curve:
-    """One curve over the steps, drawn as it was noted."""
+    """One curve over the steps, without smoothing."""
     steps, values = points["step"].to_list(), points[name].to_list()
     first, last = f"{number(values[0])} at step {number(steps[0])}", f"{number(values[-1])} at step {number(steps[-1])}"
     alt = f"{name} of {experiment} over training: {first}, {last}, lowest {number(min(values))}, highest "
@@ -138,7 +138,7 @@ def _svg(name: str, steps: list[float], values: list[float], unique: str) -> str
 
 
 def _for_page(svg: str, unique: str) -> str:
-    """The drawing as a part of a page: no prologue, colors of the page, identifiers that no other drawing uses."""
+    """The plot as a part of a page: no prologue, the page's colors, and identifiers that no other plot uses."""
     prefix = re.sub(r"[^A-Za-z0-9]", lambda m: f"_{ord(m[0])}_", unique)
     svg = svg[svg.index("<svg") :].replace(_INK, "currentColor").replace(_LINE, "var(--accent)")
     return re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}-", svg)

@@ -1,7 +1,7 @@
-"""Which experiment is how good, and what may be compared with what.
+"""The leaderboard: how good each experiment is, and which scores may be compared.
 
-Scores of one name are ranked together only if they were made in the same way: on the same data set, with the same
-extractor, as many images and so on. Where the ways differ, each has a column of its own.
+Scores of one name are ranked together only if they were computed in the same way: on the same data set, with the same
+extractor, the same number of images and so on. Otherwise each way has its own column.
 """
 
 import json
@@ -17,11 +17,11 @@ from genpipe.reporting.reading import Made, Result, results
 from genpipe.reporting.wording import decimals, fact, number, words
 
 REAL = "real-held-out"
-"""The name of the row of real images; no experiment may be called real-something."""
+"""The name of the row of real images; the name of an experiment must not begin with real-."""
 LOW, HIGH = "_low", "_high"
-"""After the name of a score: the ends of its 95 % interval."""
+"""Suffixes of a score's name for the ends of its 95 % interval."""
 MOST_BIAS = 0.1
-"""The share of a score that may be bias without a word."""
+"""The share of a score that may be bias without a caution."""
 CSV = paths.REPORTS / "leaderboard.csv"
 
 
@@ -31,7 +31,7 @@ class Column:
 
     score: str
     way: str
-    """What sets this way apart from the others of the same score; empty if there is only one."""
+    """How this way differs from the others of the same score; empty if there is only one."""
     made: Made
     holders: tuple[Result, ...]
 
@@ -47,7 +47,7 @@ class Column:
 
     @cached_property
     def decimals(self) -> int:
-        """How many decimals its figures are shown with."""
+        """The number of decimals in its column."""
         return decimals([*self._values, *([] if self.real is None else [self.real])])
 
     def value(self, result: Result) -> int | float | None:
@@ -55,27 +55,27 @@ class Column:
         return result.values[self.score] if result in self.holders else None
 
     def spread(self, result: Result) -> int | float | None:
-        """The standard deviation of that score, if it was noted."""
+        """The standard deviation of that score, if it was recorded."""
         return result.values.get(f"{self.score}_std") if result in self.holders else None
 
     def interval(self, result: Result) -> tuple[int | float, int | float] | None:
-        """Where that score lies with 95 % confidence, if it was noted."""
+        """The 95 % confidence interval of that score, if it was recorded."""
         return result.made[self.score].interval if result in self.holders else None
 
     def caution(self, result: Result) -> str | None:
-        """What is to be known before that score is believed: its own warning, or that much of it is bias."""
+        """Returns the caution about that score, if any: its own warning, or that much of it is bias."""
         if result not in self.holders:
             return None
         made = result.made[self.score]
         return made.warning or too_few(made, result.values[self.score])
 
     def is_best(self, result: Result) -> bool:
-        """Whether no other experiment does better; nothing is best that stands alone, or where no end is good."""
+        """Whether no other experiment does better; False for a single experiment, or if the score has no better end."""
         best = (min if self.made.lower_is_better else max)(self._values)
         return self.made.lower_is_better is not None and len(self._values) > 1 and self.value(result) == best
 
     def bar(self, value: int | float | None) -> float | None:
-        """The length of a value in per cent of the longest of its column, or None where lengths say nothing."""
+        """The length of a value in percent of the longest in its column, or None where lengths mean nothing."""
         all_values = [*self._values, *([] if self.real is None else [self.real])]
         if value is None or min(all_values) < 0 or max(all_values) == 0:
             return None
@@ -88,7 +88,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Board:
-    """The experiments on one data set, the best first, those without scores last."""
+    """The experiments on one data set, best first, those without scores last."""
 
     data: str
     columns: Sequence[Column]
@@ -96,21 +96,21 @@ class Board:
 
     @property
     def cautions(self) -> list[tuple[Result, Column, str]]:
-        """Every caution, with whose score of which column it is about."""
+        """Every caution, with its experiment and column."""
         pairs = [(r, c) for r in self.results for c in self.columns]
         return [(r, c, caution) for r, c in pairs if (caution := c.caution(r))]
 
 
 def too_few(made: Made, value: int | float) -> str | None:
-    """A sentence if more than a tenth of a score is bias, or if the images are fewer than the numbers of each.
+    """Returns a sentence if more than a tenth of a score is bias, or if there are fewer images than feature dimensions.
 
-    Of fewer images than dimensions, the estimate of the bias is too low.
+    With fewer images than dimensions, the estimate of the bias is too low.
     """
     if made.bias_estimate is None:
         return None
     images = made.protocol.get("fake_images")
     if made.feature_dimensions and isinstance(images, int) and images < made.feature_dimensions:
-        few = f"Too few images, {number(images)} for {number(made.feature_dimensions)} features"
+        few = f"Too few images ({number(images)} for {number(made.feature_dimensions)} features)"
         return f"{few}: at least {number(made.bias_estimate)} of this figure is bias."
     if made.bias_estimate > MOST_BIAS * abs(value):
         return f"Too few images: about {number(made.bias_estimate)} of this figure is bias."
@@ -128,9 +128,9 @@ def boards(found: Sequence[Result]) -> list[Board]:
 
 
 def rows(root: Path) -> list[dict[str, Any]]:
-    """The leaderboard, a row an experiment; before those of each data set its real held-out images.
+    """The leaderboard, a row per experiment; the rows of each data set begin with its real held-out images.
 
-    `state` is "real", "scored" or "not run yet". A cell is None where there is nothing. All rows have the same keys.
+    `state` is "real", "scored" or "not run yet". An empty cell is None. All rows have the same keys.
     Raises GenpipeError if a file is damaged.
     """
     made = [row for board in boards(results(root)) for row in _rows(board)]
@@ -157,7 +157,7 @@ def _rows(board: Board) -> Iterable[dict[str, Any]]:
 
 
 def _cells(board: Board, result: Result | None) -> dict[str, int | float | None]:
-    """The scores in a row, each followed by interval and spread where any was noted; of real images if no result."""
+    """The scores in a row, each followed by recorded intervals and spreads; of real images if there is no result."""
     cells = {}
     for column in board.columns:
         cells[column.key] = column.value(result) if result else column.real
@@ -186,11 +186,11 @@ def _told_apart(made: Sequence[Made]) -> list[str]:
     """For each way, the facts in which the ways differ."""
     keys = dict.fromkeys(key for m in made for key in m.protocol)
     differing = [k for k in keys if len({json.dumps(m.protocol.get(k), sort_keys=True) for m in made}) > 1]
-    return [", ".join(f"{words(k)} {fact(k, m.protocol.get(k, 'not noted'))}" for k in differing) for m in made]
+    return [", ".join(f"{words(k)} {fact(k, m.protocol.get(k, 'not recorded'))}" for k in differing) for m in made]
 
 
 def _sorted(here: Sequence[Result], columns: Sequence[Column]) -> list[Result]:
-    """By the first column of which less is better, then by the others; who has no score comes after who has."""
+    """Sorted by the first column where lower is better, then by the others; those without a score come last."""
     order = sorted((c for c in columns if c.made.lower_is_better is not None), key=lambda c: not c.made.lower_is_better)
 
     def rank(result: Result) -> list[tuple[bool, float]]:

@@ -1,6 +1,6 @@
-"""The report: one self-contained HTML page and its Markdown twin.
+"""The report: one self-contained HTML page and its Markdown version.
 
-Nothing in them depends on the day or the machine that writes them: equal inputs give equal bytes.
+They do not depend on the date or the machine that writes them: equal inputs give equal bytes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ TWIN = paths.REPORTS / "README.md"
 
 @dataclass(frozen=True)
 class Shown:
-    """An experiment with all that the page shows of it."""
+    """An experiment with everything that the page shows of it."""
 
     result: Result
     columns: Sequence[Column]
@@ -36,13 +36,13 @@ class Shown:
 
     @property
     def grid(self) -> Picture | None:
-        """Its samples."""
+        """The picture of its samples."""
         return next((p for p in self.pictures if p.file == "sample_grid.png"), None)
 
 
 @dataclass(frozen=True)
 class Times:
-    """How long the stages took for one experiment or data set."""
+    """The run times of the stages of one experiment or data set."""
 
     key: str
     kind: str
@@ -50,17 +50,17 @@ class Times:
 
     @property
     def total_sec(self) -> float:
-        """All stages together."""
+        """The sum over all stages."""
         return sum(t.wall_sec for t in self.by_stage.values())
 
     @property
     def images_per_sec(self) -> int | float | None:
-        """The pace of training, if it was noted."""
+        """The speed of training, if it was recorded."""
         return self.by_stage["train"].facts.images_per_sec if "train" in self.by_stage else None
 
 
 def write_report(root: Path) -> Path:
-    """The path of the page, written beside the leaderboard and the Markdown twin.
+    """Writes the page, the leaderboard and the Markdown version, and returns the path of the page.
 
     Raises ConfigError if the index is wrong, GenpipeError if something that a stage left is missing or damaged.
     """
@@ -87,7 +87,7 @@ def _environment(autoescape: bool) -> Environment:
 
 
 def _told(root: Path) -> dict[str, Any]:
-    """Everything that the templates tell."""
+    """Returns the variables of the templates."""
     found = results(root)
     ranked = boards(found)
     run = [r for r in found if r.how]
@@ -126,13 +126,13 @@ def _columns_of(result: Result, ranked: Sequence[Board]) -> list[Column]:
 
 
 def _warnings(result: Result, noted: Mapping[tuple[str, str], Timing]) -> Sequence[str]:
-    """What looked wrong in the stages of an experiment."""
+    """The warnings of an experiment's stages."""
     told = [noted[stage, result.name].facts.warnings for stage in STAGES[2:] if (stage, result.name) in noted]
     return list(dict.fromkeys(warning for warnings in told for warning in warnings))
 
 
 def _explained(ranked: Sequence[Board]) -> dict[str, list[tuple[str, Column]]]:
-    """Each score with the ways in which it was made, and on which data."""
+    """Each score with the ways it was computed, and on which data."""
     explained: dict[str, list[tuple[str, Column]]] = {}
     for board in ranked:
         for column in board.columns:
@@ -141,7 +141,7 @@ def _explained(ranked: Sequence[Board]) -> dict[str, list[tuple[str, Column]]]:
 
 
 def _times(found: Sequence[Result], noted: Mapping[tuple[str, str], Timing]) -> list[Times]:
-    """A row a data set, then a row an experiment, of those for which a time was noted."""
+    """A row per data set, then a row per experiment, for those with recorded times."""
     shared, own = STAGES[:2], STAGES[2:]
     rows: list[tuple[str, str, tuple[str, ...]]]
     rows = [(data, "data set", shared) for data in dict.fromkeys(r.data for r in found)]
@@ -151,7 +151,7 @@ def _times(found: Sequence[Result], noted: Mapping[tuple[str, str], Timing]) -> 
 
 
 def _versions(run: Sequence[Result]) -> dict[str, list[str]]:
-    """Which versions of what made the figures; more than one of a thing if experiments differ."""
+    """The versions of the software that made the figures; several for one name if experiments differ."""
     versions: dict[str, list[str]] = {"genpipe": [genpipe.__version__]}
     for how in (r.how for r in run if r.how):
         for name, version in [*how.versions.items(), *([("commit", how.commit)] if how.commit else [])]:

@@ -1,4 +1,4 @@
-"""What the experiments left on disk, checked as it is read."""
+"""The results of experiments, validated as they are read from disk."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,35 +17,35 @@ STAGES = ("prepare", "reference", "train", "sample", "evaluate")
 
 
 class _Found(BaseModel):
-    """JSON that a stage wrote; facts beyond those named here are kept."""
+    """JSON that a stage wrote; further fields are kept."""
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True)
 
 
 class Made(_Found):
-    """How a score was made: what the title says, and in `protocol` what must agree before two of them compare."""
+    """How a score was computed. Two scores can be compared if their `protocol` is equal."""
 
     title: str
     meaning: str
     lower_is_better: bool | None
     real: Number | None = None
     interval: Annotated[tuple[Number, Number], Field(strict=False)] | None = None
-    """Where the score lies with 95 % confidence."""
+    """The 95 % confidence interval of the score."""
     bias_estimate: Number | None = None
-    """By how much it is too large because so few images were compared."""
+    """How much too large the score is because of few images."""
     feature_dimensions: int | None = None
-    """How many numbers the extractor makes of an image."""
+    """The number of features per image."""
     warning: str | None = None
-    """A sentence for whoever reads the score."""
+    """A sentence for the reader of the score."""
 
     @property
     def protocol(self) -> Mapping[str, Any]:
-        """Extractor, counts, splits, seed and whatever else decided the figure."""
+        """Extractor, counts, splits, seed and everything else that decides the score."""
         return self.model_extra or {}
 
 
 class How(_Found):
-    """The circumstances of an experiment; what else it holds is a `Made` for each score."""
+    """How an experiment was run; its further fields are a `Made` for each score."""
 
     model: str
     data: str
@@ -57,15 +57,15 @@ class How(_Found):
 
 
 class Facts(_Found):
-    """What else a stage noted beside its time."""
+    """What a stage recorded besides its time."""
 
     images_per_sec: Number | None = None
     warnings: list[str] = []
-    """What looked wrong in the curves of a training, in what a model gives, or in scores: those that are NaN."""
+    """Warnings about training curves, a model's output, or scores that are NaN."""
 
 
 class Timing(_Found):
-    """How long one stage took for one experiment or data set."""
+    """The run time of one stage for one experiment or data set."""
 
     wall_sec: Number
     facts: Facts = Facts()
@@ -73,16 +73,16 @@ class Timing(_Found):
 
 @dataclass(frozen=True)
 class Result:
-    """One experiment of the index and, once it has run, what came of it."""
+    """One experiment of the index and, once it has run, its results."""
 
     name: str
     model: str
     data: str
     how: How | None
     values: Mapping[str, int | float]
-    """Every figure by name."""
+    """All figures by name."""
     made: Mapping[str, Made]
-    """How the scores among them were made."""
+    """How the scores among them were computed."""
 
     @property
     def state(self) -> str:
@@ -91,7 +91,7 @@ class Result:
 
     @property
     def further(self) -> dict[str, int | float]:
-        """The figures that are neither a score, nor the spread of one, nor the size of the model."""
+        """The figures other than scores, their spreads, and the size of the model."""
         own = {*self.made, *(f"{name}_std" for name in self.made), "parameters"}
         return {name: value for name, value in self.values.items() if name not in own}
 
@@ -104,10 +104,10 @@ def results(root: Path) -> list[Result]:
     document = read(root / paths.INDEX, str(paths.INDEX))
     index = document.value.get("experiments") if isinstance(document.value, dict) else None
     if not isinstance(index, dict):
-        raise ConfigError([document.problem(("experiments",), "names with {model: …, data: …} are needed.")])
+        raise ConfigError([document.problem(("experiments",), "should be a mapping of names to {model: …, data: …}.")])
     for name, entry in index.items():
         if not isinstance(entry, dict) or not {"model", "data"} <= entry.keys():
-            raise ConfigError([document.problem(("experiments", name), "{model: …, data: …} is needed.")])
+            raise ConfigError([document.problem(("experiments", name), "should be {model: …, data: …}.")])
     return [_result(root, str(name), str(entry["model"]), str(entry["data"])) for name, entry in index.items()]
 
 
@@ -121,7 +121,7 @@ def timings(root: Path) -> dict[tuple[str, str], Timing]:
 
 
 def damaged(file: Path, why: str) -> GenpipeError:
-    """The error to raise for a file that a stage should have left whole."""
+    """Returns the error to raise for a damaged file that a stage wrote."""
     return GenpipeError(f"{file} is damaged ({why}). Delete it and run `dvc repro`.")
 
 
@@ -129,7 +129,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def parsed(kind: type[Model], text: str, file: Path) -> Model:
-    """A JSON text in its schema. Raises GenpipeError naming the file."""
+    """Returns a JSON text validated by its schema. Raises GenpipeError naming the file."""
     try:
         return kind.model_validate_json(text)
     except ValidationError as error:

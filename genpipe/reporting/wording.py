@@ -1,4 +1,4 @@
-"""How figures and names are put in words, on the page and in Markdown."""
+"""Text for figures and names, on the page and in Markdown."""
 
 import re
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ _WORDS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", 
 
 
 def decimals(values: Iterable[int | float]) -> int:
-    """How many decimals show four digits of the largest value and two of the smallest, without zeros at all ends."""
+    """The decimals that show four digits of the largest value and two of the smallest, without trailing zeros."""
     sizes = [abs(v) for v in values if v]
     if not sizes or all(float(v).is_integer() for v in sizes):
         return 0
@@ -22,7 +22,7 @@ def decimals(values: Iterable[int | float]) -> int:
 
 
 def number(value: int | float | None, places: int | None = None) -> str:
-    """A figure with thousands separated; by itself, as many decimals as it needs."""
+    """Returns a figure with separated thousands; without `places`, with as many decimals as it needs."""
     if value is None:
         return MISSING
     tiny = places is None and 0 < abs(value) < _TINY
@@ -31,29 +31,29 @@ def number(value: int | float | None, places: int | None = None) -> str:
 
 
 def count(n: int, thing: str) -> str:
-    """Two experiments, 20 experiments, one experiment."""
+    """Returns a count in words: two experiments, 20 experiments, one experiment."""
     amount = _WORDS[n] if n < len(_WORDS) else f"{n:,}"
     return f"{amount} {thing if n == 1 else thing + 's'}"
 
 
 def joined(parts: Iterable[str]) -> str:
-    """A, B and C."""
+    """Returns "A, B and C"."""
     *head, last = list(parts) or [""]
     return f"{', '.join(head)} and {last}" if head else last
 
 
 def capital(sentence: str) -> str:
-    """The sentence with a capital letter."""
+    """Returns the sentence with a capital first letter."""
     return sentence[:1].upper() + sentence[1:]
 
 
 def words(key: str) -> str:
-    """`nearest_neighbors` as a reader would write it; a hash is named by what it is."""
+    """Returns a key as words: `nearest_neighbors` as "nearest neighbors", a hash as "SHA-256"."""
     return key.replace("_sha256", " SHA-256").replace("_", " ")
 
 
 def fact(key: str, value: object) -> str:
-    """A noted fact: hashes shortened, numbers with separators."""
+    """Returns a recorded fact as text: hashes shortened, numbers with separators."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int | float):
@@ -62,5 +62,5 @@ def fact(key: str, value: object) -> str:
 
 
 def markdown(text: object) -> str:
-    """Text that Markdown shows as it is."""
+    """Returns text with its Markdown characters escaped."""
     return re.sub(r"([\\`*_\[\]|#~$])", r"\\\1", escape(str(text), quote=False)).replace("\n", " ")

@@ -1,1 +1,1 @@
-"""What a finished model gives: samples, reconstructions, and ways between codes."""
+"""Outputs of a trained model: samples, reconstructions, and interpolations."""

@@ -1,4 +1,4 @@
-"""What a finished model gives: samples and reconstructions as arrays, or a picture."""
+"""Outputs of a trained model: samples and reconstructions, as arrays or as a picture."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,23 +26,23 @@ from genpipe.nn.pixel_range import Output, warn_beyond
 _AT_ONCE = 500
 _FRAME_MS = 80
 Part = tuple[np.ndarray, Output]
-"""Some of the images that a model gives, and what is to be said of their values."""
+"""Some of a model's images, and the check of their values."""
 
 
 @dataclass(frozen=True)
 class Samples:
-    """What a finished model gives, uint8."""
+    """The images of a trained model, uint8."""
 
     images: UInt8[np.ndarray, "n c h w"]
     labels: Int[np.ndarray, "n"] | None = None
-    """The classes that were asked for, where a model draws classes."""
+    """The requested classes, if the model generates classes."""
     reconstructions: UInt8[np.ndarray, "m c h w"] | None = None
-    """The held-out images as the model reconstructs them, where it does."""
+    """The reconstructions of the held-out images, if the model reconstructs."""
 
 
 @dataclass(frozen=True)
 class PicklableModel:
-    """A model that another process can be sent, whatever its layers are: what it is built from, and its weights."""
+    """A model that can be sent to another process, with any layers: its arguments and its weights."""
 
     model: Any
 
@@ -53,7 +53,7 @@ class PicklableModel:
 def generate_samples(
     model: Generative, n: int, *, seed: int, batch_size: int = 500, devices: int = 1
 ) -> UInt8[np.ndarray, "n c h w"]:
-    """uint8 samples, equally many of each class with training images in turn where a model draws classes.
+    """Returns uint8 samples; a class-conditional model takes each class with training images in turn.
 
     Every batch has random numbers of its own, so that the same seed and batch size on the same kind of device give the
     same images, however many devices there are. Raises UsageError if the model cannot draw any, NonFiniteImages if they
@@ -66,14 +66,14 @@ def generate_samples(
 
 
 def requested_labels(model: Generative, n: int) -> Int[np.ndarray, "n"] | None:
-    """The classes of the samples that `draw` gives, or None of a model that draws no classes."""
+    """Returns the classes of generated samples, or None for a model without classes."""
     return _classes(model, range(n)).numpy() if isinstance(model, GeneratesClasses) else None
 
 
 def reconstruct_images(
     model: Generative, images: UInt8[np.ndarray, "n c h w"], devices: int = 1
 ) -> UInt8[np.ndarray, "n c h w"] | None:
-    """uint8 reconstructions of images, or None of a model that reconstructs none; raises and warns as `draw` does."""
+    """Returns uint8 reconstructions of images, or None if the model cannot; same errors and warnings as for samples."""
     if not isinstance(model, Reconstructs):
         return None
     parts = [images[first : first + _AT_ONCE] for first in range(0, len(images), _AT_ONCE)]
@@ -81,7 +81,7 @@ def reconstruct_images(
 
 
 def save_samples(samples: Samples, folder: Path | str) -> None:
-    """Writes samples, an array a file; the same samples give the same bytes."""
+    """Writes samples, one array per file; the same samples give the same bytes."""
     with atomic_directory(Path(folder)) as temporary:
         for name, array in vars(samples).items():
             if array is not None:
@@ -89,7 +89,7 @@ def save_samples(samples: Samples, folder: Path | str) -> None:
 
 
 def load_samples(folder: Path | str) -> Samples:
-    """The samples in a folder, memory-mapped. Raises DataError if they are missing or damaged."""
+    """Returns the samples in a folder, memory-mapped. Raises DataError if they are missing or damaged."""
     try:
         found = {file.stem: np.load(file, mmap_mode="r", allow_pickle=False) for file in Path(folder).glob("*.npy")}
         return Samples(**found)
@@ -98,13 +98,13 @@ def load_samples(folder: Path | str) -> Samples:
 
 
 def draw_grid(experiment: str, n: int, seed: int, path: Path) -> None:
-    """Draws n samples of a finished experiment into a picture, in a grid as square as it gets."""
+    """Writes n samples of a trained experiment as a picture, in a nearly square grid."""
     model, _ = load_model(paths.root() / paths.model(experiment))
     save_picture(grid(generate_samples(model, n, seed=seed), int(np.ceil(np.sqrt(n)))), path)
 
 
 def save_picture(picture: UInt8[np.ndarray, "*f h w c"], path: Path | str) -> None:
-    """Writes a gray or color picture as PNG; frames [f h w c] as one that moves, over and over."""
+    """Writes a gray or color picture as PNG; frames [f h w c] become a looping animation."""
     frames = picture[..., 0] if picture.shape[-1] == 1 else picture
     first, *rest = [Image.fromarray(frame) for frame in (frames if picture.ndim == 4 else [frames])]
     moving: dict[str, Any] = {"save_all": True, "append_images": rest, "duration": _FRAME_MS, "loop": 0} if rest else {}

@@ -1,4 +1,4 @@
-"""Codes of a trained experiment from a shell: encoding, decoding, and ways and sums between codes."""
+"""Codes of a trained experiment on the command line: encoding, decoding, interpolation and arithmetic."""
 
 import re
 from collections.abc import Sequence
@@ -34,13 +34,13 @@ _MAX_CODES_BYTES = 2**30
 _DRAWN = 10_000
 _TAIL = 0.025
 MOST_IMAGES = 10_000
-"""In one picture."""
+"""The maximum number of images in one picture."""
 Picture = UInt8[np.ndarray, "*f H W k"]
 
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A trained model, the images it was made for, and where those of its data set lie."""
+    """A trained model, the description of its images, and the folder of its data set."""
 
     name: str
     model: Generative
@@ -48,11 +48,11 @@ class TrainedModel:
     resize_mode: str
     data: Path
     reading: Reading
-    """Whether broken pictures are left out, and who is told."""
+    """Options for reading pictures."""
 
     @classmethod
     def of(cls, project: Project, name: str, needed: type, reading: Reading) -> "TrainedModel":
-        """The model of an experiment. Raises UnknownName, or UsageError if it cannot do what is needed."""
+        """Returns the model of an experiment. Raises UnknownName, or UsageError if it cannot do what is needed."""
         if name not in project.index.experiments:
             raise UnknownName(name, f"experiment in {paths.INDEX}", project.index.experiments)
         experiment = project.experiment(name)
@@ -63,24 +63,24 @@ class TrainedModel:
         return cls(name, model, spec, data.common.resize_mode, folder, reading)
 
     def images(self, words: Sequence[str]) -> Pixels:
-        """The images that words mean: paths, or numbers of held-out ones ("7", "0-3,9"). Raises Usage- or DataError.
+        """Returns the images that words mean: paths, or held-out numbers ("7", "0-3,9"). Raises Usage- or DataError.
 
         Those of a folder or an archive come in the natural order of their names.
         """
         return np.concatenate([self._images(word).images for word in words])
 
     def codes(self, words: Sequence[str]) -> Codes:
-        """The codes that words mean: of images, or as they lie in an array [n d] of a .npy or .npz file."""
+        """Returns the codes that words mean: of images, or from an array [n d] in a .npy or .npz file."""
         return np.concatenate([self.named_codes(word)[0] for word in words])
 
     def starts(self, words: Sequence[str], n: int, seed: int) -> Codes:
-        """The codes that words mean; if there are none, of the first held-out images, or of the prior."""
+        """Returns the codes that words mean; without words, those of the first held-out images, or of the prior."""
         if words:
             return self.codes(words)
         return self.codes([f"0-{n - 1}"]) if isinstance(self.model, Encodes) else of_prior(self.model, n, seed)
 
     def named_codes(self, word: str) -> tuple[Codes, Sequence[str]]:
-        """The codes that a word means, and what each of their rows is called."""
+        """Returns the codes that a word means, and the names of their rows."""
         array = _array(Path(word)) if Path(word).suffix in _ARRAYS and not _NUMBERS.fullmatch(word) else None
         if array is None:
             if not isinstance(self.model, Encodes):
@@ -118,13 +118,13 @@ class TrainedModel:
 
 
 def encoding(trained: TrainedModel, words: Sequence[str]) -> tuple[Codes, list[str]]:
-    """The codes of images, and what each image is called; those of files in the natural order of their names."""
+    """Returns the codes and the names of images; those of files in the natural order of their names."""
     found = [trained.named_codes(word) for word in words]
     return np.concatenate([codes for codes, _ in found]), [name for _, names in found for name in names]
 
 
 def numbered(word: str, count: int) -> list[range]:
-    """The numbers that a word such as "0-3,9" means, of so many images. Raises UsageError before it makes them."""
+    """Returns the numbers that a word such as "0-3,9" means. Raises UsageError before it expands them."""
     ends = [[float(end) for end in part.split("-")] for part in word.split(",")]  # a float holds any number of digits
     spans = [(first, last[0] if last else first) for first, *last in ends]
     shown = shortened(word)
@@ -139,7 +139,7 @@ def numbered(word: str, count: int) -> list[range]:
 
 
 def verify_codes(z: Codes, what: str, model: Generative, name: str) -> None:
-    """Raises UsageError if codes are none of a model that decodes."""
+    """Raises UsageError if codes do not fit the model."""
     if isinstance(model, Decodes) and z.shape[1] != (d := of_prior(model, 1, 0).shape[1]):
         raise UsageError(f"{what} has codes of {z.shape[1]} numbers; those of {name} have {d}.")
 
@@ -151,7 +151,7 @@ def _verify_few(images: int) -> None:
 
 
 def reconstruction(trained: TrainedModel, words: Sequence[str]) -> tuple[Picture, Pixels]:
-    """A picture of images above their reconstructions, and the reconstructions."""
+    """Returns a picture of images above their reconstructions, and the reconstructions."""
     assert isinstance(trained.model, Reconstructs)
     images = trained.images(words)
     _verify_few(len(images))
@@ -161,7 +161,7 @@ def reconstruction(trained: TrainedModel, words: Sequence[str]) -> tuple[Picture
 
 
 def decoding(trained: TrainedModel, words: Sequence[str]) -> tuple[Picture, Pixels]:
-    """A picture of the images of codes, in a grid as square as it gets, and the images."""
+    """Returns a picture of the images of codes, in a nearly square grid, and the images."""
     z = trained.codes(words)
     _verify_few(len(z))
     images = decoded(trained.model, z)
@@ -171,13 +171,13 @@ def decoding(trained: TrainedModel, words: Sequence[str]) -> tuple[Picture, Pixe
 def interpolation(
     trained: TrainedModel, words: Sequence[str], *, path: str, images: int, animate: bool, seed: int
 ) -> tuple[Picture, Pixels]:
-    """A row of images along each way from one code to the next, or one image that moves round through all of them."""
+    """Returns a row of images along each path from one code to the next, or one animation through all codes."""
     shown = walked(trained.model, trained.starts(words, 6, seed), path, images, animate)
     return np.stack([grid(image[None], 1) for image in shown]) if animate else grid(shown, images), shown
 
 
 def walked(model: Generative, z: Codes, path: str, images: int, moving: bool = False) -> UInt8[np.ndarray, "m c h w"]:
-    """So many images along each way from one code to the next, of a moving picture on from the last to the first."""
+    """Returns the images along each path from one code to the next; an animation also returns to the first."""
     if path not in PATHS:
         raise UnknownName(path, "path between codes", PATHS)
     if len(z) < 2:
@@ -191,7 +191,7 @@ def walked(model: Generative, z: Codes, path: str, images: int, moving: bool = F
 def traversal(
     trained: TrainedModel, words: Sequence[str], *, codes: int, images: int, seed: int
 ) -> tuple[Picture, Pixels]:
-    """A row for each number of a code, those that change most first: it runs over the quantiles of the prior."""
+    """Returns a row for each number of a code over the quantiles of the prior, those that change most first."""
     z = trained.starts(words, 1, seed)
     _verify_few(images * min(codes, z.shape[1]))
     places = quantiles(of_prior(trained.model, _DRAWN, seed), images, _TAIL)
@@ -202,7 +202,7 @@ def traversal(
 
 
 def arithmetic(trained: TrainedModel, a: str, b: str, c: str) -> tuple[Picture, Pixels]:
-    """Images of z_a, z_b, z_c and z_a − z_b + z_c, of each the mean of the codes that a word means."""
+    """Returns images of z_a, z_b, z_c and z_a − z_b + z_c, each the mean of the codes that a word means."""
     first, second, third = (trained.codes([word]).astype(np.float64).mean(0) for word in (a, b, c))
     shown = decoded(trained.model, np.stack([first, second, third, first - second + third]))
     return grid(shown, 4), shown

@@ -1,1 +1,1 @@
-"""Training: one loop for every model, checkpoints, averaging and what a person sees of it."""
+"""Training: one loop for every model, with checkpoints, weight averaging and progress."""

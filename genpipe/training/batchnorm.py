@@ -1,4 +1,4 @@
-"""Batch normalization that looks at the batches of all processes together."""
+"""Batch normalization over the batches of all processes together."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 
 def synchronize(model: nn.Module) -> None:
-    """Lets every batch normalization of a model see the parts of a batch that the other processes have."""
+    """Makes every batch normalization of a model use the parts of a batch in all processes."""
     for module in model.modules():
         if isinstance(module, _BatchNorm):
             module.__class__ = _Synchronized  # in place, because phases may hold the module already

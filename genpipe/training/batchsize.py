@@ -19,7 +19,7 @@ from genpipe.training.loop import fit, seed
 
 
 def largest(fits: Callable[[int], bool], first: int, most: int) -> int:
-    """The largest whole number from 1 to `most` that fits, or 0; what fits is taken to end somewhere and not to return.
+    """Returns the largest number from 1 to `most` that fits, or 0; assumes that smaller numbers fit, too.
 
     Begins with `first`, doubles or halves it until that is between what fits and what does not, and then bisects.
     """
@@ -39,13 +39,13 @@ def largest(fits: Callable[[int], bool], first: int, most: int) -> int:
 
 
 def with_batch(experiment: Experiment, size: int) -> Experiment:
-    """The experiment with another batch size."""
+    """Returns the experiment with another batch size."""
     train = experiment.knobs.train.model_copy(update={"batch_size": size})
     return replace(experiment, knobs=experiment.knobs.model_copy(update={"train": train}))
 
 
 def fits_here(project: Project, experiment: Experiment) -> bool:
-    """Whether so many steps of training as it takes for every phase to have a turn find the memory they need."""
+    """Returns whether memory suffices for enough training steps to run every phase once."""
     try:
         _tried(project, experiment)
     except OutOfMemory:

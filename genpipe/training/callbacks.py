@@ -1,4 +1,4 @@
-"""What is told of a training while it goes on; light, for whoever only listens."""
+"""Information about a training while it runs. Light to import."""
 
 import time
 from collections.abc import Callable
@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 REWINDS = 3
-"""So often a training goes back to a checkpoint before it gives up."""
+"""The number of times that a training goes back to a checkpoint before it gives up."""
 Row = dict[str, float]
 """Means of losses and logs since the last row, with the step; all are finite."""
 NONFINITE = "_nonfinite_share"
-"""After the name of a log: the share of the turns in which it was NaN or infinite, where there are any."""
+"""Suffix of a log's name: the share of updates in which it was NaN or infinite, if there are any."""
 
 
 @dataclass(frozen=True)
 class StepInfo:
-    """What a callback is told on logging steps."""
+    """The input of a callback on logging steps."""
 
     step: int
     steps: int
@@ -25,11 +25,11 @@ class StepInfo:
 
 @dataclass(frozen=True)
 class SampleHook:
-    """Who looks at the model itself after every so many steps, with averaged weights where there is an average."""
+    """A hook that gets the model at regular steps, with averaged weights if there are any."""
 
     every_steps: int
     at: Callable[[int, Any], None]
-    """Is given the step and the model."""
+    """Called with the step and the model."""
 
 
 @dataclass(frozen=True)
@@ -45,18 +45,18 @@ class Outcome:
 
 @dataclass
 class Throughput:
-    """How fast a training goes since it was started."""
+    """The speed of a training since its start."""
 
     images_per_step: int
     waited_before_sec: float
     start: float = field(default_factory=time.perf_counter)
 
     def images_per_sec(self, steps: int) -> float:
-        """Of so many steps."""
+        """Returns the images per second over a number of steps."""
         return steps * self.images_per_step / self._passed_sec()
 
     def share(self, waited_sec: float) -> float:
-        """The share of the time that was spent on waiting, of which so much is known in all."""
+        """Returns the share of the time that was spent on waiting."""
         return (waited_sec - self.waited_before_sec) / self._passed_sec()
 
     def _passed_sec(self) -> float:

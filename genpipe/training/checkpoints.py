@@ -19,7 +19,7 @@ Put = Callable[[Any], object]
 
 
 class Checkpoints:
-    """The newest two states of an unfinished training, in a folder of its own.
+    """The two newest states of an unfinished training, in its own folder.
 
     The folder's name must be a key of everything that decides the result, so that a changed experiment starts afresh.
     A file is called step-<step>-<first digits of its SHA-256>.pt. No more than one training may use the folder at once.
@@ -52,7 +52,7 @@ class Checkpoints:
         return path
 
     def newest(self, verify: Callable[[Any], None] = lambda state: None) -> dict[str, Any] | None:
-        """The newest state that is whole and that `verify` does not refuse with a CheckpointError; None without files.
+        """Returns the newest undamaged state that `verify` accepts without a CheckpointError; None without files.
 
         A file that cannot be used is named in a warning and passed over. Raises CheckpointError if none is left.
         Also clears away what a training left that was killed while it wrote.
@@ -72,11 +72,11 @@ class Checkpoints:
         return None
 
     def files(self) -> list[Path]:
-        """The checkpoints, newest first."""
+        """Returns the checkpoints, newest first."""
         return sorted(self.folder.glob("step-*.pt"), reverse=True)
 
     def clear(self) -> None:
-        """Removes them all: the training is finished."""
+        """Removes all checkpoints of a finished training."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -103,7 +103,7 @@ def fresh_random_states(seed: int, *numbers: int) -> None:
 
 
 def random_states() -> dict[str, Any]:
-    """The states of every random generator, in types that load without running code."""
+    """Returns the states of all random generators, in types that load without running code."""
     name, keys, *rest = cast(tuple[str, np.ndarray, int, int, float], np.random.get_state(legacy=True))
     return {
         "torch": torch.get_rng_state(),
@@ -114,14 +114,14 @@ def random_states() -> dict[str, Any]:
 
 
 def restore_random_states(states: dict[str, Any]) -> None:
-    """Puts every random generator back to where `random_states` saw it; a GPU that is gone is left out."""
+    """Restores all random generators to a result of `random_states`; a missing GPU is left out."""
     put_random_states(states, torch.set_rng_state, np.random.set_state, random.setstate)
     for place, state in enumerate(states["cuda"][: torch.cuda.device_count()]):
         torch.cuda.set_rng_state(state, place)
 
 
 def put_random_states(states: Mapping[str, Any], of_torch: Put, of_numpy: Put, of_python: Put) -> None:
-    """Gives the states of the CPU's generators, as `random_states` saw them, to those that take them."""
+    """Passes the states of the CPU's generators, as from `random_states`, to setters."""
     name, keys, *rest = states["numpy"]
     of_torch(states["torch"])
     of_numpy((name, keys.numpy().astype(np.uint32), *rest))

@@ -1,4 +1,4 @@
-"""What losses and gradients were, kept on the device until a row of the curves is due."""
+"""Losses and gradients, kept on the device until the next row of the curves."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import isfinite
@@ -18,7 +18,7 @@ from genpipe.training.optimizers import total_norm
 
 
 class CurveLogger:
-    """What was noted since the last row, and the rows."""
+    """The values logged since the last row, and the rows."""
 
     def __init__(
         self, phases: Sequence[Phase], train: Train, device: Fabric, checkpoints: Checkpoints | None = None
@@ -34,12 +34,12 @@ class CurveLogger:
             self._must_be_finite["grad_norm"] = "the norm of the gradient"
 
     def add(self, phase: str, noted: Mapping[str, Tensor]) -> None:
-        """Keeps what is known of one turn."""
+        """Logs the values of one update."""
         for name, value in noted.items():
             self._pending.setdefault(f"{phase}/{name}", []).append(value)
 
     def row(self, step: int, **more: float) -> Row:
-        """The means since the last row, of the turns that were taken. Raises NonFiniteLoss.
+        """Returns the means since the last row, over the updates that took place. Raises NonFiniteLoss.
 
         A log that is NaN or infinite in some turns is the mean of the others, and the row says in how many.
         """
@@ -58,7 +58,7 @@ class CurveLogger:
         return row
 
     def fetched(self, step: int) -> dict[str, list[float]]:
-        """What was noted since the last row, brought from the device. Raises NonFiniteLoss."""
+        """Returns the values logged since the last row, moved from the device. Raises NonFiniteLoss."""
         together = {name: torch.stack([t.float() for t in tensors]) for name, tensors in self._pending.items()}
         fetched = {name: mean(self.device, values).tolist() for name, values in together.items()}
         if found := list(self._nonfinite(fetched, step)):
@@ -68,7 +68,7 @@ class CurveLogger:
         return fetched
 
     def restore(self, curves: list[Row], fetched: Mapping[str, Any], device: torch.device) -> None:
-        """Goes back to what there was when it was fetched."""
+        """Restores the state of an earlier `fetched`."""
         self.curves = curves
         self._pending = {name: list(torch.tensor(values, device=device)) for name, values in fetched.items()}
 
@@ -87,5 +87,5 @@ class CurveLogger:
 
 
 def steps_taken(phases: Iterable[Phase], of: range, steps: int) -> list[int]:
-    """The step of every turn that phases take in some of so many steps, in the order in which they take them."""
+    """Returns the step of every update of the phases within a range of steps, in order."""
     return [step for step in of for phase in phases if phase.due(step, steps) for _ in range(phase.repeats)]

@@ -1,4 +1,4 @@
-"""Curves on disk: a table with a row a step."""
+"""Curves on disk: a table with a row per step."""
 
 import csv
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from genpipe.training.callbacks import Row
 
 
 def write_curves(curves: Sequence[Row], path: Path) -> None:
-    """Writes a table with a row a logging step; steps are whole numbers."""
+    """Writes a table with a row per logged step; steps are integers."""
     columns = list(dict.fromkeys(["step", *(name for row in curves for name in row)]))
     with atomic_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, columns)
@@ -18,6 +18,6 @@ def write_curves(curves: Sequence[Row], path: Path) -> None:
 
 
 def read_curves(path: Path) -> list[Row]:
-    """The rows of such a table."""
+    """Returns the rows of such a table."""
     with path.open(encoding="utf-8") as file:
         return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]

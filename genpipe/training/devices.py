@@ -1,4 +1,4 @@
-"""The device that a process trains on, and what it does together with the other processes of its training.
+"""The device of a training process, and communication with the other processes.
 
 Every process has a device, takes its part of each batch, and averages its gradients with the others; alone, a process
 does nothing of that. Each has all the weights, or keeps a part of them (see sharding.py). The first alone writes.
@@ -24,17 +24,17 @@ from genpipe.interfaces.phases import Trainable
 from genpipe.training.checkpoints import fresh_random_states
 
 _RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
-"""Where torchrun, SLURM and Fabric tell a process its number."""
+"""The environment variables of torchrun, SLURM and Fabric with the number of a process."""
 
 
 def first_process(train: Train) -> bool:
-    """Whether this process is the one that writes; can be asked before any device is touched."""
+    """Returns whether this process writes the results; works before any device is used."""
     alone = train.devices == 1 and train.nodes == 1 and train.strategy == "auto"
     return alone or all(os.environ.get(name, "0") == "0" for name in _RANKS)
 
 
 def devices(train: Train) -> Fabric:
-    """The devices that a recipe asks for. Raises TrainingError if they are not there or cannot share a batch."""
+    """Returns the devices that a recipe asks for. Raises TrainingError if they are missing or cannot share a batch."""
     device = fabric(train.precision, train.devices, train.nodes, train.strategy)
     if train.batch_size % (device.world_size * train.grad_accumulation_steps):
         raise TrainingError(
@@ -45,7 +45,7 @@ def devices(train: Train) -> Fabric:
 
 
 def fabric(precision: str, devices: int | str = 1, nodes: int = 1, strategy: Strategy = "auto") -> Fabric:
-    """The device of this process, a GPU where there is one, with its precision; starts the other processes, if any.
+    """Returns the device of this process (a GPU if there is one), with its precision; starts the other processes.
 
     Under torchrun and SLURM they are there already. Raises TrainingError if the devices are not there.
     """
@@ -89,7 +89,7 @@ def verify_alike(device: Fabric, key: str) -> None:
 
 
 def shared_batches(prepared: Prepared, model: Trainable, train: Train, seed: int, device: Fabric) -> BatchLoader:
-    """The training images in batches, as the model asks for them; this process has its part of each."""
+    """Returns the training images in batches, as the model asks for them, with this process's part of each."""
     return BatchLoader.of(
         prepared, size=train.batch_size, seed=seed, device=device.device, part=(device.global_rank, device.world_size),
         fields=model.fields, group_by=model.group_by, balance_by=model.balance_by,
@@ -97,7 +97,7 @@ def shared_batches(prepared: Prepared, model: Trainable, train: Train, seed: int
 
 
 def broadcast_weights(device: Fabric, model: nn.Module) -> None:
-    """Gives every process the first one's weights, and each but the first random numbers of its own."""
+    """Gives every process the weights of the first, and its own random numbers."""
     if device.world_size == 1:
         return
     for tensor in model.state_dict().values():
@@ -122,24 +122,24 @@ def average_gradients(device: Fabric, weights: Iterable[nn.Parameter]) -> None:
 
 
 def mean(device: Fabric, values: Tensor) -> Tensor:
-    """The mean over all processes, in place."""
+    """Computes the mean over all processes, in place."""
     return values if device.world_size == 1 else cast(Tensor, device.all_reduce(values, reduce_op="mean"))
 
 
 def full_tensor(tensor: Tensor) -> Tensor:
-    """The tensor itself, or all of one of which each process has a part; then all processes must ask."""
+    """Returns the full tensor, also of one that is split over processes; then all processes must call this."""
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
 def any_signal(device: Fabric, signal: int) -> int:
-    """The signal that any of the processes was sent, so that all of them obey after the same step."""
+    """Returns a signal that any process received, so that all of them stop after the same step."""
     if device.world_size == 1:
         return signal
     return int(torch.tensor(all_gather(device, signal)).max())
 
 
 def all_gather(device: Fabric, value: Any) -> list[Any]:
-    """What every process gives, in their order."""
+    """Returns the values of all processes, in their order."""
     found = [value] * device.world_size
     if device.world_size > 1:
         torch.distributed.all_gather_object(found, value)

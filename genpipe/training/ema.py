@@ -9,7 +9,7 @@ from torch.distributed.tensor import DTensor
 
 
 class EMA:
-    """Keeps `decay` of itself at each step and takes the rest from the model; the first step it takes over whole.
+    """Keeps `decay` of the average at each step and takes the rest from the model; copies the model at the first step.
 
     All tensors move in one call, which is what makes it cheap. The model must keep its tensors where they are. Of
     tensors that are cut into parts, each process follows its own.
@@ -24,14 +24,14 @@ class EMA:
         self._counts = [(self._kept[n], live[n]) for n in live if n not in moving]
 
     def update(self, step: int) -> None:
-        """Follows the model after a step, the first of which is number 1."""
+        """Updates the average after a step; steps count from 1."""
         torch._foreach_lerp_(self._kept_moving, self._live_moving, 1.0 if step == 1 else 1 - self.decay)
         for kept, live in self._counts:
             kept.copy_(live)
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """The model has the averaged tensors for as long as the block runs."""
+        """Puts the averaged tensors into the model while the block runs."""
         live = [*self._live_moving, *(live for _, live in self._counts)]
         kept = [*self._kept_moving, *(kept for kept, _ in self._counts)]
         before = [tensor.clone() for tensor in live]
@@ -45,11 +45,11 @@ class EMA:
                     tensor.copy_(own)
 
     def state_dict(self) -> dict[str, Tensor]:
-        """The averaged tensors by the names that they have in the model."""
+        """Returns the averaged tensors by their names in the model."""
         return self._kept
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Goes back to such tensors."""
+        """Restores the averaged tensors."""
         for name, tensor in self._kept.items():
             tensor.copy_(state[name])
 

@@ -29,7 +29,7 @@ def train(
     stopping: Stopping | None = None,
     kept: Checkpoints | None = None,
 ) -> Mapping[str, Any]:
-    """Trains an experiment, or goes on where it was stopped; writes the model and the curves.
+    """Trains an experiment, or resumes its training; writes the model and the curves.
 
     The checkpoints stay until whoever called this has made sure of its results; who gives them has made sure that the
     code that runs is that of their key. Gives what is to be said of the training: steps, images/s, waiting for data,
@@ -70,25 +70,25 @@ def _facts(outcome: Outcome, parameters: int, steps: int, device: Fabric) -> Map
 
 
 def run_worker(project: Project, experiment: Experiment, stopping: Stopping, kept: Checkpoints) -> None:
-    """Trains along and ends the process if it is one of several and not the first, which alone watches and writes."""
+    """Trains and ends the process if it is not the first of several; only the first reports and writes."""
     if not first_process(experiment.knobs.train):
         train(project, experiment, stopping=stopping, kept=kept)
         sys.exit()
 
 
 def checkpoints(project: Project, experiment: Experiment, verify: Callable[[], object] = lambda: None) -> Checkpoints:
-    """Where an unfinished training of exactly this experiment goes on."""
+    """Returns the checkpoints from which an unfinished training of exactly this experiment resumes."""
     return Checkpoints(paths.checkpoints() / f"{experiment.name}-{result_key(project, experiment)}", verify)
 
 
 def clear_checkpoints(name: str) -> None:
-    """Removes the checkpoints of an experiment of this folder's project, whose results are sure."""
+    """Removes the checkpoints of an experiment in this folder's project after its results are saved."""
     project = load_project()
     checkpoints(project, project.experiment(name)).clear()
 
 
 def memory_of(experiment: Experiment, device: torch.device) -> AbstractContextManager[None]:
-    """Says in words when the batches of an experiment do not fit."""
+    """Explains the error if the batches of an experiment do not fit in memory."""
     name, images = experiment.name, experiment.knobs.train.batch_size
     remedy = f"Lower train.batch_size; `genpipe train {name} --find-batch` finds the largest that fits."
     return memory_in_words(f"training '{name}'", images, device, remedy)

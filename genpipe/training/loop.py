@@ -1,4 +1,4 @@
-"""One loop that trains every model: each phase gets its turn, the rest of the weights frozen."""
+"""The training loop of every model: each phase updates its weights while the rest are frozen."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -28,7 +28,7 @@ from genpipe.training.schedules import changes, learning_rate
 from genpipe.training.sharding import Sharded, shard_like, shard_optimizer
 
 Stopping = AbstractContextManager[Callable[[], int]]
-"""While it is entered, what it gave says which signal asked the training to stop; 0 is none."""
+"""A context whose value tells which signal asked the training to stop; 0 is none."""
 
 
 def seed(number: int) -> None:
@@ -48,7 +48,7 @@ def fit(
     stopping: Stopping | None = None,
     sample_hook: SampleHook | None = None,
 ) -> Outcome:
-    """Trains a model in place; at the end it holds the averaged weights, if averaging is asked for.
+    """Trains a model in place; at the end it has the averaged weights if averaging is on.
 
     Resumes from the newest checkpoint, and then ends with the same weights as if it had never stopped. Raises
     NonFiniteLoss at the first logging step after a loss became NaN or infinite, unless the knobs say what else to do;

@@ -1,4 +1,4 @@
-"""The memory of a device: kept between the steps, and what is said when it is not enough."""
+"""Memory of a device: kept between steps, and explained when it is not enough."""
 
 import ctypes
 import platform
@@ -14,7 +14,7 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 
 def keep_freed_memory() -> None:
-    """Lets the process keep what it frees, up to a gigabyte a block; only glibc knows how.
+    """Lets the process keep freed memory, up to a gigabyte per block; works with glibc only.
 
     A step allocates what the last one freed, and to get that from the kernel anew takes a tenth of its time and more.
     """
@@ -26,7 +26,7 @@ def keep_freed_memory() -> None:
 
 @contextmanager
 def memory_in_words(what: str, batch_images: int, device: torch.device, remedy: str) -> Iterator[None]:
-    """Makes PyTorch's errors for want of memory an OutOfMemory."""
+    """Turns PyTorch's out-of-memory errors into OutOfMemory."""
     try:
         yield
     except RuntimeError as error:

@@ -1,4 +1,4 @@
-"""How exactly PyTorch computes."""
+"""The numerical precision of PyTorch."""
 
 import os
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from genpipe.training.memory import keep_freed_memory
 
 @contextmanager
 def numerics(train: Train, device: torch.device) -> Iterator[None]:
-    """Lets a GPU compute as a recipe says for as long as the block runs; a CPU always computes in full.
+    """Sets the precision of a GPU to a recipe's while the block runs; a CPU always uses full precision.
 
     On a CPU the process keeps the memory that it frees from now on.
 

@@ -26,12 +26,12 @@ _MAKE: Mapping[str, Callable[[list[nn.Parameter], Optim], Optimizer]] = {
 
 
 def optimizer(module: nn.Module, knobs: Optim) -> Optimizer:
-    """The optimizer of a module's weights."""
+    """Returns the optimizer of a module's weights."""
     return _MAKE[knobs.algorithm](list(module.parameters()), knobs)
 
 
 def buffered(moving: Optimizer) -> Optimizer:
-    """The same optimizer, with a momentum of every weight where it keeps any.
+    """Returns the optimizer with its momentum buffers created.
 
     The fused form of SGD wants them of all weights or of none, and would keep what those of a skipped first step held.
     """
@@ -45,7 +45,7 @@ def buffered(moving: Optimizer) -> Optimizer:
 def step_if_finite(
     moving: Any, module: nn.Module, noted: Mapping[str, Tensor], buffers: Iterable[tuple[Tensor, Tensor]]
 ) -> dict[str, Tensor]:
-    """Moves the weights of a Fabric optimizer if loss and gradient are finite, without asking the device whether.
+    """Updates the weights of a Fabric optimizer if loss and gradient are finite, without waiting for the device.
 
     Otherwise weights and the optimizer's state stay as they are, and each buffer goes back to the copy of it that is
     given along. Gives what was noted (a loss, perhaps the norm of the gradient), NaN if the turn was skipped, and
@@ -68,5 +68,5 @@ def step_if_finite(
 
 
 def total_norm(tensors: Iterable[Tensor]) -> Tensor:
-    """The norm of all their values together, also of tensors of which each process has a part."""
+    """Returns the norm of all values together, also of tensors that are split over processes."""
     return full_tensor(torch.nn.utils.get_total_norm(tensors))

@@ -1,4 +1,4 @@
-"""The turn of one phase up to its gradient: the rest frozen, the batch in parts, the loss compiled where it can be."""
+"""One phase's step up to its gradient: other weights frozen, the batch in parts, the loss compiled if possible."""
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +20,7 @@ Loss = Callable[[Batch], tuple[Scalar, Logs]]
 
 
 class PhaseStep:
-    """Makes the gradient of one phase; `in_place` says that weights stay where they are, as CUDA graphs need."""
+    """Computes the gradient of one phase; with `in_place` weights keep their memory, as CUDA graphs need."""
 
     def __init__(
         self, phase: Phase, model: nn.Module, device: Fabric, grad_accumulation_steps: int = 1, in_place: bool = True
@@ -37,14 +37,14 @@ class PhaseStep:
         self.frozen = [weight for weight in model.parameters() if weight not in mine]
 
     def freeze(self) -> None:
-        """Lets the weights of the phase move, and no others, whose gradients go."""
+        """Makes only the weights of the phase trainable, and drops the other gradients."""
         for weight in self.frozen:
             weight.requires_grad, weight.grad = False, None
         for weight in self.moved:
             weight.requires_grad = True
 
     def gradient(self, batch: Batch) -> dict[str, Tensor]:
-        """Leaves the gradient at the weights of the phase; gives the loss and its logs, detached."""
+        """Computes the gradients of the phase's weights; returns the loss and its logs, detached."""
         for weight in self.moved:
             weight.grad = None
         noted = [self._backward(self.loss, part) for part in parts(batch, self.grad_accumulation_steps)]
@@ -58,7 +58,7 @@ class PhaseStep:
         return {**logs, "loss": value.detach()}
 
     def compile(self, model: nn.Module, batch: Batch) -> None:
-        """Compiles the loss, and tries it, after which everything is as it was. Raises whatever PyTorch raises."""
+        """Compiles the loss and tests it without lasting effects. Raises whatever PyTorch raises."""
         graphs = self.device.device.type == "cuda" and self.grad_accumulation_steps == 1 and self.in_place
         loss = _replayed(self.loss) if graphs else torch.compile(self.loss, dynamic=False, options=_OPTIONS)
         self.freeze()
@@ -68,7 +68,7 @@ class PhaseStep:
 
 
 def parts(batch: Batch, count: int) -> Sequence[Batch]:
-    """A batch cut into so many equal ones."""
+    """Returns a batch cut into a number of equal parts."""
     if count == 1:
         return [batch]
     y = [None] * count if batch.y is None else batch.y.chunk(count)
@@ -78,7 +78,7 @@ def parts(batch: Batch, count: int) -> Sequence[Batch]:
 
 
 def compile_steps(turns: Sequence[PhaseStep], model: nn.Module, batch: Batch) -> None:
-    """Compiles the losses of all phases; says in one warning which had to stay as they are."""
+    """Compiles the losses of all phases; one warning names those that could not be compiled."""
     failed = []
     for turn in turns:
         try:

@@ -1,4 +1,4 @@
-"""Whether a training can go on from a state, known before anything of the training is changed."""
+"""Checks whether a training can resume from a state, before the training is changed."""
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,12 +20,12 @@ from genpipe.training.curve_logger import steps_taken
 from genpipe.training.optimizers import optimizer
 
 Found = Iterator[str]
-"""What is wrong with a state, where."""
+"""What is wrong with a state, and where."""
 
 
 @dataclass(frozen=True)
 class Training:
-    """What a state has to fit."""
+    """The training that a state has to fit."""
 
     phases: Sequence[Phase]
     steps: int
@@ -37,7 +37,7 @@ class Training:
     scaler: Mapping[str, Any]
 
     def verify(self, state: Any) -> None:
-        """Raises CheckpointError with the first thing in which a state does not fit."""
+        """Raises CheckpointError with the first difference of a state."""
         try:
             wrong = next(self._wrong(state), None)
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
@@ -80,7 +80,7 @@ class Training:
 
 
 def unlike(found: Any, like: Any, at: str) -> Found:
-    """Where a value is not made like another: types, keys, lengths; of tensors the type and the shape."""
+    """Returns where a value differs in structure from another: types, keys, lengths; types and shapes of tensors."""
     if _made(found) != _made(like):
         yield f"{at} is {shortened(str(_made(found)))}, and {shortened(str(_made(like)))} is needed"
         return
@@ -118,7 +118,7 @@ def _of_optimizer(saved: Mapping[str, Any], made: Optimizer, knobs: Optim, at: s
 
 
 def remembered(knobs: Optim, weight: Tensor) -> dict[str, Any]:
-    """The like of what an optimizer remembers of a weight after a step; it takes no memory."""
+    """Returns the structure of an optimizer's state for a weight after a step, without using memory."""
     small = nn.Parameter(torch.zeros(2))
     small.grad = torch.zeros(2)
     made = optimizer(nn.ParameterList([small]), knobs)

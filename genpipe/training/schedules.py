@@ -1,4 +1,4 @@
-"""Learning-rate schedules: functions of the step alone, so that a checkpoint has nothing to keep of them."""
+"""Learning-rate schedules: functions of the step alone, so a checkpoint does not store them."""
 
 from math import cos, pi
 
@@ -6,12 +6,12 @@ from genpipe.config.training import Optim
 
 
 def changes(knobs: Optim) -> bool:
-    """Whether the learning rate ever differs from `lr`."""
+    """Returns whether the learning rate ever differs from `lr`."""
     return knobs.schedule != "constant" or knobs.warmup_steps > 0
 
 
 def learning_rate(knobs: Optim, done: int, steps: int) -> float:
-    """The learning rate of the step that comes after `done` of `steps` steps.
+    """Returns the learning rate of the step after `done` of `steps` steps.
 
     It rises to `lr` over the warm-up, in Goyal et al.'s way (2017, arXiv:1706.02677, section 2.2), and then falls;
     cosine is Loshchilov & Hutter's half wave without restarts (2017, arXiv:1608.03983, eq. 5).

@@ -1,4 +1,4 @@
-"""Weights of which every process keeps a part, and has the whole only for as long as a turn takes.
+"""Sharded weights: each process keeps a part, and gathers all of them only for an update.
 
 Gradients, optimizers and averages are cut in the same way. PyTorch's `fully_shard` does it, on CPUs too. Fabric's own
 FSDP wants a GPU, and a model whose `forward` is called, where ours have a loss for each phase.
@@ -30,7 +30,7 @@ class _Around(nn.Module):
 
 
 class Sharded:
-    """A model that was cut in place; single numbers stay whole."""
+    """A model that is sharded in place; scalars stay whole."""
 
     def __init__(self, model: nn.Module, device: Fabric) -> None:
         self.model, self.first = model.to(memory_format=torch.contiguous_format), device.is_global_zero
@@ -40,12 +40,12 @@ class Sharded:
         fully_shard(self._around, mesh=mesh, reshard_after_forward=False, ignored_params=numbers)
 
     def loss(self, loss: Callable[..., Any]) -> Callable[..., Any]:
-        """The same loss, with whole weights while it and its gradient are computed."""
+        """Computes the loss with full weights, also for the gradient."""
         return partial(self._around, loss)
 
     @contextmanager
     def full_weights(self) -> Iterator[None]:
-        """Every process has the whole weights for as long as the block runs; what changes them is lost."""
+        """Gives every process the full weights while the block runs; changes to them are lost."""
         around = cast(FSDPModule, self._around)
         around.unshard()
         try:
@@ -54,7 +54,7 @@ class Sharded:
             around.reshard()
 
     def join(self) -> None:
-        """Makes the model an ordinary one again, whole in every process."""
+        """Makes the model an ordinary one again, complete in every process."""
         whole: dict[nn.Parameter, nn.Parameter] = {}  # one that has two places keeps both
         for module in self.model.modules():
             for name, weight in module.named_parameters(recurse=False, remove_duplicate=False):
@@ -63,7 +63,7 @@ class Sharded:
                     setattr(module, name, whole[weight])
 
     def full_state(self, state: Any) -> Any:
-        """The same dicts and lists with whole tensors, in the computer's memory; all processes ask, the first gets."""
+        """Returns the state with full tensors in CPU memory; all processes must call it, only the first gets it."""
         if isinstance(state, DTensor):
             full = state.full_tensor()
             return full.cpu() if self.first else full.new_empty(0)
@@ -73,12 +73,12 @@ class Sharded:
 
 
 def shard_like(likes: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Whole tensors as this process needs them: its part of those that are cut under the same name."""
+    """Returns this process's parts of full tensors, for those that are sharded under the same name."""
     return {name: _shard_like(likes[name], tensor) for name, tensor in state.items()}
 
 
 def shard_optimizer(optimizer: Optimizer, saved: Mapping[str, Any]) -> dict[str, Any]:
-    """The whole state of an optimizer as this process needs it."""
+    """Returns this process's part of the full state of an optimizer."""
     weights = [weight for group in optimizer.param_groups for weight in group["params"]]
     cut = {k: {name: _shard_like(weights[k], value) for name, value in of.items()} for k, of in saved["state"].items()}
     return {**saved, "state": cut}

@@ -1,4 +1,4 @@
-"""Samples taken while a training goes on, to be scored after it; they cost little and change nothing of it."""
+"""Samples during a training, which are scored after it. They cost little and do not change the training."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,18 +15,18 @@ from genpipe.training.callbacks import SampleHook
 
 
 class Snapshots:
-    """Samples after every so many steps, each in a file of its own, so that a training that goes on has them still."""
+    """Samples at regular steps, each in its own file, so that a resumed training still has them."""
 
     def __init__(self, folder: Path, train: Train, seed: int) -> None:
         self.folder, self.train, self.seed = folder, train, seed
 
     @property
     def hook(self) -> SampleHook | None:
-        """Takes samples in a training; None if none are wanted."""
+        """The hook that takes samples in a training; None if none are requested."""
         return SampleHook(self.train.score_every_steps, self._take) if self.train.score_every_steps else None
 
     def collect(self, folder: Path) -> None:
-        """Writes all that was taken in a whole training into one folder, which it replaces; there may be nothing.
+        """Writes all samples of a training, possibly none, into one folder, which it replaces.
 
         Raises CheckpointError if what was taken before a training was stopped is missing or damaged.
         """
@@ -62,7 +62,7 @@ class Snapshots:
 
 
 def load_snapshots(folder: Path) -> tuple[Int[np.ndarray, "s"], list[UInt8[np.ndarray, "n c h w"]]]:
-    """The steps and the samples of each, memory-mapped. Raises DataError if they are missing or damaged."""
+    """Returns the steps and the samples of each, memory-mapped. Raises DataError if they are missing or damaged."""
     try:
         steps = np.load(folder / "steps.npy", allow_pickle=False)
         images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False) if len(steps) else []

@@ -24,13 +24,13 @@ class Unfinished:
     written_at: float
     """Seconds since 1970."""
     fits: bool | None
-    """Whether `dvc repro` would go on from here; None if that cannot be told."""
+    """Whether `dvc repro` would resume from here; None if this is not known."""
     why: str
-    """In a few words, why it is said to fit or not."""
+    """The reason, in a few words, why it fits or not."""
 
 
 def unfinished(project: Project) -> list[Unfinished]:
-    """All checkpoints that lie about, the oldest first."""
+    """Returns all leftover checkpoints, oldest first."""
     folders = [folder for folder in paths.checkpoints().glob("*-*") if folder.is_dir()]
     return sorted((_seen(project, folder) for folder in folders), key=lambda one: one.written_at)
 

@@ -80,23 +80,23 @@ def test_it_asks_lists_the_choices_and_shows_the_command(terminal: Terminal, sma
     assert re.search(r"\d+  ae +Deep autoencoder", shown)
     number = recipes.names().index("vae") + 1
     assert "Did you mean 'vae'?" in terminal.answer("Number or name: ", f"{number}\n")
-    assert "1  mnist5k  source mnist5k, size 32, fit pad" in terminal.answer("name [mnist5k]: ", "\n")
+    assert "1  mnist5k  source mnist5k, image_size 32, resize_mode pad" in terminal.answer("name [mnist5k]: ", "\n")
     assert "2  laptop  minutes; its training took 25 s on two cores" in terminal.answer("name [laptop]: ", "smoke\n")
-    terminal.answer("What to call it? [vae-2]: ", "vae\n")
-    assert "pipelines/vae.yaml would be overwritten" in terminal.answer("call it? [vae-2]: ", "wide\n")
+    terminal.answer("Name of the experiment? [vae-2]: ", "vae\n")
+    assert "pipelines/vae.yaml would be overwritten" in terminal.answer("experiment? [vae-2]: ", "wide\n")
     terminal.answer("path=value: ", "?\n")
-    assert "  latent_dim: 8                    # numbers in a code" in terminal.answer(
+    assert "  latent_dim: 8                    # length of a code" in terminal.answer(
         "path=value: ", "model.architecture=x\n"
     )
     assert "should be 'mlp' or 'conv'" in terminal.answer("path=value: ", "train.steps=5\n")
     terminal.answer("path=value: ", "\n")
-    terminal.answer("With how many seeds? [1]: ", "none\n")
-    assert "'none' is no whole number" in terminal.answer("seeds? [1]: ", "2\n")
+    terminal.answer("How many seeds? [1]: ", "none\n")
+    assert "'none' is not a whole number" in terminal.answer("seeds? [1]: ", "2\n")
     assert "+    wide-seed-0: {model: vae, data: mnist5k}" in terminal.answer("Write this? [Y/n]: ", "\n")
     end = terminal.until("")
     assert "Next: dvc repro" in end
     command = "genpipe new-experiment wide --recipe vae --profile smoke --set train.steps=5 --seeds 2"
-    assert f"The same again: {command}" in end
+    assert f"To do this again: {command}" in end
     assert terminal.process.wait(10) == 0
     assert Project(small_project).experiment("wide-seed-1").knobs.train.steps == 5
 
@@ -105,7 +105,7 @@ def test_a_recipe_of_a_subfolder_is_called_by_its_last_name(terminal: Terminal) 
     terminal.answer("Number or name: ", "claims/is_misses_what_fid_sees\n")
     terminal.answer("name [mnist5k]: ", "\n")
     terminal.answer("name [laptop]: ", "\n")
-    named = "What to call it? [is_misses_what_fid_sees]: "
+    named = "Name of the experiment? [is_misses_what_fid_sees]: "
     assert named in terminal.interrupt(named)
 
 
@@ -117,7 +117,7 @@ def test_whoever_stops_has_changed_nothing(terminal: Terminal, contents: Content
     else:
         terminal.answer("Number or name: ", {"no": "pca\n", "control-d": "\x04"}[way])
     if way == "no":
-        for prompt in ("name [mnist5k]: ", "name [laptop]: ", "call it? [pca]: ", "path=value: ", "seeds? [1]: "):
+        for prompt in ("name [mnist5k]: ", "name [laptop]: ", "experiment? [pca]: ", "path=value: ", "seeds? [1]: "):
             terminal.answer(prompt, "\n")
         terminal.answer("Write this? [Y/n]: ", "n\n")
     assert "Traceback" not in terminal.until("")

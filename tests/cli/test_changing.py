@@ -24,8 +24,8 @@ def test_a_grid_says_what_it_costs_in_few_lines(genpipe: Run, small_project: Pat
     assert wrote.startswith("Wrote pipelines/x-steps-5-seed-0.yaml, ")
     assert wrote.endswith(" and 2 more.")
     assert cost.endswith("each: vae on mnist5k, 108,481 parameters")
-    assert memory.startswith("  tensors while training")
-    assert measured.startswith("The recipe's training, as it stands, was measured to take 25 s on two cores")
+    assert memory.startswith("  tensors in training")
+    assert measured.startswith("The unchanged recipe was measured to train in 25 s on two cores")
     assert stages == (
         "Stages to run: check, prepare@mnist5k, reference@mnist5k, {train, sample, evaluate} of 6 experiments, report"
     )
@@ -93,7 +93,7 @@ def test_rename_is_honest_about_what_runs_again(genpipe: Run, small_project: Pat
     assert (small_project / "pipelines" / "vae.yaml").exists()
     assert genpipe("rename", "vae", "first").out.splitlines() == [
         "vae is now called first.",
-        "It will be trained again: DVC knows a result by its command, and the name is part of that.",
+        "It will be trained again: DVC finds a result by its command, and the name is part of it.",
         "Left of vae: runs/vae/model",
         "To delete that: genpipe remove vae --outputs",
         "Stages to run: check, prepare@mnist5k, reference@mnist5k, train@first, sample@first, evaluate@first, report",

@@ -80,7 +80,7 @@ def test_data_can_be_made_of_two_levels_and_is_shown_so(genpipe: Run, small_proj
 def test_data_without_labels_is_looked_at_by_its_pixels(genpipe: Run, small_project: Path, faces: Path) -> None:
     options = ("--source", "folder", "--path", "faces", "--image-size", "32", "--set", "labels=false")
     done = genpipe("data", "add", "faces", *options)
-    assert "scores look at the pixels" in done.out
+    assert "scores use the pixels" in done.out
     assert 'extractors: ["pixels"]}' in (small_project / "params.yaml").read_text()
     assert list(Project(small_project).extractors("faces")) == ["pixels"]
     assert genpipe("check").out == "1 experiment is fine\n"
@@ -220,7 +220,7 @@ def test_look_writes_a_sheet_and_never_over_another(genpipe: Run, small_project:
     assert done.status == 0
     assert "sizes: 9×9 (11)" in done.out
     assert "broken: 1\n  a/0.png: not a picture" in done.out
-    assert "leave them out with `skip_broken: true`" in done.out
+    assert "set `skip_broken: true`" in done.out
     assert done.out.endswith("Wrote f.png.\n")
     with Image.open(small_project / "f.png") as sheet:
         assert sheet.size == (2 + 8 * 18, 2 + 2 * 18)
@@ -240,8 +240,8 @@ def test_look_tells_splits_and_what_is_left_out(genpipe: Run, small_project: Pat
     (small_project / "x" / "link.png").symlink_to(faces / "a" / "0.png")
     genpipe("data", "add", "f", "--source", "folder", "--path", "x", "--image-size", "16")
     done = genpipe("data", "inspect", "f")
-    assert "splits: train is train, test is val\nleft out, as neither train nor test: unlabeled (6)\n" in done.out
-    assert "skipped, as no pictures: links (1), .txt (1)\n" in done.out
+    assert "splits: train is train, test is val\nleft out, in neither train nor test: unlabeled (6)\n" in done.out
+    assert "skipped, not pictures: links (1), .txt (1)\n" in done.out
     seen = json.loads(genpipe("data", "inspect", "f", "--force", "--json").out)
     assert seen["classes"] == {"a": {"train": 6, "test": 6}, "b": {"train": 6, "test": 0}}
     assert (seen["split_folders"], seen["unused_images"]) == (["train", "val"], {"unlabeled": 6})

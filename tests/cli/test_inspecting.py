@@ -156,9 +156,9 @@ def test_check_names_classes_without_training_images(genpipe: Run, small_project
     labels = np.arange(40) % 4 + 1
     np.savez(small_project / "x.npz", images=np.zeros((40, 16, 16), np.uint8), labels=labels)
     genpipe("data", "add", "own", "--source", "arrays", "--path", "x.npz", "--image-size", "16")
-    told = "datasets.own: no training image is of class 0, which is neither drawn nor scored\n"
+    told = "datasets.own: no training images of class 0, which is neither generated nor scored\n"
     assert told in genpipe("check").out
-    assert "No training image, so neither drawn nor scored: 0\n" in genpipe("data", "inspect", "own").out
+    assert "No training images, so neither generated nor scored: 0\n" in genpipe("data", "inspect", "own").out
 
 
 def test_check_shows_all_problems_at_once(genpipe: Run, small_project: Path) -> None:

@@ -194,8 +194,8 @@ def test_nothing_is_overwritten_unasked(genpipe: Run, data: Prepared, small_proj
     ("words", "said"),
     [
         (["encode", "vea", "0"], "Did you mean 'vae'?"),
-        (["encode", "vae", "0", "-o", "x.png"], "x.png is no .npy"),
-        (["interpolate", "vae", "0-2", "-o", "x.gif"], "x.gif is no .png or .npy"),
+        (["encode", "vae", "0", "-o", "x.png"], "x.png must end in .npy or .npz"),
+        (["interpolate", "vae", "0-2", "-o", "x.gif"], "x.gif must end in .png or .npy"),
         (["interpolate", "vae", "0"], "a walk needs two codes"),
         (["encode", "vae", "359-400"], "there are those from 0 to 359"),
         (["encode", "vae", "0-9999999999"], "0-9999999999 means no held-out images; there are those from 0 to 359"),

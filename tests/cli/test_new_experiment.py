@@ -20,9 +20,9 @@ def test_it_writes_both_files_and_says_what_comes_next(genpipe: Run, contents: C
     assert done.out.splitlines() == [
         "Wrote pipelines/fresh.yaml and params.yaml.",
         "fresh: vae on mnist5k, 108,481 parameters",
-        "  tensors while training, PyTorch itself aside: 11.1 MB (weights 436 kB, gradients 434 kB, optimizer state "
+        "  tensors in training, without PyTorch itself: 11.1 MB (weights 436 kB, gradients 434 kB, optimizer state "
         "868 kB, averaged copy 436 kB, activations of one batch 8.93 MB; training images not known yet)",
-        f"The recipe's training, as it stands, was measured to take {measured.in_words()}.",
+        f"The unchanged recipe was measured to train in {measured.in_words()}.",
         "Stages to run: check, prepare@mnist5k, reference@mnist5k, train@fresh, sample@fresh, evaluate@fresh, report",
         "Next: dvc repro",
     ]
@@ -61,7 +61,7 @@ def test_twice_is_once(genpipe: Run, contents: Contents) -> None:
     done = genpipe("new-experiment", "fresh", "--recipe", "pca")
     assert done.status == 0
     assert done.out.startswith(
-        "fresh is there already, just so: nothing changed.\nfresh: pca on mnist5k, no parameters to train"
+        "fresh already exists as given: nothing changed.\nfresh: pca on mnist5k, no parameters to train"
     )
     assert contents() == before
 

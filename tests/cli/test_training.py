@@ -54,13 +54,13 @@ def test_the_largest_batch_is_estimated_where_there_is_no_gpu(genpipe: Run, monk
 
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     said = genpipe("train", "vae", "--find-batch").out
-    assert said.startswith("The largest batch that fits is of 1,437 images, the whole training set (its tensors")
+    assert said.startswith("The largest batch that fits has 1,437 images, the whole training set (its tensors")
     assert said.endswith("train.batch_size is 64.\n")
     little = virtual_memory()._replace(available=10_000_000)
     monkeypatch.setattr("psutil.virtual_memory", lambda: little)
     said = genpipe("train", "vae", "--find-batch").out
     assert "in 10.0 MB of free memory" in said
-    found = int(said.split("is of ")[1].split(" ")[0])
+    found = int(said.split("fits has ")[1].split(" ")[0])
     assert 1 < found < 1437
     monkeypatch.setattr("psutil.virtual_memory", lambda: little._replace(available=1000))
     assert genpipe("train", "vae", "--find-batch").out.startswith("Not even a batch of one image fits")
@@ -74,12 +74,12 @@ def test_the_largest_batch_is_tried_on_a_gpu(genpipe: Run, monkeypatch: pytest.M
     monkeypatch.setattr("torch.cuda.get_device_name", lambda: "a GPU")
     monkeypatch.setattr(batchsize, "fits_here", lambda _, experiment: experiment.knobs.train.batch_size <= 37)
     said = genpipe("train", "vae", "--find-batch").out
-    assert said.startswith("The largest batch that fits is of 37 images (tried on a GPU")
+    assert said.startswith("The largest batch that fits has 37 images (tried on a GPU")
 
 
 def test_a_search_takes_no_options_of_dvc(genpipe: Run, tiny: Project) -> None:
     done = genpipe("train", "vae", "--find-batch", "--force")
-    assert (done.status, done.err) == (2, "error: --find-batch takes nothing but a name, and --force is given.\n")
+    assert (done.status, done.err) == (2, "error: --find-batch takes only a name; leave out --force.\n")
 
 
 def test_clean_shows_everything_and_removes_what_is_old(genpipe: Run, tiny: Project) -> None:
@@ -107,7 +107,7 @@ def test_clean_shows_and_removes_what_killed_commands_have_left(genpipe: Run, sm
     for name in (*names, *kept):
         (small_project / name).parent.mkdir(parents=True, exist_ok=True)
         (small_project / name).write_text("x")
-    assert "perhaps still written" in genpipe("clean", "--yes").out
+    assert "may still be in use" in genpipe("clean", "--yes").out
     assert all((small_project / name).exists() for name in names)
     for file in small_project.rglob("*"):
         os.utime(file, (0, 0))
@@ -125,7 +125,7 @@ def test_clean_shows_what_waits_for_an_edit_to_be_undone_and_keeps_it_unless_tol
     waits = small_project / ".genpipe/finished/train@vae"
     waits.mkdir(parents=True)
     os.utime(waits, (1, 1))
-    assert re.search(r"\.genpipe/finished/train@vae .* of use if the edit is undone", genpipe("clean", "--yes").out)
+    assert re.search(r"\.genpipe/finished/train@vae .* useful if the edit is undone", genpipe("clean", "--yes").out)
     assert waits.exists()
     genpipe("clean", "--yes", "--all")
     assert not waits.exists()

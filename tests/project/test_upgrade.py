@@ -71,7 +71,7 @@ def test_upgrade_rewrites_the_words_of_a_project_in_place(
     assert "Wrote params.yaml and pipelines/first.yaml" in capsys.readouterr().out
     assert list(Project(old).experiment("first").analyses) == ["interpolation"]
     assert run("upgrade", monkeypatch=monkeypatch) == 0
-    assert "The project fits this genpipe as it is." in capsys.readouterr().out
+    assert "The project is up to date." in capsys.readouterr().out
 
 
 def test_what_another_edition_trains_again_is_told_with_the_modules(project: Path) -> None:

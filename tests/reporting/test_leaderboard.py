@@ -35,7 +35,7 @@ def test_every_row_has_the_same_keys_in_the_same_order(two_scored: Any) -> None:
     [
         ({"fake_images": 500}, ("fake images 10,000", "fake images 500")),
         ({"extractor_sha256": "77" * 32}, ("extractor SHA-256 3f2a91c40000", "extractor SHA-256 777777777777")),
-        ({"resizer": "area"}, ("resizer not noted", "resizer area")),
+        ({"resizer": "area"}, ("resizer not recorded", "resizer area")),
     ],
 )
 def test_scores_made_differently_have_columns_of_their_own(project: Any, changed: dict, told: tuple[str, str]) -> None:
@@ -110,7 +110,7 @@ def told(project: Any, value: float, **changed: Any) -> str | None:
         ({"feature_dimensions": 20480}, None),
         (
             {"bias_estimate": 1.0, "feature_dimensions": 20480},
-            "Too few images, 10,000 for 20,480 features: at least 1 of this figure is bias.",
+            "Too few images (10,000 for 20,480 features): at least 1 of this figure is bias.",
         ),
         ({"bias_estimate": 2.1, "warning": "Look twice."}, "Look twice."),
     ],

@@ -47,7 +47,7 @@ def test_intervals_and_cautions_stand_beside_the_scores(two_scored: Any) -> None
     assert "Too few images: about 9 of this figure is bias." in cell
     assert re.search(r"<li>.*first, <code>fid_classifier</code>: Too few images: about 9 .*</li>", page)
     assert "95 %: 20.50 to 30.50" in page
-    assert "where it lies with 95 % confidence" in page
+    assert "Below a score is its 95 % confidence interval" in page
     twin = (two_scored.root / "reports/README.md").read_text()
     assert "| 25.50 ▲<br>20.50 to 30.50 |" in twin
     assert r"▲ first, fid\_classifier: Too few images" in twin
@@ -120,9 +120,9 @@ def test_the_best_score_of_a_training_is_shown_as_that_beside_the_last(two_score
     rows = "step,fid_classifier,is_classifier,parameters\n10,9.5,4,1\n20,7.25,6,1\n30,8,5,1\n"
     two_scored.write("reports/score_curves/second.csv", rows)
     page = write_report(two_scored.root).read_text()
-    assert re.findall(r"<figcaption>(Best [^<]*)", page) == [
-        "Best 7.25 at step 20; last 8, at step 30.",
-        "Best 6 at step 20; last 5, at step 30.",
+    assert re.findall(r"<figcaption>(Best: [^<]*)", page) == [
+        "Best: 7.25 at step 20. Last: 8 at step 30.",
+        "Best: 6 at step 20. Last: 5 at step 30.",
     ]
 
 
