@@ -54,7 +54,7 @@ def snapshots(experiment: str) -> Path:
 
 
 def score_curves(experiment: str) -> Path:
-    """Scores of those samples, a row a step."""
+    """Scores of those samples, one row per step."""
     return REPORTS / "score_curves" / f"{experiment}.csv"
 
 

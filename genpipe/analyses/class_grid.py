@@ -32,7 +32,7 @@ class ClassGrid(Analysis):
 
 
 def by_class(labels: Int[np.ndarray, "n"], rows: int, classes: int) -> Int[np.ndarray, "r k"]:
-    """The numbers of the first images of each class, a column a class; as many rows as every class can fill."""
+    """The numbers of the first images of each class, one column per class; as many rows as every class can fill."""
     columns = [np.flatnonzero(labels == label)[:rows] for label in np.unique(labels)[:classes]]
     shortest = min(len(column) for column in columns)
     return np.stack([column[:shortest] for column in columns], axis=1)

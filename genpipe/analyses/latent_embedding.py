@@ -49,7 +49,7 @@ class LatentEmbedding(Analysis):
         points, told, numbers = self._placed(z, context.seed)
         groups = _by_class(points, some.labels)
         colors = {name: (*_COLORS, *[plotting.SOFT] * len(groups))[k] for k, name in enumerate(groups)}
-        caption = f"Codes of {len(z):,} held-out images, {told}{'; a color a class' * (len(groups) > 1)}."
+        caption = f"Codes of {len(z):,} held-out images, {told}{'; one color per class' * (len(groups) > 1)}."
         return AnalysisResult({"latent_embedding": (scattered(groups, colors), caption)}, numbers)
 
     def _placed(self, z: Float[np.ndarray, "n d"], seed: int) -> tuple[Float[np.ndarray, "n 2"], str, dict[str, float]]:

@@ -83,7 +83,7 @@ class MetricSensitivity(Analysis):
         return AnalysisResult({"metric_sensitivity": (drawing, told), "disturbed_images": (images, rows)}, numbers)
 
     def _disturbed(self, context: AnalysisContext, seen: FeatureSet, disturb: Disturb) -> tuple[np.ndarray, Curves]:
-        """Some images at each level, a row an image, and the scores at each level."""
+        """Some images at each level, one row per image, and the scores at each level."""
         levels = self.config.levels
         where = (len(seen.images) * levels[-1] * np.array([0.25, 0.75])).astype(int)  # replaced at different levels
         shown, scores = [], []

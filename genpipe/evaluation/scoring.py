@@ -128,7 +128,7 @@ def _context(experiment: Experiment, model: Generative, reference: Reference, vi
 def _scored_by_step(
     project: Project, experiment: Experiment, references: Sequence[Reference], model: Generative
 ) -> list[Row]:
-    """The scores of the samples that were drawn during the training, a row a step."""
+    """The scores of the samples that were drawn during the training, one row per step."""
     steps, snapshots = load_snapshots(project.root / paths.snapshots(experiment.name))
     rows: list[Row] = [{"step": float(step)} for step in steps]
     chosen = {k: v for k, v in experiment.metrics.items() if registry.load("metrics", k).by_step}

@@ -84,7 +84,7 @@ class TorchScript(Network):
         if len(shapes) > 2 or any(len(shape) != 2 or shape[0] != len(pixels) for shape in shapes):
             raise Unsuitable(
                 f"the network in {self.path} gives {' and '.join(map(str, shapes))} of {len(pixels)} images; it has to "
-                "give features, a row an image, or a pair: such features and logits."
+                "give features, one row per image, or a pair: such features and logits."
             )
 
 

@@ -124,7 +124,7 @@ def test_the_path_length_is_that_of_brute_force() -> None:
 def test_codes_of_two_numbers_are_drawn_as_they_are() -> None:
     found = run(LatentEmbedding, context(Coded()))
     picture, caption = found.pictures["latent_embedding"]
-    assert "Codes of 400 held-out images, as they are; a color a class." in caption
+    assert "Codes of 400 held-out images, as they are; one color per class." in caption
     assert found.numbers == {}
     colors = {tuple(pixel) for pixel in picture.reshape(-1, 3)}
     assert len(colors) > 20
