@@ -51,7 +51,7 @@ def test_the_same_seed_gives_the_same() -> None:
 def test_recipes_give_what_is_not_given() -> None:
     vae = genpipe.build("vae", images=np.repeat(np.repeat(X, 4, 1), 4, 2))
     assert vae.model.init_args[0].latent_dim == 8
-    assert genpipe.build("beta_vae", images=X, architecture="mlp", widths=[8]).system == "vae"
+    assert genpipe.build("beta_vae", images=X, architecture="mlp", widths=[8]).model_name == "vae"
     knobs = _knobs(vae, {}, {})
     assert (knobs.train.steps, knobs.train.batch_size, knobs.optim["autoencoder"].lr) == (1800, 64, 2e-3)
     assert knobs.train.ema_halflife_images == 8000
