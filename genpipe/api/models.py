@@ -35,7 +35,7 @@ class Model:
     def __init__(
         self,
         name: str,
-        model_class: str,
+        model_name: str,
         loaded: Callable[[], Generative],
         knobs: Mapping[str, Any],
         resize_mode: str | None = None,
@@ -43,7 +43,7 @@ class Model:
     ) -> None:
         self.name = name
         """Of the experiment, the recipe or the folder."""
-        self.model_name = model_class
+        self.model_name = model_name
         """Its file in genpipe/models, or its class."""
         self.knobs = knobs
         """`optim` and `train`, by which `genpipe.fit` trains it where it is not told otherwise."""

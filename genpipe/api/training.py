@@ -49,11 +49,11 @@ def build(recipe: str | type[Generative], images: Given, labels: Any = None, *, 
     knob that does not exist or has no such value, Unsuitable if the model cannot be built for such images.
     """
     if isinstance(recipe, str):
-        name, model_class, values = recipe, recipes.recipe(recipe).model, _recipe(recipe)
-        kind, given = registry.load("models", model_class), {**values["model"], **knobs}
+        name, model_name, values = recipe, recipes.recipe(recipe).model, _recipe(recipe)
+        kind, given = registry.load("models", model_name), {**values["model"], **knobs}
     else:
         kind, given, values, name = recipe, knobs, {}, recipe.__name__
-        model_class = kind.__name__
+        model_name = kind.__name__
     if kind.fields:
         raise UsageError(f"{name} has to know {', '.join(kind.fields)} of each image, which only a project's data do.")
     knobs_of = validated(kind.Config, given, (), Document("genpipe.build", given))
@@ -61,7 +61,7 @@ def build(recipe: str | type[Generative], images: Given, labels: Any = None, *, 
     spec = _spec(found, _labels(labels, len(found)))
     seeded(seed)
     model = kind(knobs_of, spec).eval()
-    return Model(name, model_class, lambda: model, _training(values))
+    return Model(name, model_name, lambda: model, _training(values))
 
 
 def fit(
@@ -104,9 +104,9 @@ def fit(
     return table
 
 
-def defaults(model_class: str) -> Mapping[str, Any]:
+def defaults(model_name: str) -> Mapping[str, Any]:
     """Returns the training knobs of the recipe with the model's name; nothing if there is none."""
-    return _training(_recipe(model_class)) if model_class in recipes.names() else {}
+    return _training(_recipe(model_name)) if model_name in recipes.names() else {}
 
 
 def _recipe(name: str) -> dict[str, Any]:

@@ -160,7 +160,7 @@ def test_of_data_that_know_enough_nothing_is_told(small_project: Path, data: str
 
 
 @pytest.mark.parametrize(
-    ("model_class", "data", "message"),
+    ("model_name", "data", "message"),
     [
         (
             "ss_vae",
@@ -171,11 +171,11 @@ def test_of_data_that_know_enough_nothing_is_told(small_project: Path, data: str
     ],
 )
 def test_what_a_model_has_to_be_told_of_each_image_is_asked_of_the_data_set(
-    small_project: Path, model_class: str, data: str, message: str
+    small_project: Path, model_name: str, data: str, message: str
 ) -> None:
     of_data(small_project, data)
     with pytest.raises(ConfigError) as refused:
-        plan(Project(small_project), ExperimentRequest("other", model_class, data="mnist5k"))
+        plan(Project(small_project), ExperimentRequest("other", model_name, data="mnist5k"))
     (problem,) = map(str, refused.value.problems)
     assert problem.startswith("params.yaml:12: datasets.mnist5k: ")
     assert message in problem

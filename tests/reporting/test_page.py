@@ -138,7 +138,7 @@ def test_text_from_files_is_shown_as_it_is(project: Any) -> None:
     name = "<b>'\"&"
     project.write("params.yaml", 'experiments:\n  "<b>\'\\"&": {model: <i>, data: <u>}\n')
     made = project.fid(title="<script>alert(1)</script>", extractor="<em>|")
-    project.scored(name, {"fid_classifier": 1.5}, fid_classifier=made, model_class="<i>", data="<u>")
+    project.scored(name, {"fid_classifier": 1.5}, fid_classifier=made, model="<i>", data="<u>")
     project.write(f"reports/curves/{name}.csv", "step,a/<s>$x\n1,2\n2,3\n")
     page = write_report(project.root).read_text()
     twin = (project.root / "reports/README.md").read_text()

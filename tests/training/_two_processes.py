@@ -23,7 +23,7 @@ from genpipe.training.loop import fit, seed
 IMAGES = np.random.default_rng(0).integers(0, 256, (50, 1, 8, 8), dtype=np.uint8)
 TRAIN = Train(steps=8, batch_size=8, log_every_steps=2, checkpoint_every_steps=3, ema_halflife_images=40)
 AUTOENCODER = {"widths": [4, 8], "latent_dim": 2}
-SYSTEMS = {
+MODELS = {
     "ae mlp": ("ae", {"architecture": "mlp", **AUTOENCODER}),
     "ae conv": ("ae", {"architecture": "conv", **AUTOENCODER}),
     "vae": ("vae", {"architecture": "mlp", **AUTOENCODER}),
@@ -60,8 +60,8 @@ def built(name: str, device) -> Trainable:
     seed(0)
     if name == "spoiled":
         return Spoiled(device.global_rank == device.world_size - 1)
-    model_class, knobs = SYSTEMS[name]
-    kind = registry.load("models", model_class)
+    model_name, knobs = MODELS[name]
+    kind = registry.load("models", model_name)
     return kind(kind.Config(**knobs), DataSpec(1, 8, 8))
 
 
@@ -96,7 +96,7 @@ def heard(rank: int, processes: int) -> list[float]:
 
 def everything(device, train: Train, folder: Path) -> dict:
     """What all models come to, with and without a stop on the way, and what was seen of one meanwhile."""
-    found = {name: trained(name, device, train) for name in SYSTEMS}
+    found = {name: trained(name, device, train) for name in MODELS}
     found["spoiled"] = trained("spoiled", device, train.model_copy(update={"on_nan": "skip"}))
     found["ada"] = {"heard": heard(device.global_rank, device.world_size)}
     found["in parts"] = trained("ae mlp", device, train.model_copy(update={"grad_accumulation_steps": 2}))
