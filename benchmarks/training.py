@@ -37,7 +37,7 @@ from genpipe.training.curve_logger import CurveLogger
 from genpipe.training.devices import fabric
 from genpipe.training.ema import EMA
 
-SYSTEMS: dict[str, tuple[int, dict[str, Any]]] = {
+MODELS: dict[str, tuple[int, dict[str, Any]]] = {
     "dcgan": (64, {"generator_channels": 64, "discriminator_channels": 64}),
     "vae": (32, {"architecture": "conv", "widths": [32, 64, 128], "latent_dim": 64}),
 }
@@ -137,12 +137,12 @@ WAYS: dict[str, Callable[[Task], Found]] = {
 }
 
 
-def here(way: str, model_class: str, given: argparse.Namespace) -> Found:
+def here(way: str, model_name: str, given: argparse.Namespace) -> Found:
     """Measures one way in this process."""
-    size, knobs = given.size or SYSTEMS[model_class][0], SYSTEMS[model_class][1]
+    size, knobs = given.size or MODELS[model_name][0], MODELS[model_name][1]
     images = np.random.default_rng(0).integers(0, 256, (given.images, CHANNELS, size, size), dtype=np.uint8)
     loop.seed(0)
-    kind = registry.load("models", model_class)
+    kind = registry.load("models", model_name)
     model = kind(kind.Config(**knobs), DataSpec(CHANNELS, size, size))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     found = WAYS[way](Task(model, images, given.batch, given.steps, device))
@@ -156,19 +156,19 @@ def _peak_bytes(device: torch.device) -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def apart(way: str, model_class: str, arguments: list[str]) -> Found:
+def apart(way: str, model_name: str, arguments: list[str]) -> Found:
     """Measures one way in a process of its own."""
-    command = [sys.executable, __file__, *arguments, "--here", way, model_class]
+    command = [sys.executable, __file__, *arguments, "--here", way, model_name]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
-def report(model_class: str, rounds: Mapping[str, list[Found]]) -> None:
+def report(model_name: str, rounds: Mapping[str, list[Found]]) -> None:
     """Prints the tables of one model."""
     middle = {way: median(found["speed"] for found in of) for way, of in rounds.items() if way != SHARES}
     bare, loader = middle[BARE], max(speed for way, speed in middle.items() if way.startswith("DataLoader"))
     columns = "images/s | × bare loop | by processor time | × best DataLoader | data | peak memory, MB"
-    print(f"\n### {model_class}\n\n| | {columns} |")
+    print(f"\n### {model_name}\n\n| | {columns} |")
     print("|:--|--:|--:|--:|--:|--:|--:|")
     for way, speed in middle.items():
         waited = [found["data"] for found in rounds[way] if "data" in found]
@@ -204,13 +204,13 @@ def machine() -> str:
 def parsed() -> argparse.Namespace:
     """What is asked for on the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--models", nargs="+", choices=SYSTEMS, default=list(SYSTEMS))
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument("--steps", type=int, default=200, help="that are measured, after a warm-up")
     parser.add_argument("--batch", type=int, default=128, help="images in a batch")
     parser.add_argument("--size", type=int, help="side of the images in pixels")
     parser.add_argument("--images", type=int, default=20_000, help="in the data set")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--here", nargs=2, metavar=("WAY", "SYSTEM"), help=argparse.SUPPRESS)
+    parser.add_argument("--here", nargs=2, metavar=("WAY", "MODEL"), help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
@@ -223,13 +223,13 @@ def main() -> None:
     print(machine())
     if not find_spec("pythae"):
         print("pythae is not installed here, so its trainer is left out.")
-    for model_class in given.systems:
-        ways = [way for way in WAYS if way != PYTHAE or (model_class == "vae" and find_spec("pythae"))]
+    for model_name in given.models:
+        ways = [way for way in WAYS if way != PYTHAE or (model_name == "vae" and find_spec("pythae"))]
         rounds: defaultdict[str, list[Found]] = defaultdict(list)
         for _ in range(given.rounds):
             for way in ways:
-                rounds[way].append(apart(way, model_class, sys.argv[1:]))
-        report(model_class, rounds)
+                rounds[way].append(apart(way, model_name, sys.argv[1:]))
+        report(model_name, rounds)
 
 
 if __name__ == "__main__":

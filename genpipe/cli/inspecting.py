@@ -16,7 +16,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 class Listed(StrEnum):
     """What can be listed."""
 
-    SYSTEMS = "models"
+    MODELS = "models"
     DATA = "data"
     EXTRACTORS = "extractors"
     METRICS = "metrics"
