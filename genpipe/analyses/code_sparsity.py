@@ -25,7 +25,7 @@ class CodeSparsity(Analysis):
         z = encoded(context.model, np.asarray(context.real.held_out.images))
         active = np.abs(z) > NEAR_ZERO * np.sqrt(np.square(z.astype(np.float64)).mean())
         numbers = {
-            "code_silent_share": float(sparsity(torch.from_numpy(z).double())),
+            "code_sparsity": float(sparsity(torch.from_numpy(z).double())),
             "code_dead_share": float((~active.any(0)).mean()),
         }
         drawing = plotting.drawn(480, 320, lambda figure: _draw(figure, active))

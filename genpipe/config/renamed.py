@@ -18,6 +18,8 @@ KEYS: Mapping[str, str] = {
     "model.body": "architecture",
     "model.mapping_rate": "mapping_lr_multiplier",
     "model.labelled_share": "labeled_share",
+    "model.penalty_every_turns": "penalty_interval",
+    "model.path_length_every_turns": "path_length_interval",
     "evaluate.metrics.memorisation": "memorization",
     "evaluate.metrics.memorisation_features": "feature_memorization",
     "analyses.precision_recall_curve.most_neighbours": "most_neighbors",

@@ -45,7 +45,7 @@ class StyleGAN(Growing, HasStyles):
         """That an image in training has the styles of two codes, one up to a layer and one from there."""
         path_length_weight: Annotated[float, Field(ge=0)] = 0.0
         """In G's loss, of how unevenly images change with w (Karras et al. 2020, arXiv:1912.04958); there 2."""
-        path_length_every_turns: Annotated[int, Field(ge=1)] = 8
+        path_length_interval: Annotated[int, Field(ge=1)] = 8
         """Of G; at each of these it is so many times as heavy."""
 
     def __init__(self, config: Config, spec: DataSpec) -> None:
@@ -56,7 +56,7 @@ class StyleGAN(Growing, HasStyles):
         inwards = widths(config.discriminator_channels, most, spec)
         super().__init__(config, drawing, FadingDiscriminator(inwards, spec.channels, levels, blur=True), spec)
         self.style_layers, self.mixing_probability = len(drawing.sides), config.mixing_probability
-        self.path_length = penalties.PathLength(config.path_length_weight, config.path_length_every_turns)
+        self.path_length = penalties.PathLength(config.path_length_weight, config.path_length_interval)
         self.register_buffer("mean_style", torch.zeros(config.style_dim))
 
     def style(self, z: Codes) -> Style:

@@ -34,7 +34,7 @@ class GANConfig(Strict):
     penalty: penalties.Kind = "none"
     """The penalty on D's gradient with respect to images, or on its change under augmentation."""
     penalty_weight: Annotated[float, Field(gt=0)] = 10.0
-    penalty_every_turns: Annotated[int, Field(ge=1)] = 1
+    penalty_interval: Annotated[int, Field(ge=1)] = 1
     """Updates of D between penalties; each penalty is multiplied by this number."""
     discriminator_steps: Annotated[int, Field(ge=1)] = 1
     augment: augmentation.Kind = "none"
@@ -56,7 +56,7 @@ class AdversarialModel(StandardNormalPrior, Generative):
         nn.Module.__init__(self)
         self.config, self.latent_dim = config, config.latent_dim
         self.generator, self.discriminator = generator, discriminator
-        self.penalty = penalties.Penalty(config.penalty, config.penalty_weight, config.penalty_every_turns)
+        self.penalty = penalties.Penalty(config.penalty, config.penalty_weight, config.penalty_interval)
         self.augment = augmentation.augmentation(config.augment, config.ada_ramp_images)
         if config.penalty in penalties.OF_GRADIENT:
             penalties.refuse_batch_norm(discriminator)

@@ -99,32 +99,32 @@ class Lazy(nn.Module):
 
     turns: Tensor
 
-    def __init__(self, weight: float, every_turns: int) -> None:
+    def __init__(self, weight: float, interval: int) -> None:
         super().__init__()
-        self.weight, self.every_turns = weight, every_turns
-        if every_turns > 1:
+        self.weight, self.interval = weight, interval
+        if interval > 1:
             self.register_buffer("turns", torch.zeros((), dtype=torch.long))
 
     def _due(self) -> bool:
-        if self.every_turns == 1 or self.turns.is_meta:
+        if self.interval == 1 or self.turns.is_meta:
             return True  # a look at the counter would make the device wait; without memory there is nothing to see
         turn = int(self.turns)
         self.turns += 1
-        return turn % self.every_turns == 0
+        return turn % self.interval == 0
 
 
 class Penalty(Lazy):
     """A penalty at every k-th update of D."""
 
-    def __init__(self, kind: str, weight: float, every_turns: int) -> None:
-        super().__init__(weight, every_turns)
+    def __init__(self, kind: str, weight: float, interval: int) -> None:
+        super().__init__(weight, interval)
         self.kind = kind
 
     def forward(self, critic: Critic, real: Images, fake: Images) -> dict[str, Tensor]:
         """Returns additional terms of D's loss in this update, by name: the weighted penalty, or nothing."""
         if self.kind == "none" or not self._due():
             return {}
-        return {"penalty": self.weight * self.every_turns * PENALTIES[self.kind](critic, real, fake)}
+        return {"penalty": self.weight * self.interval * PENALTIES[self.kind](critic, real, fake)}
 
 
 def path_lengths(draw: Callable[[Style], Images], w: Style) -> Float[Tensor, " b"]:
@@ -148,8 +148,8 @@ class PathLength(Lazy):
 
     mean: Float[Tensor, ""]
 
-    def __init__(self, weight: float, every_turns: int) -> None:
-        super().__init__(weight, every_turns)
+    def __init__(self, weight: float, interval: int) -> None:
+        super().__init__(weight, interval)
         self.register_buffer("mean", torch.zeros(()))
 
     def forward(self, draw: Callable[[Style], Images], styles: Callable[[], Style]) -> dict[str, Tensor]:
@@ -158,7 +158,7 @@ class PathLength(Lazy):
             return {}
         lengths = path_lengths(draw, styles())
         self.mean.lerp_(lengths.detach().mean(), self.FOLLOWS)
-        return {"path_length": self.weight * self.every_turns * (lengths - self.mean).square().mean()}
+        return {"path_length": self.weight * self.interval * (lengths - self.mean).square().mean()}
 
 
 def refuse_batch_norm(discriminator: nn.Module) -> None:

@@ -32,5 +32,5 @@ def test_silent_and_dead_units_are_counted_whatever_their_scale(make: Any) -> No
     made = make(images, images, images)
     for scale in (1.0, 1e-3):
         found = CodeSparsity(CodeSparsity.Config()).run(AnalysisContext(Pixels(scale), made.samples, made.real, 0))
-        assert found.numbers == {"code_silent_share": 1 - 1.5 / 8, "code_dead_share": 6 / 8}
+        assert found.numbers == {"code_sparsity": 1 - 1.5 / 8, "code_dead_share": 6 / 8}
         assert found.pictures["code_sparsity"][0].shape == (640, 960, 3)

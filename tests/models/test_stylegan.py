@@ -166,7 +166,7 @@ def test_path_lengths_are_those_of_the_jacobian(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_uneven_paths_cost_the_generator_at_every_kth_turn() -> None:
-    model = made(path_length_weight=2.0, path_length_every_turns=3)
+    model = made(path_length_weight=2.0, path_length_interval=3)
     noted = [model.generator_loss(batch())[1] for _ in range(4)]
     assert ["path_length" in logs for logs in noted] == [True, False, False, True]
     loss, _ = model.generator_terms(torch.zeros(4, 1), batch()), None
@@ -180,7 +180,7 @@ def test_uneven_paths_cost_the_generator_at_every_kth_turn() -> None:
 
 
 def test_an_uneven_path_reaches_every_weight_before_it() -> None:
-    model = made(path_length_weight=2.0, path_length_every_turns=1)
+    model = made(path_length_weight=2.0, path_length_interval=1)
     model.generator_terms(torch.zeros(4, 1), batch())["path_length"].backward()
     moved = {name for name, weight in model.generator.named_parameters() if weight.grad is not None}
     assert any("to_style" in name for name in moved)
@@ -217,7 +217,7 @@ def test_a_path_in_w_is_as_long_as_one_in_z_where_styles_are_codes(monkeypatch: 
 
 def trained(folder: Path, leave_after: int = -1) -> dict[str, Tensor]:
     seed(0)
-    knobs = {**SMALL, "start_size": 4, "path_length_weight": 2.0, "path_length_every_turns": 2}
+    knobs = {**SMALL, "start_size": 4, "path_length_weight": 2.0, "path_length_interval": 2}
     model, device = StyleGAN(StyleGAN.Config(**knobs), SPEC), fabric("32-true")
     rows = np.random.default_rng(0).integers(0, 256, (40, *SPEC.shape), dtype=np.uint8)
     train = Train(steps=12, batch_size=4, ema_halflife_images=30, log_every_steps=2, checkpoint_every_steps=100)

@@ -98,7 +98,7 @@ def test_a_penalty_reaches_the_weights_of_d_and_not_the_images() -> None:
 
 def test_a_lazy_penalty_comes_every_k_turns_and_is_k_times_as_heavy() -> None:
     d, real, fake = critic(), torch.randn(3, 1, 4, 4), torch.randn(3, 1, 4, 4)
-    lazy = Penalty("r1", weight=2.0, every_turns=3)
+    lazy = Penalty("r1", weight=2.0, interval=3)
     found = [lazy(d, real, fake) for _ in range(7)]
     assert [bool(terms) for terms in found] == [True, False, False, True, False, False, True]
     torch.testing.assert_close(found[3]["penalty"], 3 * 2.0 * penalties.r1(d, real, fake))
@@ -130,7 +130,7 @@ def test_a_training_with_a_lazy_penalty_goes_on_as_if_it_had_not_been_stopped(tm
     def trained(folder: Path, killed_at: int | None = None) -> dict[str, Tensor]:
         seed(0)
         small = {"generator_channels": 4, "discriminator_channels": 4, "latent_dim": 3, "discriminator_norm": "layer"}
-        model, device = DCGAN(DCGAN.Config(**small, penalty="r1", penalty_every_turns=4), SPEC), fabric("32-true")
+        model, device = DCGAN(DCGAN.Config(**small, penalty="r1", penalty_interval=4), SPEC), fabric("32-true")
         batches = BatchLoader(images, None, size=8, seed=0, device=device.device)
         optim = {phase.name: Optim() for phase in model.phases()}
         train = Train(steps=9, batch_size=8, log_every_steps=1, checkpoint_every_steps=5)
