@@ -22,7 +22,7 @@ from genpipe.modelfiles import load_model, save_model
 from genpipe.nn.batched_inference import decoded
 from genpipe.nn.latent_space import encoded, of_prior
 from genpipe.sampling.drawing import generate_samples, reconstruct_images
-from genpipe.sampling.latent import verify_capable, verify_codes, walked
+from genpipe.sampling.latent import interpolated, verify_capable, verify_codes
 from genpipe.training.curves import read_curves
 
 
@@ -105,7 +105,7 @@ class Model:
             z = of_prior(self.model, 2, seed)
         else:
             z = self._codes(ends) if isinstance(ends, np.ndarray) and ends.ndim == 2 else self.encode(ends)
-        return Images.of_planes(walked(self.model, z, path, steps))
+        return Images.of_planes(interpolated(self.model, z, path, steps))
 
     def seen(self, given: Given) -> Images:
         """Returns images in the size and with the channels of the model's training images.

@@ -172,16 +172,18 @@ def interpolation(
     trained: TrainedModel, words: Sequence[str], *, path: str, images: int, animate: bool, seed: int
 ) -> tuple[Picture, Pixels]:
     """Returns a row of images along each path from one code to the next, or one animation through all codes."""
-    shown = walked(trained.model, trained.starts(words, 6, seed), path, images, animate)
+    shown = interpolated(trained.model, trained.starts(words, 6, seed), path, images, animate)
     return np.stack([grid(image[None], 1) for image in shown]) if animate else grid(shown, images), shown
 
 
-def walked(model: Generative, z: Codes, path: str, images: int, moving: bool = False) -> UInt8[np.ndarray, "m c h w"]:
+def interpolated(
+    model: Generative, z: Codes, path: str, images: int, moving: bool = False
+) -> UInt8[np.ndarray, "m c h w"]:
     """Returns the images along each path from one code to the next; an animation also returns to the first."""
     if path not in PATHS:
         raise UnknownName(path, "path between codes", PATHS)
     if len(z) < 2:
-        raise UsageError("a walk needs two codes or images, and there is one.")
+        raise UsageError("interpolation needs two codes or images, and there is one.")
     _verify_few(images * len(z))
     if moving:
         return decoded(model, round_trip(PATHS[path], z, images))

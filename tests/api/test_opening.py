@@ -92,7 +92,7 @@ def test_a_way_begins_and_ends_at_its_ends(here: Path) -> None:
     ("call", "said"),
     [
         (lambda vae: vae.interpolate(np.zeros((2, 4)), path="round"), "path between codes is called 'round'"),
-        (lambda vae: vae.interpolate(np.zeros((1, 4))), "a walk needs two codes"),
+        (lambda vae: vae.interpolate(np.zeros((1, 4))), "interpolation needs two codes"),
         (lambda vae: vae.interpolate(steps=1), "a way of 1 images; it has 2 at least"),
         (lambda vae: vae.decode(np.zeros((2, 5))), "has codes of 5 numbers; those of vae have 4"),
         (lambda vae: vae.decode(np.zeros(4)), r"codes are numbers \[n d\]"),

@@ -85,7 +85,7 @@ def test_show_gives_every_value_with_where_it_comes_from(genpipe: Run, small_pro
     line = next(n for n, text in enumerate(file.read_text().splitlines(), 1) if "latent_dim" in text)
     assert remarks["latent_dim"] == f"pipelines/vae.yaml:{line}"
     assert remarks["kl_weight"] == "default"
-    assert remarks["model"] == remarks["data"] == "params.yaml:15"
+    assert remarks["model_name"] == remarks["data"] == "params.yaml:15"
     found = json.loads(genpipe("show", "vae", "--no-status", "--json").out)
     assert found["resolved"] == resolved
     assert found["from"]["model.latent_dim"] == remarks["latent_dim"]

@@ -151,7 +151,7 @@ def test_a_walk_leads_from_each_to_the_next(genpipe: Run, data: Prepared, small_
     z = codes(small_project, data.images("test")[:3])
     assert genpipe("interpolate", "vae", "0-2", "--steps", "5", "--path", "linear").status == 0
     middle = decoded(small_project, np.stack([(z[0] + z[1]) / 2, (z[1] + z[2]) / 2]))[:, 0]
-    found = cells(Path("walk.png"), 5)
+    found = cells(Path("interpolation.png"), 5)
     assert len(found) == 10
     assert np.abs(found[[2, 7]].astype(int) - middle).max() <= 1
     assert genpipe("interpolate", "vae", "0-2", "--steps", "5", "--animate", "-o", "moving.png").status == 0
@@ -196,7 +196,7 @@ def test_nothing_is_overwritten_unasked(genpipe: Run, data: Prepared, small_proj
         (["encode", "vea", "0"], "Did you mean 'vae'?"),
         (["encode", "vae", "0", "-o", "x.png"], "x.png must end in .npy or .npz"),
         (["interpolate", "vae", "0-2", "-o", "x.gif"], "x.gif must end in .png or .npy"),
-        (["interpolate", "vae", "0"], "a walk needs two codes"),
+        (["interpolate", "vae", "0"], "interpolation needs two codes"),
         (["encode", "vae", "359-400"], "there are those from 0 to 359"),
         (["encode", "vae", "0-9999999999"], "0-9999999999 means no held-out images; there are those from 0 to 359"),
         (["encode", "vae", "9" * 5000], "… 9999"),

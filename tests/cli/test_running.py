@@ -15,10 +15,10 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     asked: list[tuple[Any, ...]] = []
     sampling: Any = ModuleType("genpipe.sampling.drawing")
     sampling.draw_grid = lambda *given: asked.append((*given, Path.cwd()))
-    tracking: Any = ModuleType("genpipe.tracking")
+    tracking: Any = ModuleType("genpipe.tracking.pages")
     tracking.ui = lambda port: asked.append((port, Path.cwd()))
     monkeypatch.setitem(sys.modules, "genpipe.sampling.drawing", sampling)
-    monkeypatch.setitem(sys.modules, "genpipe.tracking", tracking)
+    monkeypatch.setitem(sys.modules, "genpipe.tracking.pages", tracking)
     return asked
 
 

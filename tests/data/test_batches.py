@@ -39,7 +39,7 @@ def test_labels_stay_with_their_images() -> None:
 
 
 def test_extras_stay_with_their_images() -> None:
-    knobs = {"size": 6, "seed": 0, "device": CPU, "flip": True}
+    knobs = {"size": 6, "seed": 0, "device": CPU, "horizontal_flip": True}
     batches = BatchLoader(IMAGES, None, **knobs, fields={"double": np.arange(10) * 2})
     for batch in (batches.batch(3), next(batches.in_order())):
         assert (to_pixels(batch.x).flatten().long() * 2 == batch.fields["double"]).all()
@@ -103,7 +103,7 @@ def test_waiting_is_measured_and_what_goes_wrong_on_the_way_is_raised() -> None:
 @pytest.mark.parametrize("flip", [False, True])
 def test_processes_share_every_batch(flip: bool) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (10, 1, 1, 2), dtype=np.uint8)
-    knobs = {"size": 6, "seed": 0, "device": CPU, "flip": flip}
+    knobs = {"size": 6, "seed": 0, "device": CPU, "horizontal_flip": flip}
     whole = BatchLoader(pixels, np.arange(10), **knobs)
     shares = [BatchLoader(pixels, np.arange(10), **knobs, part=(i, 3)) for i in range(3)]
     for number in range(4):

@@ -34,7 +34,7 @@ def mixed(tmp_path: Path, picture: Any) -> Path:
 def test_both_kinds_are_refused_until_one_is_asked_for(kind: str, mixed: Path, source: Source, tmp_path: Path) -> None:
     path = str(mixed) if kind == "folder" else shutil.make_archive(str(tmp_path / "x"), kind, mixed)
     found = source("folder" if kind == "folder" else "archive", path=path)
-    knobs = {"size": 8, "fit": "crop", "seed": 0, "folder": tmp_path / "out"}
+    knobs = {"image_size": 8, "resize_mode": "crop", "seed": 0, "folder": tmp_path / "out"}
     said = r"16 of the pictures are gray \(such as \d+\.png\) and 15 in color \(such as \d+\.png\).*`channels: 1`.*"
     with pytest.raises(DataError, match=said + r"`channels: 3`.*--channels"):
         prepare(found, **knobs)
@@ -153,7 +153,7 @@ def test_the_hub_holds_out_validation_only_where_there_is_no_test(
         hub(monkeypatch, **splits)
         found = source("hugging_face", path="a/b").collection(0)
         assert (found.split_names, found.unused_images) == (names, unused)
-        assert np.bincount(found.parts).tolist() == [3, len(splits[names[1]])] if names else [2, 1]
+        assert np.bincount(found.splits).tolist() == [3, len(splits[names[1]])] if names else [2, 1]
     hub(monkeypatch, whole=some)
     with pytest.raises(DataError, match='a/b has no split "train" or "test", only whole'):
         source("hugging_face", path="a/b").collection(0)

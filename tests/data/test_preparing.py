@@ -212,7 +212,7 @@ kind = registry.load("data", "arrays")
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 if __name__ == "__main__":
     before = peak()
-    prepare(kind(kind.Config(path=sys.argv[1]), Path()), size=64, fit="crop", seed=0,
+    prepare(kind(kind.Config(path=sys.argv[1]), Path()), image_size=64, resize_mode="crop", seed=0,
             folder=Path(sys.argv[2]), workers=1)
     print(peak() - before)
 """
@@ -285,7 +285,7 @@ def test_a_binarized_data_set_knows_that_it_has_two_levels(tmp_path: Path, sourc
 def test_so_many_labels_are_known_of_all_classes_alike(tmp_path: Path) -> None:
     digits = registry.load("data", "digits")
     source = digits(digits.Config(), tmp_path)
-    knobs = {"size": 8, "fit": "crop"}
+    knobs = {"image_size": 8, "resize_mode": "crop"}
     found = prepare(source, **knobs, seed=0, num_labels=23, folder=tmp_path / "found")
     rows, labels = found.field("train", "known_label"), found.labels("train")
     known = rows.any(1)

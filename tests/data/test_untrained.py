@@ -15,14 +15,14 @@ from genpipe.dataset.storage import Prepared
 from genpipe.errors import DataError
 
 Source = Callable[..., Any]
-KNOBS = {"size": 8, "fit": "crop", "seed": 0}
+KNOBS = {"image_size": 8, "resize_mode": "crop", "seed": 0}
 
 
 @pytest.mark.parametrize("limit", [None, 200])
 def test_a_class_is_left_out_of_the_training_alone(tmp_path: Path, limit: int | None) -> None:
     digits = registry.load("data", "digits")
     source = digits(digits.Config(), tmp_path)
-    knobs = {"size": 8, "fit": "crop", "seed": 0, "limit": limit}
+    knobs = {"image_size": 8, "resize_mode": "crop", "seed": 0, "max_images": limit}
     whole = prepare(source, **knobs, folder=tmp_path / "whole")
     found = prepare(source, **knobs, exclude_classes=[3, "7"], folder=tmp_path / "found")
     assert set(range(10)) - set(found.labels("train")) == {3, 7}
