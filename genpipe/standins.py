@@ -28,6 +28,10 @@ class NotApplicable(Exception):
     """A check that does not concern a model: it has not this capability, or is not for such images."""
 
 
+class NoStandIn(NotApplicable):
+    """A check of a model that cannot be trained without what its experiment needs."""
+
+
 def build(name: str, spec: DataSpec) -> Generative:
     """A small model: every width and depth is cut down where its Config has one."""
     kind = registry.load("models", name)
@@ -40,7 +44,7 @@ def build(name: str, spec: DataSpec) -> Generative:
 def ready(name: str, spec: DataSpec) -> Generative:
     """A small model that can be trained: it was given stand-ins for what it needs.
 
-    Raises NotApplicable if it cannot use them.
+    Raises NoStandIn if it cannot use them.
     """
     model = build(name, spec)
     if isinstance(model, HasPrerequisites):
@@ -50,13 +54,13 @@ def ready(name: str, spec: DataSpec) -> Generative:
             model.use({extractor: _extractor(extractor, spec) for extractor in wanted.extractors}, models)
         except (Unsuitable, AttributeError, RuntimeError) as error:
             given = ", ".join([*wanted.extractors, *wanted.experiments])
-            raise NotApplicable(f"{name} needs {given}, and a small stand-in does not do: {error}") from None
+            raise NoStandIn(f"{name} needs {given}, and a small stand-in does not do: {error}") from None
     return model
 
 
 def _model(name: str, spec: DataSpec) -> Generative:
     """An untrained model like that of an experiment of the project, or a linear one where there is none."""
-    with suppress(GenpipeError, KeyError):
+    with suppress(GenpipeError, KeyError, ValueError):
         return build(load_project().index.experiments[name].model, spec)
     return _Linear(Strict(), spec)
 

@@ -11,6 +11,7 @@ import torch
 
 from genpipe import fingerprints, paths, prerequisites, provenance, registry
 from genpipe.api.training import build
+from genpipe.cli import main
 from genpipe.config.prerequisites import circles
 from genpipe.config.project import Project
 from genpipe.errors import CheckpointError, ConfigError, ExistsError, InputsChanged, PartError, UsageError
@@ -308,7 +309,7 @@ def test_the_stage_notes_the_hashes(finished: Project, monkeypatch: pytest.Monke
     assert main() == 2
 
 
-def test_the_contract_is_kept_with_stand_ins(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_contract_is_kept_with_stand_ins(lab: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     check_model("student")
     kind, first = registry.load("models", "student"), CHECKS[0]
     monkeypatch.setattr(kind, "use", lambda self, _, models: setattr(self, "kept", models["first"]))
@@ -317,6 +318,9 @@ def test_the_contract_is_kept_with_stand_ins(lab: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(kind, "use", lambda self, _, models: models["first"].nothing)
     with pytest.raises(NotApplicable, match="student needs classifier, first, and a small stand-in does not do"):
         first("student", DataSpec(1, 8, 8, ("a", "b")))
+    monkeypatch.setattr("sys.argv", ["genpipe", "test-model", "student"])
+    assert main.run() == 0
+    assert "skipped the same seed trains the same weights, 1×8×8\n" in capsys.readouterr().out
 
 
 def test_without_a_project_it_is_not_built(lab: Path) -> None:
