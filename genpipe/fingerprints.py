@@ -23,6 +23,7 @@ FRAME = {
     "genpipe.config.compatibility": "refuses what does not fit together",
     "genpipe.config.data_spec": "reads what a model was made for",
     "genpipe.config.document": "reads YAML as DVC does, with lines",
+    "genpipe.config.prerequisites": "refuses what cannot be had",
     "genpipe.config.project": "hands on what YAML says, which DVC compares; defaults are in schemas, which count",
     "genpipe.config.renamed": "are words",
     "genpipe.config.validation": "refuses what no schema allows",
@@ -33,6 +34,7 @@ FRAME = {
     "genpipe.mentions": "says what counts, and is none of it",
     "genpipe.packages": "finds a file by its name",
     "genpipe.paths": "are places",
+    "genpipe.prerequisites": "hands on what other stages have made, whose hashes DVC compares",
     "genpipe.provenance": "are keys and tags of what was made",
     "genpipe.registry": "finds a file by its name",
     "genpipe.running": "runs, stops and times stages",
@@ -50,9 +52,15 @@ STAGES: Mapping[str, tuple[str, ...]] = {
     "report": (),
 }
 """The stages, and of which open folders each runs the files that YAML names."""
-_DEFAULTS = {"prepare": "genpipe.config.datasets", "sample": "genpipe.config.sampling"}
-"""Where defaults stand that a stage reads and does not import by itself."""
+_BESIDE = {
+    "prepare": "genpipe.config.datasets",
+    "sample": "genpipe.config.sampling",
+    "check": paths.PREREQUISITES_WIRING.as_posix(),
+}
+"""Where defaults stand that a stage reads and does not import by itself; and what `check` compares, where it is."""
 OF_DATA, SINGLE = ("prepare", "reference"), ("check", "report")
+NOTHING = "{}"
+"""What is written of an experiment that needs nothing but data before it trains."""
 Code = dict[str, str]
 """The SHA-256 of each module's file."""
 _MOST_REMEMBERED = 5000
@@ -104,15 +112,21 @@ def source_file(root: Path, module: str) -> Path | None:
 
 
 def write(root: Path) -> None:
-    """Writes the code of all stages of a project, and removes what is of none; same text, untouched file."""
+    """Writes the code of all stages of a project, and removes what is of none; same text, untouched file.
+
+    Also writes that an experiment needs nothing before it trains, where no stage says what it needs.
+    """
     with _Reader(root) as reader:
-        wanted = {paths.code(stage, key): reader.of_stage(stage, key) for stage, key in reader.stages()}
-    for file, code in wanted.items():
-        text = json.dumps(code, indent=1, sort_keys=True) + "\n"
+        codes = {paths.code(stage, key): reader.of_stage(stage, key) for stage, key in reader.stages()}
+        experiments, needing = reader.index["experiments"], reader.needing
+    wanted = {file: json.dumps(code, indent=1, sort_keys=True) + "\n" for file, code in codes.items()}
+    wanted |= {paths.prerequisites(name): NOTHING for name in experiments if name not in needing}
+    for file, text in wanted.items():
         if not (root / file).is_file() or (root / file).read_text(encoding="utf-8") != text:
             _replace(root / file, text)
-    for file in (root / paths.CODE).rglob("*.json"):
-        if file.relative_to(root) not in wanted:
+    made = {*wanted, *map(paths.prerequisites, experiments)}
+    for file in chain((root / paths.CODE).rglob("*.json"), (root / paths.PREREQUISITES).glob("*.json")):
+        if file.relative_to(root) not in made:
             file.unlink()
 
 
@@ -125,6 +139,7 @@ class _Reader:
         self.hash_of = cache(self._hash_of)
         self.imports = cache(self._imports)
         self.index = self._facts(root / paths.INDEX, mentions.index)
+        self.needing = self._facts(root / paths.PREREQUISITES_WIRING, mentions.prerequisites)
         self.packages = Packages(root, self.index["package"])
 
     def __enter__(self) -> "_Reader":
@@ -146,8 +161,11 @@ class _Reader:
 
     def of_stage(self, stage: str, key: str | None) -> Code:
         named = self._parts(stage, key)
-        parts = [self.packages.modules(kind, name) for kind in STAGES[stage] for name in named.get(kind, ())]
-        own = [f"stages.{stage}", f"genpipe.stages.{stage}", *([_DEFAULTS[stage]] if stage in _DEFAULTS else [])]
+        wanted = [(kind, name) for kind in STAGES[stage] for name in named.get(kind, ())]
+        parts = [
+            self.packages.modules(*one) for one in [*wanted, *(self._needed(key) if stage == "train" and key else ())]
+        ]
+        own = [f"stages.{stage}", f"genpipe.stages.{stage}", *([_BESIDE[stage]] if stage in _BESIDE else [])]
         return self.closure([*own, *chain(*parts)])
 
     def closure(self, modules: Iterable[str]) -> Code:
@@ -192,6 +210,15 @@ class _Reader:
         model, data = self.index["experiments"].get(name, (None, None))
         named = self._facts(self.root / paths.pipeline(name), mentions.pipeline)
         return {"models": [model] if model else [], **self._of_data(data), **named}
+
+    def _needed(self, name: str) -> Iterator[tuple[str, str]]:
+        """The parts whose code a training runs besides its own: extractors, and the models of other experiments."""
+        for path in self.needing.get(name, ()):
+            match Path(path).parts:
+                case ("runs", other, "model") if model := self.index["experiments"].get(other, (None,))[0]:
+                    yield "models", model
+                case ("runs", "reference", _, extractor):
+                    yield "extractors", extractor
 
     def _facts(self, file: Path, of: Callable[[bytes], Any]) -> Any:
         """What a function makes of the text of a file, which may be missing."""

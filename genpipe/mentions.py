@@ -66,6 +66,21 @@ def pipeline(text: bytes) -> Parts:
     }
 
 
+def prerequisites(text: bytes) -> dict[str, list[str]]:
+    """Returns what each experiment needs before it trains, as paths, of the wiring written for them."""
+    stages = _mapping(_mapping(_yaml(text)).get("stages"))
+    found = {_made(body): _mapping(body).get("deps") for body in stages.values()}
+    listed = {name: deps if isinstance(deps, list) else [] for name, deps in found.items() if name}
+    return {name: [dep for dep in deps if isinstance(dep, str)] for name, deps in listed.items()}
+
+
+def _made(body: Any) -> str | None:
+    """The experiment whose file a stage of that wiring makes."""
+    outs = _mapping(body).get("outs")
+    files = [file for out in outs if isinstance(out, dict) for file in out] if isinstance(outs, list) else []
+    return files[0].rpartition("/")[2].removesuffix(".json") if len(files) == 1 and isinstance(files[0], str) else None
+
+
 def _yaml(text: bytes) -> Any:
     import yaml  # takes as long as all the rest, and is needed only where a file has changed
 

@@ -69,6 +69,7 @@ def of_experiment(name: str) -> list[Place]:
         Place(paths.samples(name), r"images\.npy", r"[^/]+\.npy"),
         Place(paths.features(name), names=r"[^/]+/[^/]+/(?:(?:features|probabilities)\.npy|about\.json)"),
         *(_timing(stage, name) for stage in ("train", "sample", "evaluate")),
+        Place(paths.prerequisites(name), r"\A\{"),
         Place(paths.scores(name), r'"how"'),
         Place(paths.metrics(name), r'"parameters"'),
         Place(paths.curves(name), r"\Astep\b"),

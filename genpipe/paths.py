@@ -12,6 +12,8 @@ CHECKED = Path("runs/checked.json")
 SOURCE_STATES = Path("runs/sources")
 TIMINGS = Path("runs/timings")
 CODE = Path("runs/code")
+PREREQUISITES = Path("runs/prerequisites")
+PREREQUISITES_WIRING = Path("stages/prerequisites/dvc.yaml")
 REPORTS = Path("reports")
 SCORES = REPORTS / "scores"
 CURVES = REPORTS / "curves"
@@ -91,6 +93,11 @@ def figures(experiment: str) -> Path:
 def code(stage: str, key: str | None) -> Path:
     """The hashes of the code that a stage runs, for one experiment or data set where there is one for each."""
     return CODE / f"{stage}.json" if key is None else CODE / stage / f"{key}.json"
+
+
+def prerequisites(experiment: str) -> Path:
+    """The hashes of what an experiment needs before it trains: {} if it needs nothing but data."""
+    return PREREQUISITES / f"{experiment}.json"
 
 
 def timing(stage: str, key: str) -> Path:

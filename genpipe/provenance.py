@@ -7,6 +7,7 @@ from genpipe import fingerprints, paths
 from genpipe.config import document
 from genpipe.config.project import Experiment, Project
 from genpipe.dataset.storage import Prepared
+from genpipe.prerequisites import digests
 
 _CODE = ("genpipe", "stages", "pipelines", "*.yaml")
 _GIT_SEC = 30.0
@@ -14,10 +15,11 @@ _GIT_SEC = 30.0
 
 
 def result_key(project: Project, experiment: Experiment) -> str:
-    """A short hash of all that decides a training's result: its knobs, its data and the code that it runs."""
+    """A short hash of all that decides a training's result: its knobs, its data, its code and what had to be there."""
     prepared = Prepared.open(project.root / paths.data(experiment.data.name))
     code = fingerprints.digest(fingerprints.of_stage(project.root, "train", experiment.name))
-    return experiment.key("model_name", "seed", "model", "optim", "train", also=[prepared.sha256, code])
+    others = [found] if (found := digests(project, experiment)) else []
+    return experiment.key("model_name", "seed", "model", "optim", "train", also=[prepared.sha256, code, *others])
 
 
 def run_key(project: Project, experiment: Experiment) -> str:

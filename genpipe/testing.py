@@ -25,8 +25,10 @@ from genpipe.interfaces.classes import GeneratesClasses
 from genpipe.interfaces.features import HasFeatures
 from genpipe.interfaces.generative import Decodes, Encodes, Generates, Generative, Reconstructs
 from genpipe.interfaces.likelihood import HasImportanceWeights, HasLikelihood
+from genpipe.interfaces.prerequisites import HasPrerequisites
 from genpipe.interfaces.spec import DataSpec
 from genpipe.sampling.drawing import PicklableModel, generate_samples
+from genpipe.standins import NotApplicable, build, ready
 from genpipe.training.devices import fabric
 from genpipe.training.loop import fit, seed
 
@@ -34,12 +36,6 @@ Check = Callable[[str, DataSpec], None]
 """Given the name of a model and images; raises Broken or NotApplicable."""
 SPECS = (DataSpec(1, 8, 8, ("a", "b")), DataSpec(3, 16, 16, ("a", "b")))
 """The images for which a model is tried."""
-_SMALL = {"widths": [8, 8], "latent_dim": 3, "generator_channels": 4, "discriminator_channels": 4}
-"""What a Config is made small with, where it has a knob of that name."""
-
-
-class NotApplicable(Exception):
-    """A check that does not concern a model: it has not this capability, or is not for such images."""
 
 
 class Broken(AssertionError):
@@ -71,15 +67,6 @@ def in_words(check: Check, spec: DataSpec) -> str:
     return f"{check.__name__.replace('_', ' ')}, {'×'.join(map(str, spec.shape))}"
 
 
-def build(name: str, spec: DataSpec) -> Generative:
-    """A small model: every width and depth is cut down where its Config has one."""
-    kind = registry.load("models", name)
-    known = {key: value for key, value in _SMALL.items() if key in kind.Config.model_fields}
-    torch.manual_seed(0)
-    made: Generative = kind(kind.Config(**known), spec)
-    return made
-
-
 def _suits(name: str, spec: DataSpec) -> bool:
     try:
         build(name, spec)
@@ -102,7 +89,7 @@ def _batches(model: Generative, spec: DataSpec, device: torch.device) -> BatchLo
 
 
 def _trained(name: str, spec: DataSpec) -> Generative:
-    model, device = build(name, spec), fabric("32-true")
+    model, device = ready(name, spec), fabric("32-true")
     seed(0)
     batches = _batches(model, spec, device.device)
     optim = {phase.name: Optim(lr=1e-3) for phase in model.phases()}
@@ -132,9 +119,17 @@ def _noise(n: int, spec: DataSpec) -> Tensor:
     return torch.rand(n, *spec.shape) * 2 - 1
 
 
+def what_it_is_given_before_training_is_no_weight_of_it(name: str, spec: DataSpec) -> None:
+    """The names of its weights, before and after it was given what it needs."""
+    if not issubclass(registry.load("models", name), HasPrerequisites):
+        raise NotApplicable(f"{name} needs nothing but data before it trains")
+    others = ready(name, spec).state_dict().keys() ^ build(name, spec).state_dict().keys()
+    _expect(not others, f"{sorted(others)} are weights only after `use`, or no longer: it could not be loaded")
+
+
 def a_phase_moves_its_own_weights_and_no_others(name: str, spec: DataSpec) -> None:
     """Each phase, alone, moves weights of its module."""
-    model, device = build(name, spec), fabric("32-true")
+    model, device = ready(name, spec), fabric("32-true")
     for phase in model.phases():
         before = {key: value.clone() for key, value in model.named_parameters()}
         own = {id(p) for p in phase.module.parameters()}
@@ -150,7 +145,7 @@ def a_phase_moves_its_own_weights_and_no_others(name: str, spec: DataSpec) -> No
 
 def losses_are_finite_scalars_with_gradients_where_they_belong(name: str, spec: DataSpec) -> None:
     """Each loss of a first batch, which moves no weight by itself."""
-    model = build(name, spec)
+    model = ready(name, spec)
     batch = _batches(model, spec, torch.device("cpu")).batch(0)
     weights = {key: weight.detach().clone() for key, weight in model.named_parameters()}
     for phase in model.phases():
@@ -272,6 +267,7 @@ def likelihoods_are_one_an_image_and_of_the_draws_alone(name: str, spec: DataSpe
 
 
 CHECKS: tuple[Check, ...] = (
+    what_it_is_given_before_training_is_no_weight_of_it,
     a_phase_moves_its_own_weights_and_no_others,
     losses_are_finite_scalars_with_gradients_where_they_belong,
     the_same_seed_trains_the_same_weights,

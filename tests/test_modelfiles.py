@@ -16,7 +16,8 @@ from genpipe import registry
 from genpipe.dataset.storage import Prepared, images_file, write_meta
 from genpipe.errors import CheckpointError, DataError, GenpipeError, UsageError
 from genpipe.evaluation.features import about as about_evidence
-from genpipe.evaluation.references import load_extractor, store_reference
+from genpipe.evaluation.references import store_reference
+from genpipe.extractorfiles import load_extractor
 from genpipe.files import write_json
 from genpipe.interfaces.generative import Generative
 from genpipe.interfaces.spec import DataSpec

@@ -56,7 +56,7 @@ def _doubt(project: Project, experiment: Experiment) -> str | None:
         return None
     try:
         key = run_key(project, experiment)
-    except DataError as error:
+    except (DataError, CheckpointError) as error:
         return f"whether its results are of the current YAML, data and code cannot be told. {error}"
     if (how.model_extra or {}).get("key") == key:
         return None

@@ -14,11 +14,13 @@ from genpipe.api.models import Model
 from genpipe.api.tables import curves_table
 from genpipe.config.compatibility import phase_problems
 from genpipe.config.document import Document, parse
+from genpipe.config.prerequisites import declared
 from genpipe.config.training import Optim, Train
 from genpipe.config.validation import validated
 from genpipe.dataset.batches import BatchLoader
 from genpipe.errors import ConfigError, UsageError
 from genpipe.interfaces.generative import Generative
+from genpipe.interfaces.prerequisites import Prerequisites
 from genpipe.interfaces.spec import DataSpec
 from genpipe.project import recipes
 from genpipe.running.progress import progress as shown
@@ -57,6 +59,8 @@ def build(recipe: str | type[Generative], images: Given, labels: Any = None, *, 
     if kind.fields:
         raise UsageError(f"{name} has to know {', '.join(kind.fields)} of each image, which only a project's data do.")
     knobs_of = validated(kind.Config, given, (), Document("genpipe.build", given))
+    if declared(kind, knobs_of) != Prerequisites():
+        raise UsageError(f"{name} needs what other stages of a project have made: train it with `dvc repro`.")
     found = as_images(images)
     spec = _spec(found, _labels(labels, len(found)))
     seeded(seed)

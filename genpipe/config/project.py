@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from genpipe import paths, registry
+from genpipe.config import prerequisites
 from genpipe.config.compatibility import (
     counts_of,
     dataset_info_of,
@@ -159,12 +160,17 @@ class Project:
         if name not in self.index.experiments:
             raise UnknownName(name, f"experiment in {paths.INDEX}", self.index.experiments)
         entry, at = self.index.experiments[name], ("experiments", name)
-        model_class = self._load("models", entry.model, (*at, "model"), self.document)
+        model_class = self.model_class(name)
         if entry.data not in self.index.datasets:
             hint = nearest(entry.data, self.index.datasets)
             raise ConfigError([self.document.problem((*at, "data"), f"'{entry.data}' is not under datasets.{hint}")])
         file = paths.pipeline(name)
         return self.compose(name, entry.model, model_class, self.data(entry.data), read(self.root / file, str(file)))
+
+    def model_class(self, name: str) -> Any:
+        """The class of the model of an experiment of the index. Raises ConfigError."""
+        at = ("experiments", name, "model")
+        return self._load("models", self.index.experiments[name].model, at, self.document)
 
     def compose(self, name: str, model_name: str, model_class: Any, data: Data, document: Document) -> Experiment:
         """An experiment from its parts. Raises ConfigError with everything that is wrong in the document."""
@@ -180,6 +186,7 @@ class Project:
             problems += missing_fields(model_class, model_name, known, data.name, self.document)
             problems += [document.problem(at, told) for at, told in unsupported(known, metrics, analyses).items()]
             problems += optim_problems(model_class, model, data, knobs.optim, document)
+            problems += prerequisites.problems(self, name, prerequisites.declared(model_class, model), data, document)
         if problems:
             raise ConfigError(dict.fromkeys(problems))
         return Experiment(name, model_name, data, knobs, model, metrics, analyses)

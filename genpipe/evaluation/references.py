@@ -13,24 +13,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import ConfigDict
 
-from genpipe import fingerprints, paths, registry
-from genpipe.config.data_spec import spec_from_json
+from genpipe import fingerprints, paths
 from genpipe.config.project import Project
-from genpipe.config.validation import described, validated
+from genpipe.config.validation import described
 from genpipe.dataset.storage import Prepared
-from genpipe.errors import CheckpointError, ConfigError, DataError, GenpipeError
+from genpipe.errors import ConfigError, DataError
 from genpipe.evaluation import features
+from genpipe.extractorfiles import ABOUT, WEIGHTS, About, built_extractor
 from genpipe.files import read_arrays, read_json, write_arrays, write_json
 from genpipe.interfaces.extractors import Arrays, Extractor, FeatureSet, Real, Statistic
 from genpipe.interfaces.phases import Trainable
 from genpipe.interfaces.sources import SPLITS
-from genpipe.interfaces.spec import DataSpec
-from genpipe.modelfiles import accelerator, built, save_weights
+from genpipe.modelfiles import save_weights
 from genpipe.schema import Strict
-
-ABOUT, WEIGHTS = "about.json", "weights.safetensors"
 
 
 @dataclass(frozen=True)
@@ -48,7 +44,7 @@ class Reference:
     @cached_property
     def extractor(self) -> Extractor:
         """The extractor, ready for further images. Raises CheckpointError, Unsuitable or WeightsMissing."""
-        return _built(self.name, self.config, self.prepared.spec, self.folder)
+        return built_extractor(self.name, self.config, self.prepared.spec, self.folder)
 
     @cached_property
     def real(self) -> Real:
@@ -103,38 +99,6 @@ def stored_key(folder: Path) -> str | None:
     return said.get("key") if isinstance(said, dict) else None
 
 
-def load_extractor(folder: Path | str) -> tuple[Extractor, Mapping[str, Any]]:
-    """Returns an extractor stored with a reference, and the facts that identify it.
-
-    Raises CheckpointError, Unsuitable or WeightsMissing.
-    """
-    folder = Path(folder)
-    try:
-        about, document = described(_About, folder / ABOUT)
-        name = validated(_Named, about.described, ("described",), document).extractor
-        spec = spec_from_json(document)
-        config = validated(registry.load("extractors", name).Config, about.config, ("config",), document)
-    except (OSError, GenpipeError) as error:
-        raise CheckpointError(f"{folder} holds no extractor ({error}) Give a folder of runs/reference.") from None
-    return _built(name, config, spec, folder), about.described
-
-
-class _About(Strict):
-    """What about.json says of an extractor."""
-
-    key: str
-    described: dict[str, Any]
-    config: dict[str, Any]
-    data_spec: dict[str, Any]
-
-
-class _Named(Strict):
-    """What tells an extractor from others begins with its name."""
-
-    model_config = ConfigDict(extra="ignore")
-    extractor: str
-
-
 def load_references(project: Project, name: str) -> list[Reference]:
     """Returns the references of a data set, one per extractor. Raises DataError if they are missing or damaged."""
     prepared = Prepared.open(project.root / paths.data(name))
@@ -144,16 +108,9 @@ def load_references(project: Project, name: str) -> list[Reference]:
     ]
 
 
-def _built(name: str, config: Strict, spec: DataSpec, folder: Path) -> Extractor:
-    kind = registry.load("extractors", name)
-    if not issubclass(kind, Trainable):
-        return kind(config, spec)
-    return built(kind, config, spec, folder / WEIGHTS).to(accelerator())
-
-
 def _reference(root: Path, name: str, config: Strict, prepared: Prepared, folder: Path) -> Reference:
     try:
-        about, _ = described(_About, folder / ABOUT)
+        about, _ = described(About, folder / ABOUT)
         return Reference(root, name, config, prepared, folder, about.key, about.described)
     except (OSError, ConfigError) as error:
         raise DataError(f"{folder} cannot be read ({error}). Delete it and run `dvc repro`.") from None

@@ -10,7 +10,7 @@ from genpipe.config.compatibility import phase_problems
 from genpipe.config.document import read
 from genpipe.config.project import Project
 from genpipe.errors import ConfigError, Problem, Unsuitable
-from genpipe.project import graph
+from genpipe.project import graph, prerequisites
 from genpipe.project.datasets import unwatched, verify_datasets
 
 
@@ -27,6 +27,7 @@ def verify(project: Project) -> None:
     """Raises ConfigError with all errors in the files of a project, except those that DVC finds in the wiring."""
     project.check()
     found = [*_of_extractors(project), *_unwatched(project), *_raised(verify_datasets, project), *_foreign(project)]
+    found += prerequisites.problems(project)
     if found:
         raise ConfigError(found)
 

@@ -97,13 +97,14 @@ def _images(folder: Path) -> int | None:
 def _activations(model: "Generative", experiment: Experiment) -> int | None:
     """What autograd keeps, counted by a forward pass without numbers.
 
-    None for a model whose loss needs numbers, or asks for what is only known of data that are there.
+    None for a model whose loss needs numbers, or asks for what is only known of data or models that are there.
     """
     import torch
 
     from genpipe.interfaces.phases import Batch
+    from genpipe.interfaces.prerequisites import HasPrerequisites
 
-    if model.fields:
+    if model.fields or isinstance(model, HasPrerequisites):
         return None
     train, spec = experiment.knobs.train, experiment.data.spec()
     size = train.batch_size // train.grad_accumulation_steps

@@ -8,6 +8,7 @@ from genpipe.config.project import Project
 from genpipe.config.validation import RULE, name_allowed
 from genpipe.errors import ExistsError, UnknownName, UsageError
 from genpipe.outputs import of_experiment, refuse_foreign
+from genpipe.project import prerequisites
 from genpipe.project.editing import rename, take
 from genpipe.project.git import holds
 from genpipe.project.journal import read
@@ -18,14 +19,15 @@ def removal(project: Project, name: str, *, outputs: bool = False, force: bool =
     """Returns the plan that removes an experiment: its index line, its file and, on request, its outputs.
 
     An experiment that is no longer in the index, but has left something, can be removed too. Raises UnknownName, and
-    ExistsError if git does not hold the file as it is, or something lies among what it made that it has not made, and
-    `force` does not allow to lose that.
+    ExistsError if other experiments need it, or if git does not hold the file as it is, or something lies among what it
+    made that it has not made, and `force` does not allow to lose that.
     """
     file, made = paths.pipeline(name), outputs_of(project.root, name) if name_allowed(name) else []
     listed = name in project.index.experiments
     text = read(project.root / file) if name_allowed(name) else None
     if not listed and text is None and not made:
         raise UnknownName(name, f"experiment in {paths.INDEX}", project.index.experiments)
+    prerequisites.refuse_if_needed(project, name, "removed")
     if text is not None and not force and not holds(project.root, file):
         raise ExistsError(
             f"{file} would be lost: git does not hold it as it is now. Commit it, or remove it all the same with "
@@ -35,16 +37,19 @@ def removal(project: Project, name: str, *, outputs: bool = False, force: bool =
         refuse_foreign(project.root, of_experiment(name), "Move it elsewhere, or delete it, too, with --force.")
     index = read(project.root / paths.INDEX)
     assert index is not None
-    changes = [Change(project.root, paths.INDEX, index, take(index, ("experiments", name)) if listed else index)]
-    return Plan(
-        project.root, (*changes, Change(project.root, file, text, None)), outputs=tuple(made) if outputs else ()
+    changes = (
+        Change(project.root, paths.INDEX, index, take(index, ("experiments", name)) if listed else index),
+        Change(project.root, file, text, None),
+        *prerequisites.changes(project, gone=[name]),
     )
+    return Plan(project.root, changes, outputs=tuple(made) if outputs else ())
 
 
 def renaming(project: Project, old: str, new: str) -> Plan:
     """Returns the plan that renames an experiment at its place in the index; its outputs keep the old name.
 
-    Raises UnknownName, UsageError, ExistsError if the name is taken, and ConfigError if the experiment is not valid.
+    Raises UnknownName, UsageError, ExistsError if the name is taken or other experiments need it by the old one, and
+    ConfigError if the experiment is not valid.
     """
     if not name_allowed(new):
         raise UsageError(f"an experiment cannot be called '{new}': {RULE}.")
@@ -54,6 +59,7 @@ def renaming(project: Project, old: str, new: str) -> Plan:
     if new in project.index.experiments or there is not None:
         taken = f"experiments.{new} of {paths.INDEX}" if new in project.index.experiments else str(target)
         raise ExistsError(f"{taken} exists. Take another name, or remove it first: genpipe remove {new}.")
+    prerequisites.refuse_if_needed(project, old, "renamed")
     refuse_foreign(project.root, of_experiment(new), "Move it elsewhere, or take another name.")
     index = read(project.root / paths.INDEX)
     assert index is not None
@@ -61,6 +67,7 @@ def renaming(project: Project, old: str, new: str) -> Plan:
         Change(project.root, target, None, text),
         Change(project.root, paths.INDEX, index, rename(index, ("experiments", old), new)),
         Change(project.root, source, text, None),
+        *prerequisites.changes(project, called={old: new}),
     )
     return Plan(project.root, changes, (replace(experiment, name=new),), frozenset([new]))
 

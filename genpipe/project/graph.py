@@ -32,7 +32,8 @@ def verify(root: Path, texts: Mapping[Path, str | None]) -> None:
 def _copy(root: Path, trial: Path, texts: Mapping[Path, str | None]) -> None:
     (trial / ".dvc").mkdir()
     (trial / ".dvc" / "config").write_text(_SETTINGS.format(folder=trial / ".dvc" / "site"), encoding="utf-8")
-    for name in (paths.WIRING, paths.INDEX):
+    (trial / paths.PREREQUISITES_WIRING).parent.mkdir(parents=True)
+    for name in (paths.WIRING, paths.INDEX, paths.PREREQUISITES_WIRING):
         if (root / name).is_file():
             shutil.copyfile(root / name, trial / name)
     if (root / paths.PIPELINES).is_dir():
@@ -40,7 +41,7 @@ def _copy(root: Path, trial: Path, texts: Mapping[Path, str | None]) -> None:
     for name, text in texts.items():
         (trial / name).parent.mkdir(parents=True, exist_ok=True)
         if text is None:
-            (trial / name).unlink()
+            (trial / name).unlink(missing_ok=True)
         else:
             (trial / name).write_text(text, encoding="utf-8")
 

@@ -11,7 +11,7 @@ from genpipe.config.project import Experiment, Project
 from genpipe.config.validation import RULE, name_allowed
 from genpipe.errors import ExistsError, UsageError
 from genpipe.outputs import of_experiment, refuse_foreign
-from genpipe.project import recipes
+from genpipe.project import prerequisites, recipes
 from genpipe.project.datasets import added, sized
 from genpipe.project.editing import put, take, word
 from genpipe.project.grid import Edits, variants
@@ -67,7 +67,8 @@ def plan(project: Project, wish: ExperimentRequest, *, force: bool = False) -> P
     fresh = moved | {experiment.name for experiment, pipeline, _ in composed if pipeline.needed}
     left_out = tuple(dict.fromkeys(told for *_, left in composed for told in left))
     pipelines = tuple(pipeline for _, pipeline, _ in composed)
-    planned = Plan(project.root, (*pipelines, index), experiments, fresh, moved, left_out, (note,) if note else ())
+    files = (*pipelines, index, *prerequisites.changes(project, experiments))
+    planned = Plan(project.root, files, experiments, fresh, moved, left_out, (note,) if note else ())
     if not force:
         _refuse_to_replace(project, planned)
     places = [place for experiment in experiments for place in of_experiment(experiment.name)]
@@ -140,7 +141,7 @@ def _index(project: Project, experiments: Iterable[Experiment], with_data: Chang
 def _refuse_to_replace(project: Project, planned: Plan) -> None:
     """Raises ExistsError if other experiments, or files that belong to none, would be lost."""
     taken = [str(change.file) for change in planned.changes if change.before is not None]
-    taken = [file for file in taken if file != str(paths.INDEX)]
+    taken = [file for file in taken if file.startswith(f"{paths.PIPELINES}/")]
     replaced = [e.name for e in planned.experiments if e.name in project.index.experiments and not _listed(project, e)]
     taken += [f"experiments.{name} of {paths.INDEX}" for name in replaced]
     if taken:

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
 
-from genpipe import paths
+from genpipe import mentions, paths
 from genpipe.config.project import Experiment
 from genpipe.project import graph
 from genpipe.project.journal import Journal
-from genpipe.project.stages import of_data, of_experiment
+from genpipe.project.stages import OWN, followers, of_data, of_experiment
 
 
 @dataclass(frozen=True)
@@ -66,13 +66,21 @@ class Plan:
             return []
         fresh = [experiment for experiment in self.experiments if experiment.name in self.fresh]
         data = [stage for name in dict.fromkeys(e.data.name for e in fresh) for stage in of_data(self.root, name)]
-        return ["check", *data, *(stage for e in fresh for stage in self._own(e, bool(data))), "report"]
+        own = [stage for e in fresh for stage in self._own(e, bool(data))]
+        return ["check", *data, *own, *self._following(own), "report"]
 
     def _own(self, experiment: Experiment, anew: bool) -> list[str]:
         """The stages of an experiment, all of them if its data or its index line is new."""
         file = next(change for change in self.files if change.file == paths.pipeline(experiment.name))
         same = not anew and experiment.name not in self.moved
         return of_experiment(self.root, experiment, file.before if same else None, file.after)
+
+    def _following(self, stages: list[str]) -> list[str]:
+        """The stages of experiments that are there already and need one that trains again."""
+        text = next((change.after for change in self.files if change.file == paths.PREREQUISITES_WIRING), None)
+        trained = [stage.removeprefix("train@") for stage in stages if stage.startswith("train@")]
+        again = followers(mentions.prerequisites((text or "").encode()), trained)
+        return [f"{stage}@{name}" for name in again if name not in trained for stage in OWN]
 
     def verify(self) -> None:
         """Asks DVC. Raises ConfigError if it would refuse the project after these changes."""

@@ -6,9 +6,10 @@ from typing import Any
 
 from genpipe import paths
 from genpipe.config.document import parse
+from genpipe.config.project import Project
 from genpipe.config.wiring import verify_format
-from genpipe.errors import ExistsError
-from genpipe.project import template
+from genpipe.errors import ConfigError, ExistsError
+from genpipe.project import prerequisites, template
 from genpipe.project.datasets import listed
 from genpipe.project.editing import put, whole_lines
 from genpipe.project.journal import read
@@ -18,7 +19,7 @@ from genpipe.project.plan import Change, Plan
 def renewal(root: Path) -> Plan:
     """Returns the plan that updates a project's wiring to this genpipe; the user's files and stages stay in dvc.yaml.
 
-    Raises ExistsError with the difference if a file of it was edited otherwise.
+    Raises ExistsError with the difference if a file of it was edited otherwise, once what is generated is renewed.
     """
     changes = [Change(root, file, read(root / file), text) for file, text in template.wiring().items()]
     changes = [_keeping(change) if change.file == paths.WIRING else change for change in changes]
@@ -26,13 +27,16 @@ def renewal(root: Path) -> Plan:
         if change.file == paths.WIRING and change.before is not None:
             verify_format(change.before)
     edited = [c for c in changes if c.before is not None and c.needed and not _renewable(c)]
+    generated = _generated(root)
+    if edited and any(change.needed for change in generated):
+        return Plan(root, generated)  # of this nothing is a person's, and without it nothing runs
     if edited:
         names = " and ".join(str(change.file) for change in edited)
         raise ExistsError(
             f"{names} would be overwritten, and no genpipe has written it so. This is what would change; take it over "
             f"by hand, or delete the file and run the command again:\n{''.join(change.diff() for change in edited)}"
         )
-    return Plan(root, tuple(changes))
+    return Plan(root, (*changes, *generated))
 
 
 def deviations(root: Path) -> list[str]:
@@ -45,6 +49,15 @@ def deviations(root: Path) -> list[str]:
         elif file == paths.WIRING:
             found += [f"{file}: {place}" for place in _different(_plain(mine), _plain(text), "stages")]
     return found
+
+
+def _generated(root: Path) -> tuple[Change, ...]:
+    """What makes the wiring of what experiments need as it should be; as it is, while the index cannot be read."""
+    try:
+        project = Project(root)
+    except ConfigError:
+        return ()
+    return prerequisites.changes(project)
 
 
 def _renewable(change: Change) -> bool:

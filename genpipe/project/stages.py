@@ -1,6 +1,6 @@
 """The stages that a change of files makes DVC run."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,19 @@ def of_experiment(root: Path, experiment: Experiment, before: str | None, after:
     known = before is not None and (root / paths.scores(name)).exists()
     first = next((n for n, stage in enumerate(OWN) if not known or changed & sections[stage]), len(OWN))
     return [f"{stage}@{name}" for stage in OWN[first:]]
+
+
+def followers(needs: Mapping[str, Collection[str]], trained: Iterable[str]) -> list[str]:
+    """The experiments that train again once others have, directly or not, each after what it needs."""
+    found, waiting = dict[str, None](), list(trained)
+    while waiting:
+        model = str(paths.model(waiting.pop(0)))
+        after = [name for name, deps in needs.items() if model in deps]
+        for name in after:
+            found.pop(name, None)
+            found[name] = None
+        waiting += after
+    return list(found)
 
 
 def _sections(root: Path, name: str) -> Mapping[str, set[str]]:

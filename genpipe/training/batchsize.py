@@ -13,6 +13,7 @@ from genpipe.dataset.batches import BatchLoader
 from genpipe.dataset.storage import Prepared
 from genpipe.errors import OutOfMemory
 from genpipe.interfaces.phases import Phase
+from genpipe.prerequisites import provide
 from genpipe.training.devices import fabric
 from genpipe.training.experiment import memory_of
 from genpipe.training.loop import fit, seed
@@ -61,6 +62,7 @@ def _tried(project: Project, experiment: Experiment) -> None:
     seed(knobs.seed)
     model = registry.load("models", experiment.model_name)(experiment.model, prepared.spec)
     device = fabric(knobs.train.precision)
+    provide(project, experiment, model, device.device)
     steps = max(_until_a_turn(phase) for phase in model.phases())
     train = knobs.train.model_copy(update={"steps": steps, "on_nan": "skip"})
     with memory_of(experiment, device.device):

@@ -12,6 +12,7 @@ from genpipe import paths, registry
 from genpipe.config.project import Experiment, Project, load_project
 from genpipe.dataset.storage import Prepared
 from genpipe.modelfiles import save_model
+from genpipe.prerequisites import provide
 from genpipe.provenance import result_key
 from genpipe.training.callbacks import Outcome, StepInfo
 from genpipe.training.checkpoints import Checkpoints
@@ -40,6 +41,7 @@ def train(
     model = registry.load("models", experiment.model_name)(experiment.model, prepared.spec)
     device, kept = devices(knobs.train), kept or checkpoints(project, experiment)
     verify_alike(device, kept.folder.name)
+    provide(project, experiment, model, device.device)
     batches = shared_batches(prepared, model, knobs.train, knobs.seed, device)
     snapshots = Snapshots(kept.folder / "snapshots", knobs.train, knobs.seed)
     with memory_of(experiment, device.device):
