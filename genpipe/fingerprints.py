@@ -34,7 +34,7 @@ FRAME = {
     "genpipe.mentions": "says what counts, and is none of it",
     "genpipe.packages": "finds a file by its name",
     "genpipe.paths": "are places",
-    "genpipe.prerequisites": "hands on what other stages have made, whose hashes DVC compares",
+    "genpipe.artifacts.prerequisites": "hands on what other stages have made, whose hashes DVC compares",
     "genpipe.provenance": "are keys and tags of what was made",
     "genpipe.registry": "finds a file by its name",
     "genpipe.running": "runs, stops and times stages",

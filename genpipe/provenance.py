@@ -4,10 +4,10 @@ import subprocess
 from pathlib import Path
 
 from genpipe import fingerprints, paths
+from genpipe.artifacts.prerequisites import digests
 from genpipe.config import document
 from genpipe.config.project import Experiment, Project
 from genpipe.dataset.storage import Prepared
-from genpipe.prerequisites import digests
 
 _CODE = ("genpipe", "stages", "pipelines", "*.yaml")
 _GIT_SEC = 30.0

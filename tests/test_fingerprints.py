@@ -203,7 +203,7 @@ def test_nothing_that_decides_a_figure_is_left_out() -> None:
         "sampling.drawing",
         "evaluation.scoring",
         "config.training",
-        "modelfiles",
+        "artifacts.models",
         "dataset.storage",
     ):
         assert f"genpipe.{module}" in code

@@ -13,12 +13,12 @@ from PIL import Image
 from genpipe import paths, registry
 from genpipe.api.images import Given, Images, images
 from genpipe.api.tables import curves_table, experiment_scores
+from genpipe.artifacts.models import load_model, save_model
 from genpipe.config.project import Experiment, Project
 from genpipe.dataset.storage import Prepared
 from genpipe.errors import DataError, UsageError
 from genpipe.interfaces.generative import Decodes, Encodes, Generates, Generative, Reconstructs
 from genpipe.interfaces.spec import DataSpec
-from genpipe.modelfiles import load_model, save_model
 from genpipe.nn.batched_inference import decoded
 from genpipe.nn.latent_space import encoded, of_prior
 from genpipe.sampling.drawing import generate_samples, reconstruct_images

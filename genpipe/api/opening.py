@@ -11,9 +11,9 @@ from genpipe import paths, registry
 from genpipe.api.models import ExperimentModel, Model
 from genpipe.api.tables import result
 from genpipe.api.training import defaults
+from genpipe.artifacts.models import load_model
 from genpipe.config.project import Experiment, Project
 from genpipe.errors import CheckpointError, DataError, ModelWarning, UnknownName, UsageError
-from genpipe.modelfiles import load_model
 from genpipe.provenance import run_key
 
 _MLFLOW = "models:/"

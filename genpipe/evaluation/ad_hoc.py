@@ -11,13 +11,13 @@ import numpy as np
 from jaxtyping import Int, UInt8
 
 from genpipe import paths, registry
+from genpipe.artifacts.extractors import load_extractor
 from genpipe.config.project import Project
 from genpipe.dataset.reading import Reading, read, source_at
 from genpipe.dataset.storage import Prepared
 from genpipe.errors import UnknownName, UsageError
 from genpipe.evaluation.pairing import paired
 from genpipe.evaluation.scoring import VERSIONS, View, finite, of_pairs, scored, unscored
-from genpipe.extractorfiles import load_extractor
 from genpipe.interfaces.extractors import Extractor, Real
 from genpipe.interfaces.phases import Trainable
 from genpipe.interfaces.spec import DataSpec

@@ -15,17 +15,17 @@ from typing import Any
 import numpy as np
 
 from genpipe import fingerprints, paths
+from genpipe.artifacts.extractors import ABOUT, WEIGHTS, About, built_extractor
+from genpipe.artifacts.models import save_weights
 from genpipe.config.project import Project
 from genpipe.config.validation import described
 from genpipe.dataset.storage import Prepared
 from genpipe.errors import ConfigError, DataError
 from genpipe.evaluation import features
-from genpipe.extractorfiles import ABOUT, WEIGHTS, About, built_extractor
 from genpipe.files import read_arrays, read_json, write_arrays, write_json
 from genpipe.interfaces.extractors import Arrays, Extractor, FeatureSet, Real, Statistic
 from genpipe.interfaces.phases import Trainable
 from genpipe.interfaces.sources import SPLITS
-from genpipe.modelfiles import save_weights
 from genpipe.schema import Strict
 
 

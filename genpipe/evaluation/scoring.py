@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Int
 
 from genpipe import __version__, paths, registry
+from genpipe.artifacts.models import load_model
 from genpipe.config.project import Experiment, Project
 from genpipe.errors import ModelWarning
 from genpipe.evaluation import features
@@ -22,7 +23,6 @@ from genpipe.interfaces.dataset_info import Counts
 from genpipe.interfaces.extractors import FeatureSet, Real
 from genpipe.interfaces.generative import Generative
 from genpipe.interfaces.metrics import Metric, Score
-from genpipe.modelfiles import load_model
 from genpipe.provenance import run_key
 from genpipe.sampling.drawing import load_samples, requested_labels, save_picture
 from genpipe.schema import Strict

@@ -13,11 +13,11 @@ from PIL import Image
 from torch import Tensor
 
 from genpipe import paths
+from genpipe.artifacts.models import load_model
 from genpipe.errors import DataError, UsageError
 from genpipe.files import atomic_directory, atomic_file
 from genpipe.interfaces.classes import GeneratesClasses
 from genpipe.interfaces.generative import Generates, Generative, Reconstructs
-from genpipe.modelfiles import load_model
 from genpipe.nn.batched_inference import passed
 from genpipe.nn.image_grid import grid
 from genpipe.nn.multi_device import spread

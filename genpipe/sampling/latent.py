@@ -11,6 +11,7 @@ from jaxtyping import Float, UInt8
 
 from genpipe import paths, registry
 from genpipe.analyses.traversal import changed, turned
+from genpipe.artifacts.models import load_model
 from genpipe.config.project import Project
 from genpipe.dataset.natural_order import natural_order
 from genpipe.dataset.picture_files import PictureFiles
@@ -22,7 +23,6 @@ from genpipe.files import array_names, opened_array, read_array
 from genpipe.interfaces.generative import Decodes, Encodes, Generative, Reconstructs
 from genpipe.interfaces.sources import Source
 from genpipe.interfaces.spec import DataSpec
-from genpipe.modelfiles import load_model
 from genpipe.nn.batched_inference import decoded
 from genpipe.nn.image_grid import grid
 from genpipe.nn.latent_space import PATHS, Codes, Pixels, encoded, of_prior, quantiles, round_trip, way

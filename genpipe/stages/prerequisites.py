@@ -6,10 +6,10 @@ It stands in a dvc.yaml of its own, which the composer writes, as `foreach` give
 import sys
 
 from genpipe import paths
+from genpipe.artifacts.prerequisites import digests
 from genpipe.config.project import load_project
 from genpipe.errors import InputsChanged, UsageError
 from genpipe.files import write_json
-from genpipe.prerequisites import digests
 from genpipe.running.process import run_cli
 
 

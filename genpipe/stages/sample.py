@@ -1,9 +1,9 @@
 """Draw the samples that are scored: genpipe-stage sample NAME."""
 
 from genpipe import paths
+from genpipe.artifacts.models import load_model
 from genpipe.config.project import load_project
 from genpipe.dataset.storage import Prepared
-from genpipe.modelfiles import load_model
 from genpipe.nn.multi_device import wanted_devices
 from genpipe.running.inputs import Inputs
 from genpipe.running.stages import Facts, stage

@@ -37,7 +37,7 @@ class ServedModel(mlflow.pyfunc.PythonModel):  # type: ignore[name-defined]
 
     def load_context(self, context: Any) -> None:
         """Reads the model from the run's artifacts."""
-        from genpipe.modelfiles import load_model
+        from genpipe.artifacts.models import load_model
 
         if own := (context.model_config or {}).get("package"):
             found = find_spec(own)

@@ -8,12 +8,12 @@ from math import ceil
 import torch
 
 from genpipe import paths, registry
+from genpipe.artifacts.prerequisites import provide
 from genpipe.config.project import Experiment, Project
 from genpipe.dataset.batches import BatchLoader
 from genpipe.dataset.storage import Prepared
 from genpipe.errors import OutOfMemory
 from genpipe.interfaces.phases import Phase
-from genpipe.prerequisites import provide
 from genpipe.training.devices import fabric
 from genpipe.training.experiment import memory_of
 from genpipe.training.loop import fit, seed

@@ -9,10 +9,10 @@ import torch
 from lightning_fabric import Fabric
 
 from genpipe import paths, registry
+from genpipe.artifacts.models import save_model
+from genpipe.artifacts.prerequisites import provide
 from genpipe.config.project import Experiment, Project, load_project
 from genpipe.dataset.storage import Prepared
-from genpipe.modelfiles import save_model
-from genpipe.prerequisites import provide
 from genpipe.provenance import result_key
 from genpipe.training.callbacks import Outcome, StepInfo
 from genpipe.training.checkpoints import Checkpoints

@@ -12,11 +12,11 @@ import torch
 
 import genpipe
 from genpipe import paths, registry
+from genpipe.artifacts.models import load_model, save_model
 from genpipe.config.project import load_project
 from genpipe.dataset.storage import Prepared
 from genpipe.errors import CheckpointError, DataError, GenpipeError, ModelWarning, UsageError
 from genpipe.files import read_json, write_json
-from genpipe.modelfiles import load_model, save_model
 from genpipe.nn.batched_inference import decoded, rebuilt
 from genpipe.nn.latent_space import encoded
 from genpipe.sampling.drawing import generate_samples

@@ -12,10 +12,10 @@ import torch
 from PIL import Image
 
 from genpipe import paths, registry
+from genpipe.artifacts.models import load_model, save_model
 from genpipe.config.project import Project, load_project
 from genpipe.dataset.preparing import prepare
 from genpipe.dataset.storage import Prepared
-from genpipe.modelfiles import load_model, save_model
 from genpipe.nn.pixel_range import to_model, to_pixels
 
 Run = Callable[..., Any]

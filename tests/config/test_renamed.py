@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from genpipe.artifacts.models import load_model
 from genpipe.config.project import Project
 from genpipe.config.renamed import COMMANDS, KEYS, OPTIONS, answered, new_key, new_value
 from genpipe.errors import ConfigError, UsageError
-from genpipe.modelfiles import load_model
 from genpipe.project.new_experiment import ExperimentRequest, plan
 
 

@@ -25,9 +25,9 @@ def test_nothing_to_vary_is_one_experiment() -> None:
 def test_a_grid_is_every_combination_and_seeds_come_last() -> None:
     found = variants("vae", ["train.steps=5"], ["model.latent_dim=8,16", "model.architecture=mlp,conv"], 2)
     assert [name for name, _ in found][:3] == [
-        "vae-latent_dim-8-body-mlp-seed-0",
-        "vae-latent_dim-8-body-mlp-seed-1",
-        "vae-latent_dim-8-body-conv-seed-0",
+        "vae-latent_dim-8-architecture-mlp-seed-0",
+        "vae-latent_dim-8-architecture-mlp-seed-1",
+        "vae-latent_dim-8-architecture-conv-seed-0",
     ]
     assert len(found) == len({name for name, _ in found}) == 8
     assert found[-1][1] == [

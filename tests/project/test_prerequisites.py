@@ -9,16 +9,17 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from genpipe import fingerprints, paths, prerequisites, provenance, registry
+from genpipe import fingerprints, paths, provenance, registry
 from genpipe.api.training import build
+from genpipe.artifacts import prerequisites
+from genpipe.artifacts.extractors import ABOUT, WEIGHTS
+from genpipe.artifacts.models import save_model, save_weights
 from genpipe.cli import main
 from genpipe.config.prerequisites import circles
 from genpipe.config.project import Project
 from genpipe.errors import CheckpointError, ConfigError, ExistsError, InputsChanged, PartError, UsageError
-from genpipe.extractorfiles import ABOUT, WEIGHTS
 from genpipe.files import write_json
 from genpipe.interfaces.spec import DataSpec
-from genpipe.modelfiles import save_model, save_weights
 from genpipe.project.checking import problems
 from genpipe.project.existing import removal, renaming
 from genpipe.project.new_experiment import ExperimentRequest, plan

@@ -126,7 +126,7 @@ def late():
 threading.Thread(target=late).start()
 atexit.register(print, "registered")
 print("said", end="; ")
-leave(3)
+fast_exit(3)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (3, "said; thread\nregistered\n", "")
@@ -146,7 +146,7 @@ def test_a_warning_of_a_stage_is_one_line(project: Path) -> None:
 import warnings
 from genpipe.errors import ModelWarning
 from genpipe.running.process import run_cli
-guarded(lambda: warnings.warn("much is \\x1b beyond", ModelWarning))
+run_cli(lambda: warnings.warn("much is \\x1b beyond", ModelWarning))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stderr == "warning: much is \\u001b beyond\n"

@@ -12,11 +12,11 @@ from PIL import Image
 from torch import Tensor
 
 from genpipe import registry
+from genpipe.artifacts.models import load_model, save_model
 from genpipe.errors import ModelWarning, NonFiniteImages
 from genpipe.interfaces.generative import Decodes, Generative, Reconstructs
 from genpipe.interfaces.phases import Phase
 from genpipe.interfaces.spec import DataSpec
-from genpipe.modelfiles import load_model, save_model
 from genpipe.nn.batched_inference import decoded, rebuilt
 from genpipe.nn.pixel_range import to_pixels
 from genpipe.sampling.drawing import generate_samples, reconstruct_images, requested_labels, save_picture

@@ -7,10 +7,10 @@ from pathlib import Path
 import mlflow
 
 from genpipe import paths
+from genpipe.artifacts.models import load_model
 from genpipe.config.project import Project
 from genpipe.evaluation.extractor_training import make_references
 from genpipe.evaluation.scoring import evaluate
-from genpipe.modelfiles import load_model
 from genpipe.sampling.drawing import Samples, generate_samples, save_samples
 from genpipe.tracking.runs import Tracker
 from genpipe.tracking.store import address

@@ -7,10 +7,10 @@ import pytest
 from mlflow.exceptions import MlflowException
 
 from genpipe import paths
+from genpipe.artifacts.models import load_model
 from genpipe.config.project import Project, load_project
 from genpipe.errors import NonFiniteLoss, Stopped, UsageError
 from genpipe.files import write_json
-from genpipe.modelfiles import load_model
 from genpipe.sampling.drawing import generate_samples
 from genpipe.tracking.runs import Tracker
 from genpipe.training.callbacks import StepInfo

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from genpipe import paths, registry
+from genpipe.artifacts.models import load_model
 from genpipe.config.project import Project, load_project
 from genpipe.config.training import Train
 from genpipe.dataset.preparing import prepare
 from genpipe.errors import CheckpointError, DataError, NonFiniteLoss, TrainingError
-from genpipe.modelfiles import load_model
 from genpipe.sampling.drawing import generate_samples
 from genpipe.training.callbacks import StepInfo
 from genpipe.training.experiment import checkpoints, train

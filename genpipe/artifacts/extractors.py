@@ -7,13 +7,13 @@ from typing import Any
 from pydantic import ConfigDict
 
 from genpipe import registry
+from genpipe.artifacts.models import accelerator, built
 from genpipe.config.data_spec import spec_from_json
 from genpipe.config.validation import described, validated
 from genpipe.errors import CheckpointError, GenpipeError
 from genpipe.interfaces.extractors import Extractor
 from genpipe.interfaces.phases import Trainable
 from genpipe.interfaces.spec import DataSpec
-from genpipe.modelfiles import accelerator, built
 from genpipe.schema import Strict
 
 ABOUT, WEIGHTS = "about.json", "weights.safetensors"

@@ -10,14 +10,14 @@ import torch
 from torch import nn
 
 from genpipe import paths
+from genpipe.artifacts.extractors import ABOUT, About, load_extractor
+from genpipe.artifacts.models import load_model
 from genpipe.config.prerequisites import files, needed
 from genpipe.config.project import Experiment, Project
 from genpipe.config.validation import described
 from genpipe.errors import CheckpointError, ConfigError, InputsChanged, PartError
-from genpipe.extractorfiles import ABOUT, About, load_extractor
 from genpipe.files import read_json
 from genpipe.interfaces.prerequisites import HasPrerequisites
-from genpipe.modelfiles import load_model
 
 
 def digests(project: Project, experiment: Experiment) -> dict[str, str]:

@@ -13,15 +13,15 @@ import pytest
 import torch
 
 from genpipe import registry
+from genpipe.artifacts.extractors import load_extractor
+from genpipe.artifacts.models import load_model, save_model
 from genpipe.dataset.storage import Prepared, images_file, write_meta
 from genpipe.errors import CheckpointError, DataError, GenpipeError, UsageError
 from genpipe.evaluation.features import about as about_evidence
 from genpipe.evaluation.references import store_reference
-from genpipe.extractorfiles import load_extractor
 from genpipe.files import write_json
 from genpipe.interfaces.generative import Generative
 from genpipe.interfaces.spec import DataSpec
-from genpipe.modelfiles import load_model, save_model
 from genpipe.sampling.drawing import Samples, generate_samples, load_samples, reconstruct_images, save_samples
 from tests.fuzzing import cases
 
@@ -128,10 +128,10 @@ def changed(file: Path, key: str, value: object) -> None:
         ("config.latent_dim", 10**12, r"of 'encoder\.\S+' it has float32 .*, where float32 \[2000000000000, 8\]"),
         ("config.latent_dim", 10**30, "model.json: no memory holds it"),
         ("config.latent_dmi", 3, "model.json: config.latent_dmi: unknown key. Did you mean 'latent_dim'"),
-        ("images", [], "model.json: images: .* dictionary"),
-        ("images.channels", -1, "model.json: images.channels: .*1, but -1 is given"),
-        ("images.height", 10**9, "model.json: images.height: .*65536, but 1000000000 is given"),
-        ("images.classes", "ab", 'model.json: images.classes: .* list, but "ab" is given'),
+        ("data_spec", [], "model.json: data_spec: .* dictionary"),
+        ("data_spec.channels", -1, "model.json: data_spec.channels: .*1, but -1 is given"),
+        ("data_spec.height", 10**9, "model.json: data_spec.height: .*65536, but 1000000000 is given"),
+        ("data_spec.classes", "ab", 'model.json: data_spec.classes: .* list, but "ab" is given'),
     ],
 )
 def test_a_wrong_value_is_named_with_its_key_and_the_remedy(folder: Path, key: str, value: object, said: str) -> None:
@@ -179,7 +179,7 @@ def extractor(prepared: Path, tmp_path: Path) -> Path:
     return tmp_path / "seen"
 
 
-@pytest.mark.parametrize(("key", "value"), [("sha256", 7), ("flip", "no"), ("images.width", 0), ("images", None)])
+@pytest.mark.parametrize(("key", "value"), [("sha256", 7), ("horizontal_flip", "no"), ("data_spec.width", 0), ("data_spec", None)])
 def test_a_data_set_that_says_nonsense_of_itself_is_named(prepared: Path, key: str, value: object) -> None:
     changed(prepared / "meta.json", key, value)
     with pytest.raises(DataError, match=f"meta.json: {key}: .*Delete .* and run `dvc repro`"):
