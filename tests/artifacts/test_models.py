@@ -179,7 +179,9 @@ def extractor(prepared: Path, tmp_path: Path) -> Path:
     return tmp_path / "seen"
 
 
-@pytest.mark.parametrize(("key", "value"), [("sha256", 7), ("horizontal_flip", "no"), ("data_spec.width", 0), ("data_spec", None)])
+@pytest.mark.parametrize(
+    ("key", "value"), [("sha256", 7), ("horizontal_flip", "no"), ("data_spec.width", 0), ("data_spec", None)]
+)
 def test_a_data_set_that_says_nonsense_of_itself_is_named(prepared: Path, key: str, value: object) -> None:
     changed(prepared / "meta.json", key, value)
     with pytest.raises(DataError, match=f"meta.json: {key}: .*Delete .* and run `dvc repro`"):
