@@ -10,6 +10,11 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
 import mlflow
 from mlflow.entities import Experiment, LifecycleStage, Metric, Run
 from mlflow.exceptions import MlflowException
@@ -18,11 +23,6 @@ from genpipe import paths
 from genpipe.errors import GenpipeError
 from genpipe.files import locked
 from genpipe.tracking import _database
-
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
-os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-
 
 logging.getLogger("mlflow").setLevel(logging.CRITICAL)  # what fails is raised, and told once by who called
 
