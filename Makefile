@@ -1,10 +1,10 @@
-# make run: from an empty clone to a report.   make test: every check.   make ui: the MLflow pages.
+# make run: from an empty clone to a report.   make test: every check.   make ui: the MLflow pages.   make dist: sdist and wheel.
 
 VENV := .venv
 STAMP := $(VENV)/.installed
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: run test ui
+.PHONY: run test ui dist
 
 run: $(STAMP)
 	dvc repro || { genpipe check; exit 1; }
@@ -17,10 +17,13 @@ test: $(STAMP) browser
 	ruff check .
 	ruff format --check .
 	mypy
-	python -m pytest
+	python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 ui: $(STAMP)
 	genpipe ui
+
+dist: $(STAMP)
+	python -m build --outdir dist
 
 $(STAMP): pyproject.toml constraints.txt
 	python3 -m venv $(VENV)

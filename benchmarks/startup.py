@@ -38,7 +38,7 @@ reference:
 experiments: {}
 """
 STAGES = (
-    {"check": [], "prepare": ["tiny"], "reference": ["tiny"]}
+    {"code": [], "check": [], "prepare": ["tiny"], "reference": ["tiny"]}
     | {stage: ["first"] for stage in ("train", "sample", "evaluate")}
     | {"report": []}
 )
@@ -91,10 +91,10 @@ def of_stages(root: Path, rounds: int) -> None:
     print("|:--|--:|--:|--:|--:|--:|")
     nothing = middle([spent(root, "-c", "") for _ in range(rounds)])
     for stage, words in STAGES.items():
-        imports = middle([spent(root, "-c", f"import stages.{stage}") for _ in range(rounds)])
+        imports = middle([spent(root, "-c", f"import genpipe.stages.{stage}") for _ in range(rounds)])
         runs, noted = [], []
         for _ in range(rounds):
-            runs.append(spent(root, "-m", f"stages.{stage}", *words))
+            runs.append(spent(root, f"stages/{stage}.py", *words))
             file = root / paths.timing(stage, words[0]) if words else None
             noted.append(json.loads(file.read_text())["wall_sec"] if file else 0.0)
         whole, own = middle(runs), median(noted)

@@ -17,7 +17,7 @@ from pydantic import Field, field_validator
 
 from genpipe import paths, registry
 from genpipe.document import Document, KeyPath, read
-from genpipe.errors import ConfigError, Problem, UnknownName, nearest
+from genpipe.errors import ConfigError, PartError, Problem, UnknownName, nearest
 from genpipe.schema import Strict
 from genpipe.suitability import counts_of, known_of, lacking, optim_problems, spec_of, unknown, unserved
 from genpipe.training.knobs import Count, Images, Optim, Train
@@ -100,6 +100,7 @@ class Reference(Strict):
 class Index(Strict):
     """params.yaml."""
 
+    package: str | None = None  # a person's own, with models, data sources, metrics, analyses, extractors, recipes
     seed: int = Field(ge=0, lt=2**32)
     datasets: dict[str, dict[str, Any]]
     reference: Reference
@@ -171,6 +172,7 @@ class Project:
         self._data: dict[str, Data] = {}
         self._names_allowed("datasets", self.index.datasets, data_name_allowed, DATA_RULE)
         self._names_allowed("experiments", self.index.experiments, name_allowed, RULE)
+        registry.use_package(root, self.index.package, self.document)
 
     def data(self, name: str) -> Data:
         """A data set of the index. Raises UnknownName or ConfigError."""
@@ -266,8 +268,7 @@ class Project:
 
     def _named(self, kind: str, at: KeyPath, document: Document) -> tuple[dict[str, Any], list[Problem]]:
         """The validated Config of each named part of an open folder, and what is wrong."""
-        configs: dict[str, Any] = {}
-        problems: list[Problem] = []
+        configs, problems, called = dict[str, Any](), list[Problem](), dict[Any, str]()
         for name, values in ((str(key), value) for key, value in document.mapping(*at).items()):
             try:
                 part = self._load(kind, name, (*at, name), document)
@@ -276,13 +277,15 @@ class Project:
                 continue
             configs[name], wrong = examined(part.Config, values, (*at, name), document)
             problems += wrong
+            if (other := called.setdefault(part, name)) != name:
+                problems.append(document.problem((*at, name), f"'{name}' and '{other}' are the same: take one out."))
         return configs, problems
 
     @staticmethod
     def _load(kind: str, name: str, at: KeyPath, document: Document) -> Any:
         try:
             return registry.load(kind, name)
-        except UnknownName as error:
+        except (UnknownName, PartError) as error:
             raise ConfigError([document.problem(at, str(error))]) from None
 
     def _names_allowed(self, section: str, given: Mapping[str, Any], allowed: Callable[[str], bool], rule: str) -> None:

@@ -3,6 +3,8 @@
 GenpipeError                 one message, no traceback, exit status 1
 ├── ConfigError              something in YAML is wrong: file, line, key, what is allowed
 ├── UnknownName              a system, data set, metric or recipe that does not exist
+│   └── AmbiguousName        one that two packages have
+├── PartError                a file of an open folder that cannot be imported, or does not define one class
 ├── Unsuitable               a system that cannot be built for these images
 ├── DataError                a data set that cannot be read, or is not what it claims to be
 ├── WeightsMissing           published weights that could not be fetched, or are not what they claim to be
@@ -15,7 +17,7 @@ GenpipeError                 one message, no traceback, exit status 1
 ├── InputsChanged            what a stage reads was edited while it ran
 ├── Locked                   another process keeps what is needed for too long
 ├── ExistsError              something is already there and would be overwritten
-└── UsageError               a command called the wrong way; exit status 2
+└── UsageError               a command or a function called the wrong way; exit status 2
 
 ModelWarning                 what whoever reads the results of a model should know; stages note it with their times
 
@@ -62,6 +64,17 @@ class UnknownName(GenpipeError):
 
     def __init__(self, given: str, kind: str, available: Iterable[str]) -> None:
         super().__init__(f"no {kind} is called '{shortened(given)}'.{nearest(given, available)}")
+
+
+class AmbiguousName(UnknownName):
+    """A name that two packages have."""
+
+    def __init__(self, given: str, kind: str, qualified: Iterable[str]) -> None:
+        GenpipeError.__init__(self, f"more than one {kind} is called '{given}': say which, {' or '.join(qualified)}.")
+
+
+class PartError(GenpipeError):
+    """A file of an open folder that cannot be imported, or does not define one class with a Config."""
 
 
 class Unsuitable(GenpipeError):
@@ -132,7 +145,7 @@ class InputsChanged(GenpipeError):
     """What a stage reads was edited while it ran."""
 
     def __init__(self, stage: str, moved: Iterable[str], remark: str = "") -> None:
-        self.stage, self.moved = stage, list(moved)
+        self.stage, self.moved, self.remark = stage, list(moved), remark
         shown = [*self.moved[:10], *([f"and {len(self.moved) - 10} more"] if len(self.moved) > 10 else [])]
         super().__init__(
             f"while {stage} ran, something that it reads has changed. Its result is not recorded:\n"
@@ -156,7 +169,7 @@ class ExistsError(GenpipeError):
 
 
 class UsageError(GenpipeError):
-    """A command was called the wrong way."""
+    """A command or a function was called the wrong way."""
 
     exit_status = 2
 

@@ -13,13 +13,12 @@ from genpipe import paths, registry
 from genpipe.analyses._codes import PATHS, Codes, Pixels, encoded, of_prior, quantiles, round_trip, way
 from genpipe.analyses.traversal import changed, turned
 from genpipe.config import Project
-from genpipe.data._decoding import coloured
 from genpipe.data._files import PictureFiles
 from genpipe.data._storage import Prepared
 from genpipe.data._working import Target
 from genpipe.errors import DataError, UnknownName, UsageError, shortened
 from genpipe.files import array_names, opened_array, read_array
-from genpipe.interfaces import Chunk, Collection, Decodes, Encodes, Generative, ImageSpec, Reconstructs, Source
+from genpipe.interfaces import Decodes, Encodes, Generative, ImageSpec, Reconstructs, Source
 from genpipe.modelfiles import load_model
 from genpipe.nn.passing import decoded
 from genpipe.nn.pictures import grid
@@ -55,7 +54,7 @@ class Trained:
         if name not in project.index.experiments:
             raise UnknownName(name, f"experiment in {paths.INDEX}", project.index.experiments)
         experiment = project.experiment(name)
-        _verify_capable(name, experiment.model_name, needed)
+        verify_capable(name, experiment.model_name, registry.load("models", experiment.model_name), needed)
         model, spec = load_model(project.root / paths.model(name))
         data = experiment.data
         folder = project.root / paths.data(data.name)
@@ -88,8 +87,7 @@ class Trained:
                 )
             found = self._images(word)
             return encoded(self.model, found.images), found.names or ()
-        if isinstance(self.model, Decodes) and array.shape[1] != (d := of_prior(self.model, 1, 0).shape[1]):
-            raise UsageError(f"{word} has codes of {array.shape[1]} numbers; those of {self.name} have {d}.")
+        verify_codes(array, word, self.model, self.name)
         return array.astype(np.float32), _numbered(word, len(array))
 
     def _images(self, word: str) -> Images:
@@ -103,9 +101,9 @@ class Trained:
     def _read(self, path: Path) -> Images:
         if not path.exists():
             raise UsageError(f"there is no {path}; give a file or folder, or numbers of held-out images such as 0-5.")
-        source = None if _is_picture(path) else source_at(path)
-        collection = source.collection(0) if source else _one(path)
-        if self.spec.channels == 1 and _has_colours(source, path):
+        source = source_at(path)
+        collection = source.collection(0)
+        if self.spec.channels == 1 and _has_colours(source):
             self.reading.told(f"{path}: colours are made grey, for {self.name} is trained on grey images.")
         target = Target(self.spec.height, self.spec.channels, self.fit)
         pieces = list(readable(collection, target, self.reading))
@@ -138,6 +136,12 @@ def numbered(word: str, count: int) -> list[range]:
     return found
 
 
+def verify_codes(z: Codes, what: str, model: Generative, name: str) -> None:
+    """Raises UsageError if codes are none of a model that decodes."""
+    if isinstance(model, Decodes) and z.shape[1] != (d := of_prior(model, 1, 0).shape[1]):
+        raise UsageError(f"{what} has codes of {z.shape[1]} numbers; those of {name} have {d}.")
+
+
 def _verify_few(images: int) -> None:
     """Raises UsageError if a picture would show too many."""
     if images > MOST_IMAGES:
@@ -166,15 +170,20 @@ def walk(
     trained: Trained, words: Sequence[str], *, path: str, images: int, moving: bool, seed: int
 ) -> tuple[Picture, Pixels]:
     """A row of images along each way from one code to the next, or one image that moves round through all of them."""
-    z = trained.starts(words, 6, seed)
+    shown = walked(trained.model, trained.starts(words, 6, seed), path, images, moving)
+    return np.stack([grid(image[None], 1) for image in shown]) if moving else grid(shown, images), shown
+
+
+def walked(model: Generative, z: Codes, path: str, images: int, moving: bool = False) -> UInt8[np.ndarray, "m c h w"]:
+    """So many images along each way from one code to the next, of a moving picture on from the last to the first."""
+    if path not in PATHS:
+        raise UnknownName(path, "path between codes", PATHS)
     if len(z) < 2:
         raise UsageError("a walk needs two codes or images, and there is one.")
     _verify_few(images * len(z))
     if moving:
-        shown = decoded(trained.model, round_trip(PATHS[path], z, images))
-        return np.stack([grid(image[None], 1) for image in shown]), shown
-    shown = decoded(trained.model, np.concatenate([way(PATHS[path], a, b, images) for a, b in pairwise(z)]))
-    return grid(shown, images), shown
+        return decoded(model, round_trip(PATHS[path], z, images))
+    return decoded(model, np.concatenate([way(PATHS[path], a, b, images) for a, b in pairwise(z)]))
 
 
 def traversal(trained: Trained, words: Sequence[str], *, codes: int, images: int, seed: int) -> tuple[Picture, Pixels]:
@@ -195,9 +204,10 @@ def arithmetic(trained: Trained, a: str, b: str, c: str) -> tuple[Picture, Pixel
     return grid(shown, 4), shown
 
 
-def _verify_capable(name: str, system: str, capability: type) -> None:
-    able = [other for other in registry.names("models") if issubclass(registry.load("models", other), capability)]
-    if system not in able:
+def verify_capable(name: str, system: str, kind: type, capability: type) -> None:
+    """Raises UsageError, with the systems that can, if a model is of a kind that cannot do what is needed."""
+    if not issubclass(kind, capability):
+        able = [other for other in registry.names("models") if issubclass(registry.load("models", other), capability)]
         verb = capability.__name__.lower()
         raise UsageError(f"{name} is a {system}, which {verb} nothing. Systems that do: {', '.join(able)}.")
 
@@ -207,20 +217,8 @@ def _numbered(word: str, rows: int) -> list[str]:
     return [word] if rows == 1 else [f"{word}:{row}" for row in range(rows)]
 
 
-def _is_picture(path: Path) -> bool:
-    from PIL import Image
-
-    return path.is_file() and path.suffix.lower() in Image.registered_extensions()
-
-
-def _has_colours(source: Source | None, path: Path) -> bool:
-    if isinstance(source, PictureFiles):
-        return any(source.listing.coloured)
-    return source.channels == 3 if source else bool(coloured(path.resolve()))
-
-
-def _one(path: Path) -> Collection:
-    return Collection(lambda rows: [Chunk([(path.name, path.resolve())])], np.zeros(1, np.int64), None)
+def _has_colours(source: Source) -> bool:
+    return any(source.listing.coloured) if isinstance(source, PictureFiles) else source.channels == 3
 
 
 def _array(path: Path) -> Float[np.ndarray, "n d"] | None:

@@ -1,6 +1,8 @@
 """A finished model on disk: weights as safetensors and what is needed to build it; loading runs no code of a file."""
 
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ from genpipe.interfaces import Generative, ImageSpec
 from genpipe.schema import Strict
 from genpipe.validation import described, validated
 
+_OWN = partial(registry.load, "models")
+
 
 def save_weights(module: nn.Module, path: Path) -> None:
     """Writes the weights and buffers of a module."""
@@ -25,12 +29,12 @@ def save_weights(module: nn.Module, path: Path) -> None:
         save_file(tensors, temporary)
 
 
-def built(kind: Any, config: Strict, spec: ImageSpec, weights: Path) -> Any:
+def built(kind: Any, config: Strict, spec: ImageSpec, weights: Path, remedy: str | None = None) -> Any:
     """A system or classifier with the weights in a file; it takes no memory before these are known to fit.
 
     Raises CheckpointError if the file is missing, damaged or of another net, Unsuitable if the part does.
     """
-    remedy = f"Delete {weights.parent} and run `dvc repro`."
+    remedy = remedy or f"Delete {weights.parent} and run `dvc repro`."
     try:
         opened(weights).close()  # no pipe, which would be waited for
         tensors = load_file(weights)
@@ -68,23 +72,26 @@ def accelerator() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def load_model(folder: Path | str) -> tuple[Generative, ImageSpec]:
+def load_model(
+    folder: Path | str, *, kind_of: Callable[[str], Any] = _OWN, remedy: str | None = None
+) -> tuple[Generative, ImageSpec]:
     """A finished model in evaluation mode, on a GPU where there is one, and the images it was made for.
 
-    Raises CheckpointError if there is none, or if it is damaged.
+    `kind_of` gives the class of a system, `remedy` says what to do about a model that no pipeline makes anew. Raises
+    CheckpointError if there is none, or if it is damaged.
     """
     folder = Path(folder)
     try:
         said, document = described(_Described, folder / "model.json")
         spec = ImageSpec.from_json(document)
-        system = _system(said.system, document)
+        system = _system(said.system, kind_of, document)
         config = validated(system.Config, said.config, ("config",), document)
-        model: Generative = built(system, config, spec, folder / "model.safetensors")
+        model: Generative = built(system, config, spec, folder / "model.safetensors", remedy)
     except FileNotFoundError:
-        raise CheckpointError(f"{folder} holds no model. Run `dvc repro` to train it.") from None
+        raise CheckpointError(f"{folder} holds no model. {remedy or 'Run `dvc repro` to train it.'}") from None
     except (ConfigError, Unsuitable) as error:
         told = error if isinstance(error, ConfigError) else f"{folder}/model.json: {error}"
-        raise CheckpointError(f"{told} Delete {folder} and run `dvc repro`.") from None
+        raise CheckpointError(f"{told} {remedy or f'Delete {folder} and run `dvc repro`.'}") from None
     return model.eval().to(accelerator()), spec
 
 
@@ -96,9 +103,9 @@ class _Described(Strict):
     images: dict[str, Any]
 
 
-def _system(name: str, document: Document) -> type[Generative]:
+def _system(name: str, kind_of: Callable[[str], Any], document: Document) -> type[Generative]:
     try:
-        found: type[Generative] = registry.load("models", name)
+        found: type[Generative] = kind_of(name)
     except UnknownName as error:
         raise ConfigError([document.problem(("system",), str(error))]) from None
     return found

@@ -11,6 +11,7 @@ PIPELINES = Path("pipelines")
 CHECKED = Path("runs/checked.json")
 SEEN = Path("runs/sources")
 TIMINGS = Path("runs/timings")
+CODE = Path("runs/code")
 REPORTS = Path("reports")
 SCORES = REPORTS / "scores"
 CURVES = REPORTS / "curves"
@@ -87,6 +88,11 @@ def figures(experiment: str) -> Path:
     return FIGURES / experiment
 
 
+def code(stage: str, key: str | None) -> Path:
+    """The hashes of the code that a stage runs, for one experiment or data set where there is one for each."""
+    return CODE / f"{stage}.json" if key is None else CODE / stage / f"{key}.json"
+
+
 def timing(stage: str, key: str) -> Path:
     """How long one run of a stage took, in seconds."""
     return TIMINGS / stage / f"{key}.json"
@@ -112,9 +118,9 @@ def root(start: Path | None = None) -> Path:
     raise UsageError(f"no genpipe project at {here} or above: go into a folder with {INDEX} and {WIRING}.")
 
 
-def home() -> Path:
+def home(root_folder: Path | None = None) -> Path:
     """The project that outlives a temporary workspace: DVC names it when it runs a stage in a throw-away copy."""
-    return Path(os.environ.get("DVC_ROOT") or root()).resolve()
+    return Path(os.environ.get("DVC_ROOT") or root_folder or root()).resolve()
 
 
 def private(root: Path) -> Path:
@@ -127,9 +133,19 @@ def checkpoints() -> Path:
     return private(home()) / "checkpoints"
 
 
+def statistic(root: Path, name: str, key: str) -> Path:
+    """What a metric makes of the training images of a data set, as an extractor sees them."""
+    return private(home(root)) / "statistics" / f"{name}-{key}.npz"
+
+
 def finished(stage: str) -> Path:
     """What a stage made whose inputs were edited while it ran: of use again once the edit is undone."""
     return private(home()) / "finished" / stage
+
+
+def begun(root: Path, stage: str) -> Path:
+    """There as long as a stage runs of whose outputs some persist, and after it was killed: what it read."""
+    return private(root) / "begun" / f"{stage}.json"
 
 
 def run_lock(experiment: str, key: str) -> Path:

@@ -1,16 +1,13 @@
 """Where a result came from: keys of all that decides it, the commit, DVC's hash of the data."""
 
-import hashlib
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
-from genpipe import document, paths, wiring
+from genpipe import document, fingerprints, paths
 from genpipe.config import Experiment, Project
 from genpipe.data._storage import Prepared
 
-CODE = Path(__file__).parents[1]
-"""The folder that holds genpipe/: the code that runs."""
+_CODE = ("genpipe", "stages", "pipelines", "*.yaml")
 _GIT_SEC = 30.0
 """So long git may take to answer."""
 
@@ -18,7 +15,7 @@ _GIT_SEC = 30.0
 def result_key(project: Project, experiment: Experiment) -> str:
     """A short hash of all that decides a training's result: its knobs, its data and the code that it runs."""
     prepared = Prepared.open(project.root / paths.data(experiment.data.name))
-    code = code_digest(project.root, "train", lambda file: True, experiment.name)
+    code = fingerprints.digest(fingerprints.of_stage(project.root, "train", experiment.name))
     return experiment.key("system", "seed", "model", "optim", "train", also=[prepared.sha256, code])
 
 
@@ -32,18 +29,11 @@ def data_digest(project: Project, experiment: Experiment) -> str:
     return Prepared.open(project.root / paths.data(experiment.data.name)).sha256[:16]
 
 
-def code_digest(root: Path, stage: str, concerns: Callable[[Path], bool], key: str | None = None) -> str:
-    """A hash of the code on which the wiring lets a stage depend, as far as it concerns the asker."""
-    code = [CODE / dep for dep in wiring.stage(root, stage, key).deps if dep.startswith("genpipe/")]
-    found = [file for path in code for file in (sorted(path.glob("**/*.py")) if path.is_dir() else [path])]
-    files = [file for file in found if concerns(file)]
-    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
-
-
 def origin(project: Project, experiment: Experiment) -> dict[str, str]:
     """What is known of an experiment's origin, as tags of a run."""
     commit = (git(project.root, "rev-parse", "HEAD") or "").strip()
-    changed = git(project.root, "status", "--porcelain", "-uno", "--", "genpipe", "stages", "pipelines", "*.yaml")
+    own = project.index.package
+    changed = git(project.root, "status", "--porcelain", "-uno", "--", *_CODE, *([own] if own else []))
     data_md5 = _dvc_hash(project.root, f"prepare@{experiment.data.name}", paths.data(experiment.data.name))
     return {
         "mlflow.source.name": "dvc repro",

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,13 +11,13 @@ import numpy as np
 from jaxtyping import UInt8
 
 from genpipe import registry
-from genpipe.data._decoding import Broken, decoded
+from genpipe.data._decoding import Broken, coloured, decoded
 from genpipe.data._files import OwnFiles
 from genpipe.data._preparing import finished
 from genpipe.data._storage import ArrayFile
 from genpipe.data._working import Done, Target, cores
 from genpipe.errors import DataError, UsageError
-from genpipe.interfaces import Collection, Source
+from genpipe.interfaces import Chunk, Collection, Encoded, Pixels, Source
 
 _KINDS = {".npy": "arrays", ".npz": "arrays"}
 _NAMED = 5
@@ -30,6 +31,8 @@ class Reading:
     """Width and height in pixels; as all of them have it, if not given."""
     channels: int | None = None
     """1 for grey, 3 for colour; as all of them have it, if not given."""
+    fit: str = "crop"
+    """How they are made square: as in a data set."""
     skip_broken: bool = False
     """Whether pictures that cannot be read are left out."""
     told: Callable[[str], None] = lambda text: None
@@ -43,8 +46,35 @@ class Images(NamedTuple):
     names: Sequence[str] | None
 
 
+class Held(Source):
+    """Images at hand, as pixels [n h w c] or as picture files, without classes and splits."""
+
+    classes = ()
+
+    def __init__(self, images: Pixels | Sequence[Encoded]) -> None:
+        self.images = images
+
+    @cached_property
+    def channels(self) -> int:
+        if isinstance(self.images, np.ndarray):
+            return self.images.shape[3]
+        colours = {bool(coloured(content)) for _, content in self.images}
+        if len(colours) > 1:
+            raise DataError("some of the pictures are grey and some in colour. Say with --channels what all are to be.")
+        return 3 if colours == {True} else 1
+
+    def collection(self, seed: int) -> Collection:
+        return Collection(self._read, np.zeros(len(self.images), np.int64), None)
+
+    def _read(self, rows: np.ndarray) -> Iterator[Chunk]:
+        some = self.images[rows] if isinstance(self.images, np.ndarray) else [self.images[row] for row in rows.tolist()]
+        yield Chunk(some)
+
+
 def source_at(path: Path) -> Source:
-    """What reads the images in a folder, an archive or a file of arrays, without classes and splits."""
+    """What reads the images in a folder, an archive, a picture or a file of arrays, without classes and splits."""
+    if _is_picture(path):
+        return Held([(path.name, path.resolve())])
     kind = "folder" if path.is_dir() else _KINDS.get(path.suffix, "archive")
     made = registry.load("data", kind)
     asked = {"labels": False, "splits": False} if issubclass(made.Config, OwnFiles) else {}
@@ -58,7 +88,7 @@ def read(source: Source, reading: Reading, file: Path) -> Images:
     """
     collection = source.collection(0)
     channels = reading.channels or source.channels
-    target = Target(reading.size or _own_size(collection, channels), channels)
+    target = Target(reading.size or _own_size(collection, channels), channels, reading.fit)
     sizes, rows, array = _Sizes(collection), [np.zeros(0, np.int64)], ArrayFile(file)
     for piece in readable(collection, target, reading):
         if reading.size is None:
@@ -89,6 +119,12 @@ def readable(collection: Collection, target: Target, reading: Reading) -> Iterat
         reading.told(f"left out {len(broken):,} of {count + len(broken):,} pictures: {_some(broken)}.")
 
 
+def _is_picture(path: Path) -> bool:
+    from PIL import Image
+
+    return path.is_file() and path.suffix.lower() in Image.registered_extensions()
+
+
 def _own_size(collection: Collection, channels: int) -> int:
     """The side of the first picture that can be read."""
     for chunk in collection.read(np.arange(len(collection.parts))):
@@ -105,7 +141,7 @@ def _own_size(collection: Collection, channels: int) -> int:
 
 def _side(what: str, height: int, width: int) -> int:
     if height != width:
-        raise UsageError(f"{what} {width}×{height} pixels, and squares are scored; give --size.")
+        raise UsageError(f"{what} {width}×{height} pixels, and squares are needed; give --size.")
     return height
 
 

@@ -1,11 +1,12 @@
 """What scores need to know of a data set: extractors, and what each sees in the real images.
 
-A folder for each extractor holds `train` and `test`, what it sees in these splits; `statistics`, what metrics make of
-the first; `about.json`, what tells it from others; and `weights.safetensors`, if it was trained on the data set.
+A folder for each extractor holds `train` and `test`, what it sees in these splits; `about.json`, what tells it from
+others; and `weights.safetensors`, if it was trained on the data set. What metrics make of the training images alone is
+stored apart from that, by whoever asks first, so that a new metric makes no reference stale.
 """
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,23 +15,24 @@ from typing import Any
 import numpy as np
 from pydantic import ConfigDict
 
-from genpipe import evidence, paths, registry
+from genpipe import evidence, fingerprints, paths, registry
 from genpipe.config import Project
 from genpipe.data._storage import SPLITS, Prepared
 from genpipe.errors import CheckpointError, ConfigError, DataError, GenpipeError
-from genpipe.files import read_arrays, read_json, whole_folder, write_arrays, write_json
-from genpipe.interfaces import Evidence, Extractor, ImageSpec, Real, Statistic, Trainable
+from genpipe.files import read_arrays, read_json, write_arrays, write_json
+from genpipe.interfaces import Arrays, Evidence, Extractor, ImageSpec, Real, Statistic, Trainable
 from genpipe.modelfiles import accelerator, built, save_weights
 from genpipe.schema import Strict
 from genpipe.validation import described, validated
 
-ABOUT, WEIGHTS, STATISTICS = "about.json", "weights.safetensors", "statistics"
+ABOUT, WEIGHTS = "about.json", "weights.safetensors"
 
 
 @dataclass(frozen=True)
 class Reference:
     """The real images of a data set as one extractor sees them, and how to tell it from another."""
 
+    root: Path
     name: str
     config: Strict
     prepared: Prepared
@@ -53,9 +55,12 @@ class Reference:
         found = evidence.load(self.prepared.images(split), self.prepared.labels(split), self.folder / split)
         return replace(found, factors=self.prepared.factors(split), label_known=self.prepared.label_known(split))
 
-    def _kept(self, name: str) -> Mapping[str, np.ndarray] | None:
-        file = self.folder / STATISTICS / f"{name}.npz"
-        return read_arrays(file) if file.exists() else None
+    def _kept(self, statistic: Statistic[Any], make: Callable[[], Arrays]) -> Arrays:
+        code = fingerprints.digest(fingerprints.of_modules(self.root, [statistic.made.__module__]))
+        file = paths.statistic(self.root, statistic.name, evidence.key_of(self.key, code))
+        if not file.exists():
+            write_arrays(file, **make())
+        return read_arrays(file)
 
 
 def store_reference(
@@ -79,25 +84,8 @@ def store_reference(
     write_json(folder / ABOUT, about)
 
 
-def store_statistics(prepared: Prepared, folder: Path, key: str) -> None:
-    """Makes and stores what metrics keep of the training images, unless it is there with the same key."""
-    if stored_key(folder / STATISTICS) == key:
-        return
-    training = evidence.load(prepared.images("train"), prepared.labels("train"), folder / "train")
-    with whole_folder(folder / STATISTICS) as temporary:
-        for statistic in _statistics():
-            if len(training.images) >= statistic.least_images:
-                write_arrays(temporary / f"{statistic.name}.npz", **vars(statistic.of(training)))
-        write_json(temporary / ABOUT, {"key": key})
-
-
-def _statistics() -> set[Statistic[Any]]:
-    metrics = [registry.load("metrics", name) for name in registry.names("metrics")]
-    return {statistic for metric in metrics for statistic in metric.keeps}
-
-
 def stored_key(folder: Path) -> str | None:
-    """The key with which a reference, or its statistics, were stored; None if there are none that are whole."""
+    """The key with which a reference was stored; None if there is none that is whole."""
     try:
         said = read_json(folder / ABOUT)
     except (FileNotFoundError, ValueError, RecursionError):
@@ -141,7 +129,7 @@ def load_references(project: Project, name: str) -> list[Reference]:
     """What was stored of a data set, an extractor after the other. Raises DataError if it is missing or damaged."""
     prepared = Prepared.open(project.root / paths.data(name))
     return [
-        _reference(extractor, config, prepared, project.root / paths.reference(name) / extractor)
+        _reference(project.root, extractor, config, prepared, project.root / paths.reference(name) / extractor)
         for extractor, config in project.extractors(name).items()
     ]
 
@@ -153,9 +141,9 @@ def _built(name: str, config: Strict, spec: ImageSpec, folder: Path) -> Extracto
     return built(kind, config, spec, folder / WEIGHTS).to(accelerator())
 
 
-def _reference(name: str, config: Strict, prepared: Prepared, folder: Path) -> Reference:
+def _reference(root: Path, name: str, config: Strict, prepared: Prepared, folder: Path) -> Reference:
     try:
         about, _ = described(_About, folder / ABOUT)
-        return Reference(name, config, prepared, folder, about.key, about.described)
+        return Reference(root, name, config, prepared, folder, about.key, about.described)
     except (OSError, ConfigError) as error:
         raise DataError(f"{folder} cannot be read ({error}). Delete it and run `dvc repro`.") from None

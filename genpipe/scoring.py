@@ -1,7 +1,7 @@
 """Scores of any two sets of images, without a pipeline: data sets, experiments, folders, archives, arrays."""
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,6 +26,8 @@ from genpipe.sampling import load_samples
 class Given:
     """A set of images to score, or to score against."""
 
+    what: str
+    """What it is called in messages."""
     images: UInt8[np.ndarray, "n c h w"]
     held_out: UInt8[np.ndarray, "m c h w"] | None = None
     """Of a prepared data set, whose training images the others are."""
@@ -33,36 +35,41 @@ class Given:
     """Of an experiment that reconstructs: the held-out images of its data set, row by row."""
     names: Sequence[str] | None = None
     """What the files of the images are called, where they lie in files."""
+    fixed: bool = False
+    """Whether the images stay as they are, whatever size is asked for."""
 
 
-def score(
-    fake: str,
-    real: str,
-    metrics: list[str],
-    features: str,
-    *,
-    size: int | None,
-    seed: int,
-    project: Project | None,
-    channels: int | None = None,
-    skip_broken: bool = False,
-    told: Callable[[str], None] = lambda text: None,
+def score_words(
+    words: tuple[str, str], metrics: Sequence[str], features: str, reading: Reading, *, seed: int
 ) -> dict[str, Any]:
-    """Each score with how it was made. Raises UsageError for sets that do not compare, and what reading them raises."""
+    """Each score of what the first word means against what the second means: see `given`, and `score`."""
     with TemporaryDirectory(prefix="genpipe-") as scratch:
-        reading = Reading(size, channels, skip_broken, told)
-        files = (Path(scratch) / f"{side}.npy" for side in ("fake", "real"))
-        drawn, against = (given(what, reading, file, project) for what, file in zip((fake, real), files, strict=True))
-        _verify_alike({fake: drawn, real: against}, _known(project))
-        made = {name: registry.load("metrics", name) for name in metrics}
-        _verify(made, against, real)
-        partners, way = _pairs(fake, drawn, real, against) if any(map(of_pairs, made.values())) else (None, "")
-        view = _view(drawn, against, features, partners)
-        configs = {name: kind.Config() for name, kind in made.items()}
-        scores, how = scored(configs, [view], seed)
-        silent = [f"{name} gives no score: {why}." for name, why in unscored(configs, [view], how).items()]
-        if len(silent) == len(configs):
-            raise UsageError(" ".join(silent))
+        project = surrounding()
+        drawn, against = (given(word, reading, Path(scratch) / f"{k}.npy", project) for k, word in enumerate(words))
+        return score(drawn, against, metrics, features, seed=seed)
+
+
+def surrounding() -> Project | None:
+    """The project around the current folder, if there is one."""
+    try:
+        root = paths.root()
+    except UsageError:
+        return None
+    return Project(root)
+
+
+def score(drawn: Given, against: Given, metrics: Sequence[str], features: str, *, seed: int) -> dict[str, Any]:
+    """Each score with how it was made. Raises UsageError for sets that do not compare, UnknownName for a metric."""
+    _verify_alike(drawn, against)
+    made = {name: registry.load("metrics", name) for name in metrics}
+    _verify(made, against)
+    partners, way = _pairs(drawn, against) if any(map(of_pairs, made.values())) else (None, "")
+    view = _view(drawn, against, features, partners)
+    configs = {name: kind.Config() for name, kind in made.items()}
+    scores, how = scored(configs, [view], seed)
+    silent = [f"{name} gives no score: {why}." for name, why in unscored(configs, [view], how).items()]
+    if len(silent) == len(configs):
+        raise UsageError(" ".join(silent))
     values, lost = finite(scores)
     for text in (*silent, *lost):
         warnings.warn(text, stacklevel=2)
@@ -78,43 +85,41 @@ def given(what: str, reading: Reading, file: Path, project: Project | None) -> G
     """
     if project and what in project.index.datasets:
         prepared = Prepared.open(project.root / paths.data(what))
-        return Given(prepared.images("train"), prepared.images("test"))
+        return Given(what, prepared.images("train"), prepared.images("test"), fixed=True)
     if project and what in project.index.experiments:
         samples = load_samples(project.root / paths.samples(what))
-        return Given(samples.images, rebuilt=samples.rebuilt)
+        return Given(what, samples.images, rebuilt=samples.rebuilt, fixed=True)
     if not Path(what).exists():
-        raise UnknownName(what, "data set, experiment or path", _known(project))
+        known = [*project.index.datasets, *project.index.experiments] if project else []
+        raise UnknownName(what, "data set, experiment or path", known)
     found = read(source_at(Path(what)), reading, file)
-    return Given(found.images, names=found.names)
+    return Given(what, found.images, names=found.names)
 
 
-def _known(project: Project | None) -> list[str]:
-    return [*project.index.datasets, *project.index.experiments] if project else []
-
-
-def _verify_alike(sets: Mapping[str, Given], known: Sequence[str]) -> None:
+def _verify_alike(*sets: Given) -> None:
     """Raises UsageError if the images of both sets differ, with the option that makes them alike."""
-    shapes = {what: one.images.shape[1:] for what, one in sets.items()}
-    if len(set(shapes.values())) < 2:
+    shapes = [one.images.shape[1:] for one in sets]
+    if len(set(shapes)) < 2:
         return
-    told = " and ".join("×".join(map(str, shape)) for shape in shapes.values())
-    fixed = [what for what in shapes if what in known]
+    told = " and ".join("×".join(map(str, shape)) for shape in shapes)
+    fixed = [shape for one, shape in zip(sets, shapes, strict=True) if one.fixed]
     remedies = [
-        f"--{option} {' or '.join(str(shapes[what][axis]) for what in fixed or shapes)}"
+        f"--{option} {' or '.join(str(shape[axis]) for shape in fixed or shapes)}"
         for axis, option in ((0, "channels"), (1, "size"))
-        if len({shape[axis] for shape in shapes.values()}) > 1
+        if len({shape[axis] for shape in shapes}) > 1
     ]
     remedy = (
         f"give {' and '.join(remedies)}" if len(fixed) < len(shapes) else "both stay as they are, so do not compare"
     )
-    raise UsageError(f"{' and '.join(shapes)} have images of {told} (channels×height×width); {remedy}.")
+    named = " and ".join(one.what for one in sets)
+    raise UsageError(f"{named} have images of {told} (channels×height×width); {remedy}.")
 
 
-def _pairs(fake: str, drawn: Given, real: str, against: Given) -> tuple[Int[np.ndarray, "m"], str]:
+def _pairs(drawn: Given, against: Given) -> tuple[Int[np.ndarray, "m"], str]:
     """For each held-out real image the row of its partner, and how they were paired."""
     images = drawn.images if drawn.rebuilt is None else drawn.rebuilt
     truth = against.images if against.held_out is None else against.held_out
-    return paired((fake, len(images), drawn.names), (real, len(truth), against.names))
+    return paired((drawn.what, len(images), drawn.names), (against.what, len(truth), against.names))
 
 
 def _view(drawn: Given, against: Given, features: str, partners: Int[np.ndarray, "m"] | None) -> View:
@@ -138,9 +143,9 @@ def _extractor(features: str, spec: ImageSpec) -> tuple[Extractor, Mapping[str, 
     return extractor, {"extractor": name, **extractor.described()}
 
 
-def _verify(metrics: Mapping[str, Any], against: Given, real: str) -> None:
+def _verify(metrics: Mapping[str, Any], against: Given) -> None:
     for name, kind in metrics.items():
         if kind.looks_at == "labels":
             raise UsageError(f"{name} asks for labels of the samples, which only `dvc repro` knows. Leave it out.")
         if kind.real_split == "train and test" and against.held_out is None:
-            raise UsageError(f"{name} asks for held-out real images, and {real} has none. Leave it out.")
+            raise UsageError(f"{name} asks for held-out real images, and {against.what} has none. Leave it out.")

@@ -7,29 +7,34 @@ from typing import Any
 
 import numpy as np
 
-from genpipe import evidence, paths, registry
+from genpipe import evidence, fingerprints, paths, registry
 from genpipe.config import Project
 from genpipe.config import Reference as KnobsOfReference
 from genpipe.data._batches import Batches
 from genpipe.data._storage import Prepared
 from genpipe.interfaces import Extractor, ImageSpec, Trainable
-from genpipe.provenance import code_digest
-from genpipe.reference import load_references, store_reference, store_statistics, stored_key
+from genpipe.reference import load_references, store_reference, stored_key
 from genpipe.schema import Strict
 from genpipe.training.moments import Moment
 
 Watchers = Sequence[Callable[[Moment], None]]
 
 
-def make_references(project: Project, name: str, watchers: Watchers = ()) -> Mapping[str, Any]:
+def make_references(
+    project: Project, name: str, watchers: Watchers = (), verify: Callable[[], object] = lambda: None
+) -> Mapping[str, Any]:
     """Makes what scores need to know of a data set; what is there already and would come out the same is kept.
 
-    Gives the accuracy on held-out images, from 0 to 1, of every extractor that was trained on them.
+    Gives the accuracy on held-out images, from 0 to 1, of every extractor that was trained on them. `verify` is called
+    once the code is imported and the keys of what is stored are made of it.
     """
     prepared, folder = Prepared.open(project.root / paths.data(name)), project.root / paths.reference(name)
     wanted = project.extractors(name)
+    codes = {extractor: _code(project, extractor) for extractor in wanted}
+    verify()
     for extractor, config in wanted.items():
-        _make(project, _knobs(project, name), extractor, config, prepared, folder / extractor, watchers)
+        code = codes[extractor]
+        _make(project, _knobs(project, name), extractor, config, prepared, folder / extractor, code, watchers)
     for other in set(folder.iterdir()) - {folder / extractor for extractor in wanted}:
         shutil.rmtree(other)
     described = {reference.name: reference.described for reference in load_references(project, name)}
@@ -60,13 +65,13 @@ def _make(
     config: Strict,
     prepared: Prepared,
     folder: Path,
+    code: str,
     watchers: Watchers,
 ) -> None:
     trained = issubclass(registry.load("extractors", name), Trainable)
     extractor = None if trained else registry.load("extractors", name)(config, prepared.spec)
     knobs = reference.model_dump(mode="json", include={"optim", "train"})
     decides = [knobs, project.index.seed] if extractor is None else extractor.described()
-    code = code_digest(project.root, "reference", lambda file: _concerns(file, name))
     key = evidence.key_of(name, config.model_dump(mode="json"), prepared.sha256, code, decides)
     if stored_key(folder) != key:
         if extractor is None:
@@ -74,14 +79,12 @@ def _make(
             number, spec = project.index.seed, prepared.spec
             extractor = _trained(reference, name, config, spec, images, labels, number, prepared.flip, watchers)
         store_reference(name, config, extractor, key, prepared, folder)
-    of_metrics = code_digest(project.root, "reference", lambda file: file.parent.name == "metrics")
-    store_statistics(prepared, folder, evidence.key_of(key, of_metrics))
 
 
-def _concerns(file: Path, extractor: str) -> bool:
-    """Whether code has to do with what an extractor sees: neither metrics nor other extractors."""
-    room = file.parent.name
-    return room != "metrics" and (room != "extractors" or file.stem == extractor or file.name.startswith("_"))
+def _code(project: Project, extractor: str) -> str:
+    """A hash of the code that decides what an extractor sees."""
+    modules = [__name__, *registry.used().modules("extractors", extractor)]
+    return fingerprints.digest(fingerprints.of_modules(project.root, modules))
 
 
 def _trained(

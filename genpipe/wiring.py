@@ -1,5 +1,6 @@
 """dvc.yaml as genpipe reads it: what each stage depends on, and what it writes."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +10,14 @@ from pydantic import ConfigDict, Field
 
 from genpipe import paths
 from genpipe.document import Document, read
+from genpipe.errors import ConfigError, Problem
+from genpipe.files import read_text
 from genpipe.schema import Strict
 from genpipe.validation import validated
 
+FORMAT = 1
+"""Of what dvc.yaml and the scripts in stages/ expect of genpipe, and genpipe of them; dvc.yaml begins with it."""
+_FORMAT = re.compile(r"# genpipe's wiring, format (\d{1,9})\b")
 Listed = list[str | dict[str, Any]]
 """Paths or keys, some of which have something said of them."""
 
@@ -74,14 +80,25 @@ class Stage:
     """For each YAML file the dotted keys; None: all of it."""
     outs: tuple[str, ...]
     """What DVC removes before the stage runs, metrics and plots included; not what persists."""
-    persists: bool
-    """Whether something does."""
+    persists: tuple[str, ...]
+    """What DVC leaves in its place, for the stage to add to."""
 
 
 def load(root: Path) -> Wiring:
-    """Returns dvc.yaml of a project, validated. Raises ConfigError with file and line."""
+    """Returns dvc.yaml of a project, validated. Raises ConfigError, also if it is of a newer genpipe."""
     document = document_of(root)
+    verify_format(read_text(root / paths.WIRING))
     return validated(Wiring, document.value, (), document)
+
+
+def verify_format(text: str) -> None:
+    """Raises ConfigError if a dvc.yaml is of a newer genpipe."""
+    said = _FORMAT.match(text)
+    if said and int(said[1]) > FORMAT:
+        told = (
+            f"the project is of a newer genpipe: its format is {said[1]}, this genpipe knows {FORMAT}. Upgrade genpipe."
+        )
+        raise ConfigError([Problem(str(paths.WIRING), 1, "", told)])
 
 
 def document_of(root: Path) -> Document:
@@ -101,7 +118,7 @@ def stage(root: Path, name: str, key: str | None = None) -> Stage:
         tuple(_filled(path, values) for path in body.deps),
         _params(body.params, values),
         tuple(path for path, persists in kept.items() if not persists),
-        any(kept.values()),
+        tuple(path for path, persists in kept.items() if persists),
     )
 
 

@@ -1,21 +1,6 @@
-"""Score an experiment: python -m stages.evaluate NAME."""
+"""Score an experiment: genpipe-stage evaluate NAME."""
 
-from genpipe import config
-from genpipe.evaluation import evaluate
-from genpipe.running import leave
-from genpipe.running.inputs import Inputs
-from genpipe.running.stages import Facts, stage
-from genpipe.tracking import Tracker
-
-
-def run(name: str, _: Inputs) -> Facts:
-    """Writes scores and pictures, and copies them to MLflow."""
-    project = config.load()
-    experiment = project.experiment(name)
-    evaluate(project, experiment)
-    yield {}
-    Tracker(project).mirror(experiment)
-
+from genpipe.stages.entry import run
 
 if __name__ == "__main__":
-    leave(stage("evaluate", run))
+    run("evaluate")

@@ -1,27 +1,6 @@
-"""Prepare a data set: python -m stages.prepare NAME."""
+"""Prepare a data set: genpipe-stage prepare NAME."""
 
-from genpipe import config, paths
-from genpipe.files import read_json
-from genpipe.running import leave
-from genpipe.running.counting import counting
-from genpipe.running.inputs import Inputs
-from genpipe.running.stages import Facts, stage
-
-
-def run(name: str, inputs: Inputs) -> Facts:
-    """Reads the source and writes arrays."""
-    from genpipe.data._preparing import prepare  # its workers import this file again, and do without torch
-
-    data = config.load().data(name)
-    inputs.verify()
-    knobs = data.common.model_dump(exclude={"source", "extractors", "extractor_steps"})
-    with counting(name, "images") as shown:
-        prepared = prepare(data.opened, **knobs, seed=data.seed, folder=paths.data(name), shown=shown)
-    inputs.verify_same(f"{data.opened.watched}", read_json(paths.seen(name)), config.load().data(name).seen())
-    for split, count in prepared.unused_images.items():
-        print(f"{name}: {count:,} images of {split} are left out; they are neither for training nor for tests")
-    yield prepared.counts()
-
+from genpipe.stages.entry import run
 
 if __name__ == "__main__":
-    leave(stage("prepare", run))
+    run("prepare")

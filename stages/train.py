@@ -1,27 +1,6 @@
-"""Train an experiment: python -m stages.train NAME."""
+"""Train an experiment: genpipe-stage train NAME."""
 
-from genpipe import config, paths
-from genpipe.running import leave
-from genpipe.running.health import Health, warnings
-from genpipe.running.inputs import Inputs
-from genpipe.running.progress import progress
-from genpipe.running.stages import Facts, stage
-from genpipe.running.stopping import signals
-from genpipe.tracking import Tracker
-from genpipe.training.curves import read_curves
-from genpipe.training.experiment import assist, clear_checkpoints, train
-
-
-def run(name: str, inputs: Inputs) -> Facts:
-    """Trains, or goes on where a training was stopped."""
-    project = config.load()
-    experiment = project.experiment(name)
-    inputs.verify()
-    assist(project, experiment, signals())
-    with Tracker(project).training(experiment) as tracked, progress(name) as shown:
-        facts = train(project, experiment, [shown, tracked, Health(shown.warn, tracked.warn)], signals())
-        yield {**facts, "warnings": warnings(read_curves(project.root / paths.curves(name)))}
-
+from genpipe.stages.entry import run
 
 if __name__ == "__main__":
-    leave(stage("train", run, recorded=clear_checkpoints))
+    run("train")

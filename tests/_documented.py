@@ -1,30 +1,22 @@
-"""Runs what the documentation shows, in the current folder: JSON of shell lines in, of outcomes out.
+"""Runs the lines that the documentation shows, one after the other: JSON of them in, a line of JSON out for each.
 
-Everything that is heavy is imported here once. The commands of genpipe and DVC, the stages that DVC starts and scripts
-are forks of this process, which differ from processes of their own in nothing but what they import.
+What is heavy is imported here once. Commands of genpipe and DVC, the stages that DVC starts, and Python scripts are forks
+of this process, which differ from processes of their own only in what is imported already. Bash runs all else.
 """
 
-import atexit
-import gc
 import json
 import os
-import re
 import runpy
 import shlex
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable
 from contextlib import suppress
-from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
-from urllib.error import HTTPError, URLError
-from urllib.request import urlopen
 
 import dvc.cli
 import dvc.repo.experiments.run
@@ -35,36 +27,29 @@ from dvc.stage.exceptions import StageCmdFailedError
 
 import genpipe.evaluation
 import genpipe.reporting
+import genpipe.running.stages
 import genpipe.training.experiment  # noqa: F401
 from genpipe import cli
 from genpipe.running import leave
+from genpipe.stages import entry
 
-COMMAND_SEC, SERVER_SEC = 300, 120
-SERVERS = ("mlflow models serve", "genpipe ui")
-SHELL = ("export ", "source ")
-"""How lines begin that change the shell for the lines of their block that follow."""
+COMMAND_SEC = 300
+CHANGES_THE_SHELL = ("cd ", "export ", "source ")
 
 
-def forked(work: Callable[[], Any], log: IO[bytes] | None = None) -> int:
-    """The exit status of work that is done in a fork, which writes into the log.
-
-    What the fork has imported this process imports, too, for the next ones to find it there.
-    """
-    gc.freeze()
-    reading, writing = os.pipe()
+def forked(words: list[str], log: IO[bytes] | None = None) -> int:
+    """The exit status of a fork that runs a Python program and writes into the log."""
+    sys.stdout.flush()
+    sys.stderr.flush()
     if child := os.fork():
-        os.close(writing)
-        with os.fdopen(reading) as told:
-            _import(told.read().split())
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    os.close(reading)
-    atexit.register(lambda: (os.write(writing, "\n".join([*sys.modules, ""]).encode()), os.close(writing)))
     status = 1
     try:
         signal.alarm(COMMAND_SEC)
+        genpipe.BEGAN_NS = genpipe.running.stages.BEGAN_NS = time.time_ns()
         for stream in (1, 2) if log else ():
             os.dup2(log.fileno(), stream)  # type: ignore[union-attr]
-        status = work() or 0
+        status = called(words) or 0
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
     except BaseException:  # a traceback is a fault of the documentation or of the program, and is told
@@ -73,107 +58,75 @@ def forked(work: Callable[[], Any], log: IO[bytes] | None = None) -> int:
         leave(status)
 
 
-def _import(names: list[str]) -> None:
-    for name in names:
-        if name not in sys.modules and not name.startswith(("stages", "__")):
-            with suppress(Exception):  # some modules are made by others, and cannot be imported by their names
-                import_module(name)
-
-
-def called(words: list[str]) -> Any:
-    """Does what a command of genpipe or DVC, a stage or a script does."""
+def called(words: list[str]) -> int | None:
+    """Does what a Python program does: one that is installed, a module or a script."""
+    sys.argv = words
     if words[0] == "dvc":
-        return dvc.cli.main(words[1:])
+        return int(dvc.cli.main(words[1:]))
     if words[0] == "genpipe":
-        sys.argv = words
-        return cli.run()
-    if words[1] == "-m":
-        sys.argv = words[2:]
-        return runpy.run_module(words[2], run_name="__main__", alter_sys=True) and None
-    return runpy.run_path(words[1], run_name="__main__") and None
+        cli.main()
+    if words[0] == "genpipe-stage":
+        entry.main()
+    sys.argv = words[2:] if words[1] == "-m" else words[1:]
+    sys.path.insert(0, "" if words[1] == "-m" else str(Path(words[1]).parent))
+    (runpy.run_module if words[1] == "-m" else runpy.run_path)(sys.argv[0], run_name="__main__")
+    return 0
 
 
-def stage(executable: str, command: str, **_: Any) -> None:
+def stage(executable: str, command: str, env: dict[str, str], cwd: str, **_: Any) -> None:
     """Runs the command of a stage for DVC, in its place."""
-    if status := forked(lambda: called(shlex.split(command))):
+    before = os.environ.copy()
+    os.environ.update(env)
+    os.chdir(cwd)
+    status = forked(shlex.split(command))
+    os.environ.clear()
+    os.environ.update(before)
+    if status:
         raise StageCmdFailedError(command, status)
 
 
-class Runner:
-    """Runs lines, one after the other."""
-
-    def __init__(self) -> None:
-        self.shell: list[str] = []
-        self.servers: list[subprocess.Popen[bytes]] = []
-
-    def outcome(self, line: str) -> tuple[int, str]:
-        """The exit status of a line, and what it said. An empty line ends a block."""
-        if not line:
-            self.end()
-            return 0, ""
-        if "runs:/RUN/" in line:
-            line = line.replace("RUN", _a_run())
-        with TemporaryFile() as log:
-            status = self._run(line, log)
-            log.seek(0)
-            return status, log.read().decode()
-
-    def end(self) -> None:
-        """Stops what serves, and forgets what the shell was told."""
-        for server in self.servers:
-            os.killpg(server.pid, signal.SIGTERM)
-            server.wait(SERVER_SEC)
-        self.servers, self.shell = [], []
-
-    def _run(self, line: str, log: IO[bytes]) -> int:
-        if line.startswith(SHELL):
-            self.shell.append(line)
-        if line.startswith(SERVERS):
-            return self._serve(line, log)
-        words = shlex.split(line)
-        if words[0] in ("genpipe", "dvc") or line.startswith("python -m stages.") or words[-1].endswith(".py"):
-            return forked(lambda: called(words), log)
-        script = "\n".join([*self.shell, line] if line not in self.shell else self.shell)
-        done = subprocess.run(["bash", "-ec", script], stdout=log, stderr=log, timeout=COMMAND_SEC, check=False)
-        return done.returncode
-
-    def _serve(self, line: str, log: IO[bytes]) -> int:
-        """Starts a server and waits until it answers."""
-        server = subprocess.Popen(
-            ["bash", "-ec", "\n".join([*self.shell, f"exec {line}"])], stdout=log, stderr=log, start_new_session=True
-        )
-        self.servers.append(server)
-        port = re.search(r"--port (\d+)", line)
-        until = time.monotonic() + SERVER_SEC
-        while server.poll() is None and time.monotonic() < until:
-            if port and (answer := _answer(f"http://127.0.0.1:{port[1]}/")):
-                log.write(answer)
-                return 0
-            time.sleep(0.2)
-        return server.poll() or 1
+def change_shell(line: str, log: IO[bytes]) -> int:
+    """Takes over the folder and the environment in which a line leaves the shell."""
+    done = subprocess.run(["bash", "-ec", f"{line}\npwd\nenv --null"], stdout=subprocess.PIPE, stderr=log, check=False)
+    if not done.returncode:
+        folder, _, variables = done.stdout.decode().partition("\n")
+        os.chdir(folder)
+        os.environ.clear()
+        os.environ.update(one.split("=", 1) for one in variables.rstrip("\0").split("\0"))
+    return done.returncode
 
 
-def _answer(url: str) -> bytes:
-    try:
-        with urlopen(url, timeout=5) as answer:
-            return bytes(answer.read())
-    except HTTPError as error:
-        return str(error).encode()
-    except (URLError, OSError):
-        return b""
+def run(line: str, log: IO[bytes]) -> int:
+    """The exit status of a line."""
+    if line.startswith(CHANGES_THE_SHELL):
+        return change_shell(line, log)
+    if line.startswith(("genpipe ", "dvc ", "python ")) and "&" not in line:
+        return forked(shlex.split(line), log)
+    shell = subprocess.Popen(["bash", "-ec", line], stdout=log, stderr=log, start_new_session=True)
+    started.append(shell.pid)
+    return shell.wait(COMMAND_SEC)
 
 
-def _a_run() -> str:
-    """The id of the newest run of `vae`, as MLflow's pages show it."""
-    with sqlite3.connect(Path("mlflow.db")) as store:
-        newest = "SELECT run_uuid FROM runs WHERE name = 'vae' ORDER BY start_time DESC"
-        return str(store.execute(newest).fetchone()[0])
+def end_block() -> None:
+    """Stops what lines have left running, and forgets what the shell was told."""
+    for group in started:
+        with suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGTERM)
+    started.clear()
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
 
 
 if __name__ == "__main__":
     dvc.stage.run._run = stage
-    runner = Runner()
-    try:
-        print(json.dumps([runner.outcome(line) for line in json.load(sys.stdin)]))
-    finally:
-        runner.end()
+    started: list[int] = []
+    folder, environment = Path.cwd(), dict(os.environ)
+    for line in json.load(sys.stdin):
+        with TemporaryFile() as log:
+            before = sum(os.times()[2:4])
+            status = run(line, log) if line else end_block()
+            log.seek(0)
+            print(json.dumps([status or 0, log.read().decode()]), flush=True)
+            if "GENPIPE_COST" in os.environ:
+                print(f"{sum(os.times()[2:4]) - before:6.2f} {line[:100]}", file=sys.stderr, flush=True)

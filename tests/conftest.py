@@ -5,12 +5,17 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # small nets take as long, and other work harms less
 
 import shutil
+import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import dvc.logger  # noqa: F401 - its handlers keep the stderr of this moment, and a single test's is soon closed
 import pytest
 import torch
+
+from genpipe import registry
+from genpipe.packages import Packages
 
 ROOT = Path(__file__).parents[1]
 
@@ -69,12 +74,31 @@ experiments: # name: {model, data}
 """
 
 
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as in the background of a shell; children would have it too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the longest files first, so that no process is left with one of them when the others are done."""
+    longest = {item.path for item in items if item.get_closest_marker("graph")}
+    items.sort(key=lambda item: item.path not in longest)
+
+
 @pytest.fixture(autouse=True)
 def _apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test touches a real MLflow store, or leans on another's random numbers."""
+    """No test touches a real MLflow store, or leans on another's random numbers or package."""
     for variable in ("MLFLOW_TRACKING_URI", "DVC_ROOT", "MLFLOW_RUN_ID"):
         monkeypatch.delenv(variable, raising=False)
+    for name in [name for name in sys.modules if name.startswith("multiprocessing.popen_")]:
+        monkeypatch.delitem(sys.modules, name)  # or else every test would seem to have had processes started
     torch.manual_seed(0)
+    registry.use(Packages())
+
+
+def _wire(root: Path) -> None:
+    """Gives a project the wiring of this repository."""
+    shutil.copy(ROOT / "dvc.yaml", root)
+    shutil.copytree(ROOT / "stages", root / "stages", ignore=shutil.ignore_patterns("__pycache__"))
 
 
 @pytest.fixture
@@ -83,7 +107,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "pipelines").mkdir()
     (tmp_path / "params.yaml").write_text(PARAMS)
     (tmp_path / "pipelines" / "first.yaml").write_text(VAE)
-    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    _wire(tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -93,7 +117,7 @@ def small_project(tmp_path: Path) -> Path:
     """A project's root with the experiment `vae`, wired as this repository is."""
     from genpipe.composing import recipes
 
-    shutil.copyfile(ROOT / "dvc.yaml", tmp_path / "dvc.yaml")
+    _wire(tmp_path)
     (tmp_path / "params.yaml").write_text(INDEX)
     (tmp_path / "pipelines").mkdir()
     (tmp_path / "pipelines" / "vae.yaml").write_text(recipes.recipe("vae").text)

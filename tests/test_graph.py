@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from genpipe import fingerprints
+
 ROOT = Path(__file__).parents[1]
 PARAMS = """\
 seed: 0
@@ -54,8 +56,10 @@ class Graph:
         return done.stdout
 
     def repro(self, *words: str, status: int = 0) -> set[str]:
-        """The stages that `dvc repro` runs."""
-        return set(re.findall(r"Running stage '(\S+)'", self.run("dvc", "repro", *words, status=status)))
+        """The stages that `dvc repro` runs, besides `code`, which always runs."""
+        ran = re.findall(r"Running stage '(\S+)'", self.run("dvc", "repro", *words, status=status))
+        assert ran[:1] == ["code"] or words
+        return set(ran) - {"code"}
 
     def edit(self, file: str, old: str, new: str) -> None:
         text = (self.root / file).read_text()
@@ -124,6 +128,11 @@ def test_a_person_s_pictures_are_told_from_what_stages_have_made(graph: Graph) -
     assert "error: data/mine/a.png: lies where a stage writes" in graph.run("dvc", "repro", status=255)
     assert mine.read_bytes() == b"a picture"
     shutil.rmtree(mine.parent)
+    graph.edit("params.yaml", "  mine: {source: shapes, size: 16}\n", "")
+    (mine := graph.root / "data" / "tiny" / "a.png").write_bytes(b"a picture")
+    assert "error: data/tiny/a.png would be deleted: a stage writes" in graph.run("dvc", "repro", status=255)
+    assert mine.read_bytes() == b"a picture"
+    mine.unlink()
     (graph.root / "params.yaml").write_text(before)
     assert graph.repro() <= {"check"}
 
@@ -136,13 +145,34 @@ def test_a_sampling_knob_never_retrains(graph: Graph) -> None:
 
 def test_the_code_of_one_system_leaves_the_others_alone(graph: Graph) -> None:
     graph.edit("genpipe/models/gan.py", "nn.LeakyReLU(0.2)", "nn.LeakyReLU(0.3)")
-    assert graph.repro() == {"report"} | stages("two")
+    shown = graph.run(sys.executable, "-m", "genpipe.cli", "show", "two")
+    assert re.search(r"#   train@two +genpipe\.models\.gan has changed", shown)
+    assert "No stage is stale" in graph.run(sys.executable, "-m", "genpipe.cli", "show", "one")
+    assert graph.repro() == {"check", "report"} | stages("two")
 
 
-def test_a_new_system_file_runs_nothing(graph: Graph) -> None:
-    shutil.copy(graph.root / "genpipe/models/gan.py", graph.root / "genpipe/models/another.py")
+def test_a_new_file_runs_nothing(graph: Graph) -> None:
+    new = [graph.root / f"genpipe/{room}/another.py" for room in ("models", "metrics", "analyses", "nn", "training")]
+    for file in new:
+        shutil.copy(graph.root / "genpipe/models/gan.py", file)
     assert graph.repro() == set()
-    (graph.root / "genpipe/models/another.py").unlink()
+    for file in new:
+        file.unlink()
+
+
+def test_an_edit_of_one_metric_scores_again_and_makes_nothing_else(graph: Graph) -> None:
+    graph.edit("genpipe/metrics/fid.py", '"""', '"""A word more. ')
+    assert graph.repro() == {"check", "report"} | stages("one", "evaluate") | stages("two", "evaluate")
+
+
+@pytest.mark.parametrize("stage", ["prepare tiny", "reference tiny", "train one", "sample one", "evaluate one"])
+def test_a_stage_imports_nothing_that_its_fingerprint_lacks(graph: Graph, stage: str) -> None:
+    name, key = stage.split()
+    said = graph.run(sys.executable, "-X", "importtime", f"stages/{name}.py", key)
+    imported = set(re.findall(r"\| +(genpipe(?:\.\w+)*)$", said, re.MULTILINE))
+    assert f"genpipe.stages.{name}" in imported
+    code = json.loads((graph.root / f"runs/code/{name}/{key}.json").read_text())
+    assert {module for module in imported if not fingerprints.framed(module)} <= code.keys()
 
 
 def test_the_same_seed_gives_the_same_bytes(graph: Graph) -> None:
@@ -181,6 +211,18 @@ def test_an_experiment_of_dvc_turns_a_knob_and_is_listed(graph: Graph) -> None:
     assert "Running stage 'train@two'" not in said
     assert "latent_dim: 5" in (graph.root / "pipelines/one.yaml").read_text()
     assert "wide" in graph.run("dvc", "exp", "show", "--csv")
+
+
+def test_a_throw_away_copy_and_a_clone_train_nothing_again(graph: Graph, tmp_path: Path) -> None:
+    said = graph.run("dvc", "exp", "run", "--temp", "-n", "same")
+    assert set(re.findall(r"Running stage '(\S+)'", said)) <= {"code"}
+    graph.run("git", "add", "-A")
+    graph.run("git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "third")
+    clone = Graph(tmp_path / "clone")
+    graph.run("git", "clone", "-q", str(graph.root), str(clone.root))
+    clone.run("dvc", "cache", "dir", "--local", str(graph.root / ".dvc" / "cache"))
+    assert clone.repro("--pull") == set()
+    assert clone.scores("one") == graph.scores("one")
 
 
 def test_mlflow_holds_a_run_for_each_result(graph: Graph) -> None:

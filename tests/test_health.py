@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from genpipe import wiring
 from genpipe.files import read_json
 from genpipe.paths import reference_scores
 from genpipe.running.health import ROWS, Health, warnings
+from genpipe.running.inputs import Inputs
 from genpipe.training.moments import Moment
 from stages import reference
 
@@ -62,14 +64,17 @@ def test_a_column_may_be_missing_from_some_rows() -> None:
 def test_the_stage_reference_tells_what_it_sees(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def make(_: object, name: str, watchers: list[Callable[[Moment], None]]) -> dict[str, float]:
+    def make(
+        _: object, name: str, watchers: list[Callable[[Moment], None]], verify: Callable[[], None]
+    ) -> dict[str, float]:
+        verify()
         for k, norm in enumerate([1.0] * 7 + [250.0]):
             for watcher in watchers:
                 watcher(Moment(k, 8, {"step": float(k), "classifier/grad_norm": norm}, 1.0))
         return {"classifier_accuracy": 0.5}
 
     monkeypatch.setattr(reference, "make_references", make)
-    (facts,) = reference.run("tiny", None)  # type: ignore[arg-type]
+    (facts,) = reference.run("tiny", Inputs(project, wiring.stage(project, "reference", "tiny")))
     assert facts["warnings"] == ["step 7: the gradient of 'classifier' was more than 100 times as long as usual."]
     assert f"reference of tiny: warning: {facts['warnings'][0]}" in capsys.readouterr().out
     assert read_json(project / reference_scores("tiny")) == {"classifier_accuracy": 0.5}

@@ -135,9 +135,14 @@ def test_ctrl_c_saves_and_a_second_repro_goes_on(project: Project) -> None:
     assert [file for file in project.files("step-*.pt") if int(file.name[5:14]) == int(stopped[1])]
 
 
+def trains(process: psutil.Process) -> bool:
+    """Whether a process is a training, and not the shell that started it."""
+    return [Path(word).name for word in process.cmdline()[1:3]] == ["genpipe-stage", "train"]
+
+
 def test_a_training_whose_dvc_is_killed_saves_and_ends(project: Project) -> None:
     started = project.repro_until_checkpoints(1)
-    training = next(p for p in psutil.Process(started.pid).children(recursive=True) if "stages.train" in p.cmdline())
+    training = next(p for p in psutil.Process(started.pid).children(recursive=True) if trains(p))
     started.kill()
     training.wait(timeout=20)
     assert "stopped after step" in started.communicate()[0]
@@ -146,7 +151,7 @@ def test_a_training_whose_dvc_is_killed_saves_and_ends(project: Project) -> None
 
 def test_twenty_kills_change_no_bit_and_log_no_step_twice(project: Project) -> None:
     """SIGKILL, at random moments and while a checkpoint is written, to the training alone or with DVC."""
-    calm = project.start("python", "-m", "stages.train", "calm")
+    calm = project.start("genpipe-stage", "train", "calm")
     draw, left_half_written = random.Random(5), 0
     for number in range(KILLS):
         started = project.repro_until_checkpoints(draw.randint(1, 3))
@@ -159,7 +164,7 @@ def test_twenty_kills_change_no_bit_and_log_no_step_twice(project: Project) -> N
             os.killpg(started.pid, signal.SIGKILL)
         else:
             family = psutil.Process(started.pid).children(recursive=True)
-            next(p for p in family if p.cmdline()[1:3] == ["-m", "stages.train"]).kill()
+            next(p for p in family if trains(p)).kill()
         started.communicate()
         left_half_written += bool(project.files(Checkpoints.UNFINISHED))
     assert left_half_written >= KILLS // 5

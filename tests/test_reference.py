@@ -1,12 +1,12 @@
 """What is kept of the real images of a data set, so that no experiment makes it again."""
 
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from genpipe import config, paths, teaching
+from genpipe import config, fingerprints, paths
 from genpipe.config import Project
 from genpipe.data._preparing import prepare
 from genpipe.data._storage import extra_file
@@ -46,11 +46,13 @@ def test_what_is_stored_is_read_and_nothing_is_computed(made: Project, monkeypat
     def computed(_: Evidence) -> None:
         raise AssertionError("computed again")
 
+    GAUSSIAN.of(reference(made).real.training)
+    computed.__module__ = GAUSSIAN.made.__module__
     monkeypatch.setattr(GAUSSIAN, "made", computed)
     training = reference(made).real.training
     assert GAUSSIAN.of(training) is GAUSSIAN.of(training)
     with pytest.raises(AssertionError, match="computed again"):
-        GAUSSIAN.of(replace(training, kept=lambda name: None))
+        GAUSSIAN.of(training.part(slice(None)))
 
 
 def test_of_farther_neighbours_than_are_kept_the_balls_are_made(made: Project) -> None:
@@ -59,30 +61,44 @@ def test_of_farther_neighbours_than_are_kept_the_balls_are_made(made: Project) -
     assert of_evidence(training, (2, 20)).squared_radii.tobytes() == expected.squared_radii.tobytes()
 
 
-def test_a_change_of_metrics_makes_statistics_again_and_teaches_nothing(
+def test_a_change_of_a_metric_makes_its_statistic_again_and_teaches_nothing(
     made: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = reference(made).folder
-    files = {name: folder / name for name in ("statistics/gaussian.npz", "weights.safetensors", "train/features.npy")}
-
-    def changed() -> set[str]:
-        before = {name: file.stat().st_ino for name, file in files.items()}
+    def stored() -> dict[Path, int]:
         make_references(made, "tiny")
-        return {name for name, file in files.items() if file.stat().st_ino != before[name]}
+        GAUSSIAN.of(reference(made).real.training)
+        files = [*reference(made).folder.rglob("*.*"), *(made.root / ".genpipe/statistics").iterdir()]
+        return {file: file.stat().st_ino for file in files}
 
-    assert changed() == set()
-    digest = teaching.code_digest
+    before, of_modules = stored(), fingerprints.of_modules
+    assert stored() == before
 
-    def of_other_metrics(root: Path, stage: str, concerns) -> str:  # type: ignore[no-untyped-def]
-        return digest(root, stage, concerns) + ("changed" if concerns(Path("metrics/fid.py")) else "")
+    def of_another_metric(root: Path, modules: Sequence[str]) -> fingerprints.Code:
+        changed = {"changed": "0"} if "genpipe.metrics._frechet" in modules else {}
+        return of_modules(root, modules) | changed
 
-    monkeypatch.setattr(teaching, "code_digest", of_other_metrics)
-    assert changed() == {"statistics/gaussian.npz"}
+    monkeypatch.setattr(fingerprints, "of_modules", of_another_metric)
+    (new,) = set(stored().items()) - set(before.items())
+    assert new[0].name.startswith("gaussian-")
+
+
+def test_the_keys_are_of_the_code_that_was_there_when_it_was_verified(
+    made: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def verified() -> None:
+        monkeypatch.setattr(fingerprints, "of_modules", lambda *_: {"edited": "since"})
+
+    key, folder = reference(made).key, reference(made).folder
+    (folder / "about.json").unlink()
+    make_references(made, "tiny", verify=verified)
+    assert reference(made).key == key
 
 
 def test_a_damaged_statistic_is_named(made: Project) -> None:
-    (reference(made).folder / "statistics/gaussian.npz").write_bytes(b"nothing of the kind")
-    with pytest.raises(DataError, match=r"gaussian\.npz cannot be read"):
+    GAUSSIAN.of(reference(made).real.training)
+    (file,) = (made.root / ".genpipe/statistics").iterdir()
+    file.write_bytes(b"nothing of the kind")
+    with pytest.raises(DataError, match=rf"{file.name} cannot be read"):
         GAUSSIAN.of(reference(made).real.training)
 
 

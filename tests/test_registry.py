@@ -11,9 +11,10 @@ from genpipe.interfaces import ImageSpec
 @pytest.mark.parametrize("kind", registry.KINDS)
 def test_every_file_of_an_open_folder_is_a_name_with_a_class_and_a_summary(kind: str) -> None:
     assert registry.names(kind)
-    for name in registry.names(kind):
+    for name, package, summary in registry.summaries(kind):
+        assert package == "genpipe"
         assert hasattr(registry.load(kind, name), "Config")
-        assert registry.summary(kind, name).endswith("."), f"genpipe/{kind}/{name}.py opens with no sentence"
+        assert summary.endswith("."), f"genpipe/{kind}/{name}.py opens with no sentence"
 
 
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:

@@ -1,10 +1,12 @@
 import errno
+import io
 import json
 import sqlite3
 import subprocess
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -46,16 +48,20 @@ def test_a_person_s_mistake_is_one_message(capsys, error: BaseException, status:
     assert capsys.readouterr().err.startswith(message)
 
 
-def torch_save(path: Path) -> None:
-    with path.open("wb") as file:
-        torch.save({"x": torch.zeros(10**5)}, file)
+class Filling(io.BytesIO):
+    """A file on a disk with room for 100 bytes, of which torch makes an error of its own."""
+
+    def write(self, content: Any) -> int:
+        if self.tell() + len(content) > 100:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(content)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full is Linux's")
 @pytest.mark.parametrize(
     "write",
     [
-        torch_save,
+        lambda _: torch.save({"x": torch.zeros(10**5)}, Filling()),
         lambda path: np.save(path, np.zeros(10**5)),
         lambda path: pd.DataFrame({"x": range(10**5)}).to_csv(path),
     ],

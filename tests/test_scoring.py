@@ -16,9 +16,14 @@ from genpipe.cli.app import app
 from genpipe.data._preparing import prepare
 from genpipe.errors import DataError, GenpipeError, UnknownName, UsageError
 from genpipe.metrics import fid
+from genpipe.reading import Reading
 from genpipe.sampling import Samples, save_samples
-from genpipe.scoring import score
+from genpipe.scoring import score_words
 from genpipe.teaching import make_references
+
+
+def score(fake: str, real: str, metrics: list[str], features: str, **reading: Any) -> dict[str, Any]:
+    return score_words((fake, real), metrics, features, Reading(**reading), seed=0)
 
 
 @pytest.fixture
@@ -42,7 +47,7 @@ def expected(sets: dict[str, np.ndarray]) -> float:
 @pytest.mark.parametrize(("left", "right"), [("a", "b"), ("a.npy", "b.npy"), ("a", "b.npy")])
 def test_folders_and_arrays_score_alike(pictures: dict[str, np.ndarray], tmp_path: Path, left: str, right: str) -> None:
     sets = [str(tmp_path / name) for name in (left, right)]
-    made = score(*sets, ["fid"], "pixels", size=None, seed=0, project=None)["fid_pixels"]
+    made = score(*sets, ["fid"], "pixels")["fid_pixels"]
     assert made["value"] == pytest.approx(expected(pictures), rel=1e-6)
     assert (made["fake_images"], made["training_images"], made["extractor"]) == (60, 60, "pixels")
     assert "real" not in made, "there is no floor where no image is held out"
@@ -55,7 +60,7 @@ def test_a_data_set_has_a_floor_and_its_own_classifier(
     prepare(opened.data("tiny").opened, size=8, fit="crop", seed=0, folder=tmp_path / "data" / "tiny")
     make_references(opened, "tiny")
     classifier = f"classifier:{tmp_path / 'runs/reference/tiny/classifier'}"
-    made = score(str(tmp_path / "a"), "tiny", ["fid", "memorisation"], classifier, size=None, seed=0, project=opened)
+    made = score(str(tmp_path / "a"), "tiny", ["fid", "memorisation"], classifier)
     assert made["fid_classifier"]["real"] < made["fid_classifier"]["value"]
     assert len(made["fid_classifier"]["weights_sha256"]) == 64
     assert 0 <= made["memorisation_pixels"]["value"] <= 1
@@ -66,7 +71,7 @@ def test_pairs_of_an_experiment_are_its_reconstructions_and_the_held_out_images(
     prepared = prepare(opened.data("tiny").opened, size=8, fit="crop", seed=0, folder=project / paths.data("tiny"))
     samples = Samples(prepared.images("train")[:30], rebuilt=prepared.images("test"))
     save_samples(samples, project / paths.samples("first"))
-    made = score("first", "tiny", ["perceptual_distance"], "pixels", size=None, seed=0, project=opened)
+    made = score("first", "tiny", ["perceptual_distance"], "pixels")
     assert made["perceptual_distance_pixels"]["value"] == 0
     assert made["perceptual_distance_pixels"]["pairs"] == "by row"
 
@@ -93,15 +98,15 @@ def test_what_cannot_be_scored_is_said(
     said: str,
 ) -> None:
     with pytest.raises(error, match=said):
-        score(str(tmp_path / left), str(tmp_path / right), metrics, features, size=None, seed=0, project=None)
+        score(str(tmp_path / left), str(tmp_path / right), metrics, features)
 
 
 def test_sizes_that_differ_want_a_size(pictures: dict[str, np.ndarray], tmp_path: Path) -> None:
     np.save(tmp_path / "large.npy", np.zeros((20, 16, 16), np.uint8))
     sets = [str(tmp_path / "a"), str(tmp_path / "large.npy")]
     with pytest.raises(UsageError, match=r"1×8×8 and 1×16×16.*; give --size 8 or 16\."):
-        score(*sets, ["fid"], "pixels", size=None, seed=0, project=None)
-    assert "fid_pixels" in score(*sets, ["fid"], "pixels", size=8, seed=0, project=None)
+        score(*sets, ["fid"], "pixels")
+    assert "fid_pixels" in score(*sets, ["fid"], "pixels", size=8)
 
 
 @pytest.fixture
@@ -127,7 +132,7 @@ def test_pairs_are_of_one_name_whatever_the_order(
     sixteen: np.ndarray, tmp_path: Path, left: str, how: str, turned: bool
 ) -> None:
     sets = [str(tmp_path / name) for name in (left, "p")][:: -1 if turned else 1]
-    found = score(*sets, ["ssim", "perceptual_distance", "fid"], "pixels", size=None, seed=0, project=None)
+    found = score(*sets, ["ssim", "perceptual_distance", "fid"], "pixels")
     values = {name: found[name]["value"] for name in ("ssim_pixels", "ms_ssim_pixels", "perceptual_distance_pixels")}
     assert values == pytest.approx({"ssim_pixels": 1, "ms_ssim_pixels": 1, "perceptual_distance_pixels": 0})
     assert how in found["ssim_pixels"]["pairs"]
@@ -140,7 +145,7 @@ def test_what_makes_no_pairs_is_one_error(sixteen: np.ndarray, pictures: dict[st
         ("a", "Alone are 012.png, 013.png, 014.png, 015.png, 016.png and 43 more of .*a"),
     ):
         with pytest.raises(UsageError, match=said):
-            score(str(tmp_path / left), str(tmp_path / "p"), ["ssim"], "pixels", size=16, seed=0, project=None)
+            score(str(tmp_path / left), str(tmp_path / "p"), ["ssim"], "pixels", size=16)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +163,7 @@ def test_a_metric_that_gives_nothing_says_why(
 ) -> None:
     np.save(tmp_path / "some.npy", pictures["a"][:images])
     with pytest.raises(UsageError, match=said):
-        score(str(tmp_path / "some.npy"), str(tmp_path / "a.npy"), [metric], "pixels", size=None, seed=0, project=None)
+        score(str(tmp_path / "some.npy"), str(tmp_path / "a.npy"), [metric], "pixels")
 
 
 def test_blanks_around_commas_are_no_part_of_a_name(
@@ -176,7 +181,7 @@ def test_images_whose_black_and_white_are_not_certain_are_refused_with_what_to_d
 ) -> None:
     np.save(tmp_path / "deep.npy", pictures["a"].astype(np.uint16))
     with pytest.raises(DataError, match=r"deep\.npy: images of uint16 .*or save the images as uint8 from 0 to 255"):
-        score(str(tmp_path / "deep.npy"), str(tmp_path / "b"), ["fid"], "pixels", size=None, seed=0, project=None)
+        score(str(tmp_path / "deep.npy"), str(tmp_path / "b"), ["fid"], "pixels")
 
 
 def test_the_command(pictures: dict[str, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,8 +196,7 @@ def test_the_command(pictures: dict[str, np.ndarray], tmp_path: Path, monkeypatc
 
 def scored(*sets: Path, **knobs: Any) -> dict[str, Any]:
     """The FID of pixels of two paths."""
-    given = {"size": None, "seed": 0, "project": None, **knobs}
-    return score(*map(str, sets), ["fid"], "pixels", **given)["fid_pixels"]
+    return score(*map(str, sets), ["fid"], "pixels", **knobs)["fid_pixels"]
 
 
 def saved(path: Path, size: int, colour: bool = False) -> None:
@@ -236,7 +240,7 @@ def test_what_a_data_set_has_is_what_the_other_side_is_to_be_made(
     prepare(opened.data("tiny").opened, size=8, fit="crop", seed=0, folder=tmp_path / "data" / "tiny")
     saved(tmp_path / "c" / "1.png", 16, colour=True)
     with pytest.raises(UsageError, match=r"3×16×16 and 1×8×8.*; give --channels 1 and --size 8\."):
-        scored(tmp_path / "c", Path("tiny"), project=opened)
+        scored(tmp_path / "c", Path("tiny"))
 
 
 def test_no_folder_is_a_class_or_a_split(pictures: dict[str, np.ndarray], tmp_path: Path) -> None:
@@ -273,5 +277,5 @@ def test_an_array_of_long_images_is_refused(pictures: dict[str, np.ndarray], tmp
 def test_a_metric_that_gives_nothing_takes_no_other_with_it(pictures: dict[str, np.ndarray], tmp_path: Path) -> None:
     sets = [str(tmp_path / "a.npy")] * 2
     with pytest.warns(UserWarning, match="psnr gives no score: all pairs are the same"):
-        found = score(*sets, ["fid", "psnr"], "pixels", size=None, seed=0, project=None)
+        found = score(*sets, ["fid", "psnr"], "pixels")
     assert found["fid_pixels"]["value"] == pytest.approx(0, abs=1e-6)

@@ -2,6 +2,10 @@
 
 EXAMPLES = {
     "": ("genpipe new-experiment mine --recipe vae", "genpipe check"),
+    "init": ("genpipe init lab", "genpipe init --package lab --dry-run"),
+    "new-model": ("genpipe new-model mine --from vae --package lab", "genpipe new-model mine --from gan --dry-run"),
+    "test-model": ("genpipe test-model vae", "genpipe test-model mine --size 32"),
+    "upgrade": ("genpipe upgrade --dry-run", "genpipe upgrade"),
     "new-experiment": (
         "genpipe new-experiment mine --recipe vae --set model.latent_dim=16",
         "genpipe new-experiment mine --from vae --grid train.steps=500,2000 --seeds 3",

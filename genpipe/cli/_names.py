@@ -1,13 +1,18 @@
 """Names for the shell's completion, found without importing what they name; an error completes nothing."""
 
+from contextlib import suppress
+
 from genpipe.errors import GenpipeError
 
 
 def recipes(incomplete: str) -> list[str]:
     """The recipes that begin so."""
-    from genpipe.composing import recipes
+    return _starting(incomplete, _of_packages("recipes"))
 
-    return _starting(incomplete, recipes.names())
+
+def models(incomplete: str) -> list[str]:
+    """The models that begin so."""
+    return _starting(incomplete, _of_packages("models"))
 
 
 def experiments(incomplete: str) -> list[str]:
@@ -18,6 +23,15 @@ def experiments(incomplete: str) -> list[str]:
 def data(incomplete: str) -> list[str]:
     """The data sets of the project that begin so."""
     return _starting(incomplete, _index("datasets"))
+
+
+def _of_packages(kind: str) -> list[str]:
+    """What genpipe has, and the package of the project, if there is one."""
+    from genpipe import config, registry
+
+    with suppress(GenpipeError):
+        config.load()
+    return registry.names(kind)
 
 
 def _index(section: str) -> list[str]:

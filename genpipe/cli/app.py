@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from genpipe import __version__
-from genpipe.cli import _screen, composing, data, latent, looking, running, scoring, training
+from genpipe.cli import _screen, composing, data, latent, looking, projects, running, scoring, training
 from genpipe.cli._examples import examples
 from genpipe.errors import visible
 
@@ -61,6 +61,7 @@ def _options(
     """Options of the program itself."""
 
 
+app.command(epilog=examples("init"))(projects.init)
 app.command("new-experiment", epilog=examples("new-experiment"))(composing.new_experiment)
 app.command(epilog=examples("remove"))(composing.remove)
 app.command(epilog=examples("rename"))(composing.rename)
@@ -68,6 +69,9 @@ app.command("list", epilog=examples("list"))(looking.list_names)
 app.command(epilog=examples("show"))(looking.show)
 app.command(epilog=examples("compare"))(looking.compare)
 app.command(epilog=examples("check"))(looking.check)
+app.command("new-model", epilog=examples("new-model"))(projects.new_model)
+app.command("test-model", epilog=examples("test-model"))(projects.contract)
+app.command(epilog=examples("upgrade"))(projects.upgrade)
 app.add_typer(data.app, name="data")
 app.command(epilog=examples("score"))(scoring.score)
 app.command(context_settings={"ignore_unknown_options": True}, epilog=examples("train"))(

@@ -29,14 +29,15 @@ def list_names(
     json: AsJson = False,
 ) -> None:
     """List what there is to build experiments from."""
-    found = {kind.value: _rows(kind) for kind in ([what] if what else Listed)}
+    sets = _data_sets()
+    found = {kind.value: _rows(kind, sets) for kind in ([what] if what else Listed)}
     if json:
         _screen.as_json(found[what.value] if what else found)
         return
     for number, (kind, rows) in enumerate(found.items()):
         if not what:
             _screen.say(f"\n{kind}:" if number else f"{kind}:")
-        _screen.lines((row["name"], row.get("kind", ""), row["summary"]) for row in rows)
+        _screen.lines((row["name"], row.get("kind", ""), _origin(row), row["summary"]) for row in rows)
 
 
 def show(
@@ -106,6 +107,10 @@ def check(
         if empty := [spec.classes[number] for number in spec.untrained]:
             few = _screen.listed(empty)
             _screen.say(f"datasets.{name}: no training image is of class {few}, which is neither drawn nor scored")
+    if places := composing.deviations(root):
+        _screen.say(
+            f"{_screen.listed(places)}: not as this genpipe has it. To see and renew it: genpipe init --refresh"
+        )
     for file in composing.strays(project):
         _screen.say(f"{file} belongs to no experiment of {paths.INDEX}")
     if killed := composing.interrupted(root):
@@ -146,23 +151,28 @@ def _beside(rows: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
     return {row["experiment"]: {key: cell(row, key) for key in shown} for row in rows}
 
 
-def _rows(what: Listed) -> list[dict[str, str]]:
+def _rows(what: Listed, sets: list[dict[str, str]]) -> list[dict[str, str]]:
     if what is Listed.RECIPES:
         from genpipe.composing import recipes
 
-        return [{"name": name, "summary": recipes.summary(name)} for name in recipes.names()]
+        return [{"name": name, "package": of, "summary": summary} for name, of, summary in recipes.summaries()]
     if what is Listed.DATA:
-        return [{**row, "kind": "data set"} for row in _data_sets()] + [
-            {**row, "kind": "data source"} for row in _open_folder("data")
-        ]
+        sources = [{**row, "kind": "data source"} for row in _open_folder("data")]
+        return [{**row, "kind": "data set"} for row in sets] + sources
     return _open_folder("models" if what is Listed.SYSTEMS else what.value)
 
 
 def _open_folder(kind: str) -> list[dict[str, str]]:
-    return [{"name": name, "summary": summary} for name, summary in registry.summaries(kind)]
+    return [{"name": name, "package": of, "summary": summary} for name, of, summary in registry.summaries(kind)]
+
+
+def _origin(row: dict[str, str]) -> str:
+    """The package that a part comes from, where there is more than one."""
+    return row.get("package", "") if registry.used().own else ""
 
 
 def _data_sets() -> list[dict[str, str]]:
+    """The data sets of the project, whose package is known from then on; none outside of a project."""
     from genpipe import config
 
     try:

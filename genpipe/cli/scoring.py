@@ -1,6 +1,6 @@
 """The command that scores images without a pipeline."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -9,9 +9,6 @@ from genpipe.cli.data import Channels
 from genpipe.cli.latent import SkipBroken
 from genpipe.cli.looking import AsJson
 from genpipe.errors import UsageError
-
-if TYPE_CHECKING:
-    from genpipe.config import Project
 
 
 def score(
@@ -30,39 +27,20 @@ def score(
     json: AsJson = False,
 ) -> None:
     """Score images against real ones: two folders, archives, arrays, experiments or data sets."""
-    from genpipe.scoring import score as scored
+    from genpipe.reading import Reading
+    from genpipe.scoring import score_words
 
     names = [name.strip() for name in metrics.split(",") if name.strip()]
     if not names:
         raise UsageError("--metrics names no metric; give some, as in --metrics fid,kid (see genpipe list metrics).")
-    found = scored(
-        images,
-        real,
-        names,
-        features,
-        size=size,
-        seed=seed,
-        project=_project(),
-        channels=int(channels) if channels else None,
-        skip_broken=skip_broken,
-        told=_screen.remark,
-    )
+    reading = Reading(size, int(channels) if channels else None, skip_broken=skip_broken, told=_screen.remark)
+    found = score_words((images, real), names, features, reading, seed=seed)
     if json:
         _screen.as_json(found)
         return
     _screen.table([_row(name, made) for name, made in found.items()])
     for told in dict.fromkeys(made["pairs"] for made in found.values() if "pairs" in made):
         _screen.say(f"Pairs: {told}.")
-
-
-def _project() -> "Project | None":
-    """The project around the current folder, if there is one."""
-    from genpipe import config
-
-    try:
-        return config.load()
-    except UsageError:
-        return None
 
 
 def _row(name: str, made: dict[str, Any]) -> dict[str, Any]:

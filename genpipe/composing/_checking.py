@@ -4,9 +4,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from genpipe import paths, registry, wiring
+from genpipe import outputs, paths, registry, wiring
 from genpipe.composing import _graph
-from genpipe.composing import _outputs as outputs
 from genpipe.composing._datasets import unwatched, verify_datasets
 from genpipe.config import Project
 from genpipe.document import read
@@ -64,8 +63,9 @@ def _unwatched(project: Project) -> Iterator[Problem]:
 def _foreign(project: Project) -> Iterator[Problem]:
     """What lies where a stage writes and no stage has made, so that it would be lost."""
     told = "lies where a stage writes, and no stage has made it: `dvc repro` would delete it. Move it elsewhere."
-    for file in outputs.foreign(project.root, outputs.of_project(project.index.datasets, project.index.experiments)):
-        yield Problem(str(file), None, "", told)
+    for files in outputs.foreign(project.root, outputs.of_project(project.index.datasets, project.index.experiments)):
+        others = f" So do {len(files) - 1:,} more." if len(files) > 1 else ""
+        yield Problem(str(files[0]), None, "", f"{told}{others}")
 
 
 def _phases(extractor: str, config: Any, spec: Any) -> list[str]:

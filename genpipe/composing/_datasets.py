@@ -12,11 +12,11 @@ from genpipe.composing._editing import put, take, word
 from genpipe.composing._git import committed
 from genpipe.composing._grid import settings as split
 from genpipe.composing._journal import read
-from genpipe.composing._outputs import around, of_data, of_project, refuse_foreign
 from genpipe.composing._plan import Change, Plan
 from genpipe.config import Project
 from genpipe.document import Document, KeyPath, parse
 from genpipe.errors import ConfigError, ExistsError, GenpipeError, Problem, UnknownName, Unsuitable, UsageError
+from genpipe.outputs import around, of_data, of_project, refuse_foreign
 from genpipe.validation import DATA_RULE, data_name_allowed, name_allowed
 
 SMOKE_STEPS = 20
@@ -216,10 +216,15 @@ def _wiring(project: Project, name: str, watched: str | None) -> Change:
     deps = wiring.stage(root, "check").deps
     others = {_watched(project, other) for other in project.index.datasets if other != name}
     old = {_watched(project, name)} - others - {watched}
-    wanted = (*(dep for dep in deps if dep not in old), *({watched} - {None, *deps}))
+    wanted = (*(dep for dep in deps if dep not in old), *([watched] if watched and watched not in deps else []))
     if wanted == deps:
         return Change(root, paths.WIRING, before, before)
-    return Change(root, paths.WIRING, before, put(before, _DEPS, f"[{', '.join(map(_scalar, wanted))}]"))
+    return Change(root, paths.WIRING, before, put(before, _DEPS, listed(wanted)))
+
+
+def listed(deps: Iterable[str]) -> str:
+    """Paths as a list of YAML."""
+    return f"[{', '.join(map(_scalar, deps))}]"
 
 
 def _watched(project: Project, name: str) -> str | None:

@@ -69,6 +69,12 @@ def source(text: str, path: KeyPath) -> str:
     return text[node.start_mark.index : _end(node)]
 
 
+def whole_lines(text: str, path: KeyPath) -> str:
+    """The value at a path as it is written in the text, with what else is on its last line."""
+    node = _node(text, path)
+    return text[node.start_mark.index : _line_end(text, _end(node))]
+
+
 def _known(value: Any, path: KeyPath) -> int:
     """How many keys of a path lead to where an entry is put: all that are there, and one more if there is one."""
     known = 1

@@ -18,10 +18,10 @@ def verify(root: Path, texts: Mapping[Path, str | None]) -> None:
     None stands for a file that is gone. Raises ConfigError if dvc.yaml lacks something, if DVC cannot read it, or if
     stages would write to the same place or wait for each other.
     """
-    wiring.load(root)
     with TemporaryDirectory(prefix="genpipe-") as folder:
         trial = Path(folder).resolve()
         _copy(root, trial, texts)
+        wiring.load(trial)
         problem = _objection(trial)
     if problem:
         message = f"DVC would refuse the project after this change. Perhaps another name helps. {problem}"
@@ -32,11 +32,12 @@ def _copy(root: Path, trial: Path, texts: Mapping[Path, str | None]) -> None:
     (trial / ".dvc").mkdir()
     (trial / ".dvc" / "config").write_text(_SETTINGS.format(folder=trial / ".dvc" / "site"), encoding="utf-8")
     for name in (paths.WIRING, paths.INDEX):
-        shutil.copyfile(root / name, trial / name)
+        if (root / name).is_file():
+            shutil.copyfile(root / name, trial / name)
     if (root / paths.PIPELINES).is_dir():
         shutil.copytree(root / paths.PIPELINES, trial / paths.PIPELINES)
     for name, text in texts.items():
-        (trial / name).parent.mkdir(exist_ok=True)
+        (trial / name).parent.mkdir(parents=True, exist_ok=True)
         if text is None:
             (trial / name).unlink()
         else:

@@ -20,8 +20,18 @@ def turned(text: str, edits: Iterable[tuple[str, str]], system: Any) -> str:
         allowed = _knobs(parse(text).value, system, path)
         if path not in allowed:
             raise UnknownName(path, "knob", _near(path, allowed))
-        text = put(text, tuple(path.split(".")), value)
+        text = put(text, _keys(path), value)
     return text
+
+
+def _keys(path: str) -> tuple[str, ...]:
+    """The keys of a dotted path; that of a part may have its package before it, and be "lab.flow"."""
+    for at, kind in _OPEN.items():
+        package, _, rest = path.removeprefix(f"{at}.").partition(".")
+        if path.startswith(f"{at}.") and rest and package in registry.used().folders(kind):
+            name, *knobs = rest.split(".")
+            return (*at.split("."), f"{package}.{name}", *knobs)
+    return tuple(path.split("."))
 
 
 def _knobs(values: Mapping[str, Any], system: Any, wanted: str) -> set[str]:
@@ -35,9 +45,10 @@ def _knobs(values: Mapping[str, Any], system: Any, wanted: str) -> set[str]:
     room |= {path for phase in phases for path in _fields(Optim, f"{phase}.")}
     for at, kind in _OPEN.items():
         room |= {f"{at}.{name}" for name in registry.names(kind)}
-        name = wanted.removeprefix(f"{at}.").partition(".")[0]
-        if wanted.startswith(f"{at}.{name}.") and name in registry.names(kind):
-            room |= _fields(registry.load(kind, name).Config, f"{at}.{name}.")
+        keys, depth = _keys(wanted), at.count(".") + 1
+        name = keys[depth] if wanted.startswith(f"{at}.") else ""
+        if len(registry.used().where(kind, name)) == 1:
+            room |= {f"{at}.{name}", *_fields(registry.load(kind, name).Config, f"{at}.{name}.")}
     return {*present, *(path for path in room if _has_room(present, path))}
 
 

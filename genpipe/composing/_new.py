@@ -12,12 +12,12 @@ from genpipe.composing._editing import put, take, word
 from genpipe.composing._grid import Edits, variants
 from genpipe.composing._journal import read
 from genpipe.composing._knobs import turned
-from genpipe.composing._outputs import of_experiment, refuse_foreign
 from genpipe.composing._plan import Change, Plan
 from genpipe.composing._recipes import Cost, Recipe
 from genpipe.config import Experiment, Project
 from genpipe.document import Document, parse
 from genpipe.errors import ExistsError, UsageError
+from genpipe.outputs import of_experiment, refuse_foreign
 from genpipe.validation import RULE, name_allowed
 
 

@@ -7,10 +7,10 @@ from genpipe import paths
 from genpipe.composing._editing import rename, take
 from genpipe.composing._git import holds
 from genpipe.composing._journal import read
-from genpipe.composing._outputs import of_experiment, refuse_foreign
 from genpipe.composing._plan import Change, Plan
 from genpipe.config import Project
 from genpipe.errors import ExistsError, UnknownName, UsageError
+from genpipe.outputs import of_experiment, refuse_foreign
 from genpipe.validation import RULE, name_allowed
 
 

@@ -8,13 +8,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from genpipe import registry
 from genpipe.composing._editing import source
+from genpipe.composing._journal import read as text_of
 from genpipe.document import parse, read
 from genpipe.errors import UnknownName
+from genpipe.packages import RECIPES
 from genpipe.schema import Strict
 from genpipe.validation import validated
 
-FOLDER = Path(__file__).parents[1] / "recipes"
 PROFILES = ("smoke", "laptop", "gpu")
 """`laptop` is what stands in a recipe; the others are changes to it."""
 _BLOCK = re.compile(r"^recipe:[^\n]*\n(?:[ \t]+[^\n]*\n|\n)*", re.MULTILINE)
@@ -73,36 +75,45 @@ class Recipe:
 
 def names() -> list[str]:
     """The names of all recipes, sorted, those in subfolders last: "vae", "claims/is_misses_what_fid_sees"."""
-    files = (file for file in FOLDER.rglob("*.yaml") if not file.name.startswith("_"))
-    found = (file.relative_to(FOLDER).with_suffix("").as_posix() for file in files)
-    return sorted(found, key=lambda name: (name.count("/"), name))
+    return registry.names(RECIPES)
+
+
+def summaries() -> list[tuple[str, str, str]]:
+    """Each recipe, its package, and its first comment line."""
+    return [(name, of, _first_line(file)) for name, of, file in registry.used().listed(RECIPES)]
 
 
 def summary(name: str) -> str:
     """The first comment line of a recipe."""
-    with (FOLDER / f"{name}.yaml").open(encoding="utf-8") as lines:
-        return next(lines, "").lstrip("# ").rstrip()
+    return _first_line(registry.find(RECIPES, name))
 
 
 def recipe(name: str) -> Recipe:
     """A recipe. Raises UnknownName, or ConfigError if its `recipe:` block is not what it must be."""
-    if name not in names():
-        raise UnknownName(name, "recipe", names())
-    return parsed(name, (FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
+    file = registry.find(RECIPES, name)
+    return parsed(name, text_of(file) or "", registry.shown(file))
 
 
 def datasets() -> dict[str, dict[str, Any]]:
-    """The knobs of the data sets that recipes are written for, by name."""
-    file = FOLDER / "_datasets.yaml"
-    return dict(read(file, f"genpipe/recipes/{file.name}").value)
+    """The knobs of the data sets that recipes are written for, by name; a person's own before genpipe's."""
+    found: dict[str, dict[str, Any]] = {}
+    for folder in reversed(registry.used().folders(RECIPES).values()):
+        if (file := folder / "_datasets.yaml").is_file():
+            found |= read(file, registry.shown(file)).value or {}
+    return found
 
 
-def parsed(name: str, text: str) -> Recipe:
-    """The recipe in a text. Raises ConfigError if its `recipe:` block is not what it must be."""
-    document = parse(text, f"genpipe/recipes/{name}.yaml")
+def parsed(name: str, text: str, file: str) -> Recipe:
+    """The recipe in the text of a file. Raises ConfigError if its `recipe:` block is not what it must be."""
+    document = parse(text, file)
     head: Head = validated(Head, (document.value or {}).get("recipe"), ("recipe",), document)
     at = ("recipe", "profiles")
     profiles: dict[str, dict[str, str]]
     profiles = {p: {k: source(text, (*at, p, k)) for k in changes} for p, changes in head.profiles.items()}
     own = _BLOCK.sub("", text, count=1)
     return Recipe(name, own, head.model, head.data, profiles, dict(head.cost), datasets().get(head.data))
+
+
+def _first_line(file: Path) -> str:
+    with file.open(encoding="utf-8", errors="replace") as lines:
+        return next(lines, "").lstrip("# ").rstrip()

@@ -1,10 +1,12 @@
-"""Which stages of an experiment are stale, as DVC sees it."""
+"""Which stages of an experiment are stale, as DVC sees it, and which modules of code made them so."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from genpipe import fingerprints, paths
 from genpipe.errors import GenpipeError
+from genpipe.files import read_json
 
 FOLLOWS, NEW = "follows what is stale before it", "has never run"
 Stale = Mapping[str, list[str]]
@@ -17,38 +19,51 @@ def stale(root: Path, name: str) -> Stale:
     from dvc.repo import Repo
 
     try:
+        fingerprints.write(root)  # as the stage `code` would, which always comes first
         with Repo(str(root)) as repo:
             target = f"evaluate@{name}"
             changed = repo.status(targets=[target], with_deps=True)
-            return dict(_in_order(repo.index.graph, repo.stage.collect(target)[0], changed))
+            return dict(_in_order(root, repo.index.graph, repo.stage.collect(target)[0], changed))
     except (DvcException, OSError) as error:
         raise GenpipeError(f"DVC cannot tell which stages are stale: {error}") from None
 
 
-def _in_order(graph: Any, last: Any, changed: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
-    """Each stage up to the last that is changed itself, or comes after one that is; `check` makes nothing new."""
+def _in_order(root: Path, graph: Any, last: Any, changed: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
+    """Each stage up to the last that is changed itself, or comes after one that is; the first two make nothing new."""
     from networkx import descendants, dfs_postorder_nodes
 
-    own = {name: why for name, why in changed.items() if name != "check"}
+    own = {name: why for name, why in changed.items() if name not in ("code", "check")}
     for stage in dfs_postorder_nodes(graph, last):
         if stage.addressing in own:
             known = any(dependency.hash_info for dependency in stage.deps)
-            yield stage.addressing, list(_reasons(own[stage.addressing])) if known else [NEW]
+            yield stage.addressing, list(_reasons(root, stage.addressing, own[stage.addressing])) if known else [NEW]
         elif any(before.addressing in own for before in descendants(graph, stage)):
             yield stage.addressing, [FOLLOWS]
 
 
-def _reasons(found: Any) -> Iterator[str]:
-    """DVC's nested account, flat: "data/mnist5k deleted"."""
+def _reasons(root: Path, stage: str, found: Any) -> Iterator[str]:
+    """DVC's nested account, flat: "data/mnist5k deleted"; modules in place of the file that lists their hashes."""
+    name, _, key = stage.partition("@")
     for entry in found:
         if isinstance(entry, str):
             yield entry
             continue
-        for what, paths in entry.items():
-            if isinstance(paths, str):
-                yield f"{what}: {paths}"
+        for what, changed in entry.items():
+            if isinstance(changed, str):
+                yield f"{what}: {changed}"
             else:
-                yield from (f"{path} {_state(state)}" for path, state in paths.items())
+                for path, state in changed.items():
+                    listed = path == str(paths.code(name, key)) and list(modules(root, name, key))
+                    yield from listed or [f"{path} {_state(state)}"]
+
+
+def modules(root: Path, stage: str, key: str) -> Iterator[str]:
+    """Which modules are no longer what the last run of a stage had noted."""
+    try:
+        before = read_json(root / paths.timing(stage, key))["code"]
+    except (OSError, ValueError, KeyError):
+        return
+    yield from fingerprints.differences(before, fingerprints.of_stage(root, stage, key))
 
 
 def _state(state: Any) -> str:

@@ -1,9 +1,15 @@
 """Images of any size made square."""
 
 from collections.abc import Sequence
+from math import ceil
 
 import numpy as np
 from PIL import Image
+
+_WHOLE_PIXELS = 2**22
+"""No more than this, or one row, is scaled at once of a picture of which only a part is wanted."""
+_FILTER_PIXELS = 2
+"""So far a bicubic filter reaches to each side, of the larger pixels."""
 
 
 def fitted(images: np.ndarray, size: int, fit: str, at: Sequence[tuple[float, float]] = ()) -> np.ndarray:
@@ -17,15 +23,18 @@ def fitted(images: np.ndarray, size: int, fit: str, at: Sequence[tuple[float, fl
     if fit == "stretch":
         return _resized(images, size, size)
     if fit == "pad":
-        scale = min(1.0, size / max(height, width))
-        return _centred(_scaled(images, scale), size)
-    covering = _scaled(images, size / min(height, width))
-    return _centred(covering, size) if fit == "crop" else _placed(covering, size, at)
+        return _centred(_resized(images, *_scaled(height, width, min(1.0, size / max(height, width)))), size)
+    tall, wide = _scaled(height, width, size / min(height, width))
+    if tall == wide:
+        return _resized(images, size, size)
+    down, right = tall - size, wide - size
+    middle = [(down // 2, right // 2)] * len(images)
+    corners = middle if fit == "crop" else [(int(y * (down + 1)), int(x * (right + 1))) for y, x in at]
+    return np.stack([_cut(i, size, tall, wide, *corner) for i, corner in zip(images, corners, strict=True)])
 
 
-def _scaled(images: np.ndarray, scale: float) -> np.ndarray:
-    height, width = images.shape[1:3]
-    return _resized(images, max(1, round(height * scale)), max(1, round(width * scale)))
+def _scaled(height: int, width: int, scale: float) -> tuple[int, int]:
+    return max(1, round(height * scale)), max(1, round(width * scale))
 
 
 def _resized(images: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -47,9 +56,50 @@ def _centred(images: np.ndarray, size: int) -> np.ndarray:
     return out
 
 
-def _placed(images: np.ndarray, size: int, at: Sequence[tuple[float, float]]) -> np.ndarray:
-    """A size×size part of each image, at the share of the free way down and right."""
-    room = images.shape[1] - size + 1, images.shape[2] - size + 1
-    corners = (tuple(int(share * free) for share, free in zip(place, room, strict=True)) for place in at)
-    cut = [image[top : top + size, left : left + size] for image, (top, left) in zip(images, corners, strict=True)]
-    return np.stack(cut)
+def _cut(image: np.ndarray, size: int, tall: int, wide: int, top: int, left: int) -> np.ndarray:
+    """The size×size part at (top, left) of an image [h w c] scaled to tall×wide, one of which is size.
+
+    Of a long image no more is scaled than the part is made of, with the same result to the last bit.
+    """
+    if tall * wide <= _WHOLE_PIXELS:
+        return _resized(image[None], tall, wide)[0, top : top + size, left : left + size]
+    long_first = _height_first(image, tall, wide) == (tall > wide)
+    if tall > wide:
+        return _cut_along(image.swapaxes(0, 1), size, tall, top, long_first).swapaxes(0, 1)
+    return _cut_along(image, size, wide, left, long_first)
+
+
+def _height_first(image: np.ndarray, tall: int, wide: int) -> bool:
+    """Whether PIL 13 scales an image's height before its width: with whole levels between, the order is to be seen."""
+    return image.shape[0] - tall > max(0, 2 * (image.shape[1] - wide))
+
+
+def _cut_along(image: np.ndarray, size: int, wide: int, left: int, long_first: bool) -> np.ndarray:
+    """A part of an image that is wider than high, its width scaled before its height or after it."""
+    width = image.shape[1]
+    there = _reached(width, wide, left, size)
+    image = image[:, there]
+    if long_first:
+        return _resized(_piece(image, there, width, wide, left, size)[None], size, size)[0]
+    return _piece(_resized(image[None], size, image.shape[1])[0], there, width, wide, left, size)
+
+
+def _reached(length: int, scaled: int, first: int, count: int) -> slice:
+    """The pixels of a side of which so many are made, from the first on, when it is scaled."""
+    step = length / scaled
+    margin = _FILTER_PIXELS * max(1.0, step) + 1
+    return slice(max(0, int(first * step - margin)), min(length, ceil((first + count) * step + margin)))
+
+
+def _piece(image: np.ndarray, there: slice, width: int, wide: int, left: int, count: int) -> np.ndarray:
+    """So many columns of an image whose width is scaled; the columns that they are made of are there, in their place.
+
+    A few rows at a time, for to PIL the whole width has to be given, and by PIL the whole is made.
+    """
+    height, most = len(image), max(1, _WHOLE_PIXELS // max(width, wide))
+    pieces = []
+    for start in range(0, height, most):
+        strip = np.zeros((1, min(most, height - start), width, image.shape[2]), np.uint8)
+        strip[0, :, there] = image[start : start + most]
+        pieces.append(_resized(strip, strip.shape[1], wide)[0, :, left : left + count].copy())
+    return np.concatenate(pieces)

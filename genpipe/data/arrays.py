@@ -1,6 +1,6 @@
 """Images in a .npz or .npy: Keras's, MedMNIST's, or images and labels, as levels, two levels or any numbers."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from io import BufferedIOBase
 from math import isfinite
@@ -33,6 +33,8 @@ MAX_IMAGE_BYTES = 2**28
 """More than that is taken for a damaged header: the labels of all images and some images have to fit into memory."""
 _SHAPES = "(height, width), (height, width, 1, 3 or 4) or (1, 3 or 4, height, width), alike in both splits, is needed"
 _CHUNK_BYTES = 4 * 2**20
+_UNCERTAIN = "which values are black and white is not certain"
+_REMEDY = "Say it in a data set, `value_range: [BLACK, WHITE]`, or save the images as uint8 from 0 to 255."
 _CERTAIN: dict[str, tuple[float, float]] = {"b": (0, 1), "f": (0, 1), "u1": (0, 255)}
 """What is black and what is white, by the kind of numbers; it has to be said of all others."""
 
@@ -103,44 +105,11 @@ class Arrays(Source):
 
     def _pixels(self, values: np.ndarray) -> np.ndarray:
         """uint8 [n h w 1 or 3] of what is stored."""
-        axis, channels = self._axes
-        levels = self._levels(values)
-        images = levels[..., None] if axis is None else np.moveaxis(levels, axis, -1)
-        return np.ascontiguousarray(_on_white(images) if channels == 4 else images)
-
-    def _levels(self, values: np.ndarray) -> np.ndarray:
-        """Values as 256 levels. Raises DataError if it is not certain, or not so, which of them are black and white."""
-        lowest, highest, given = values.min(), values.max(), self.config.value_range
-        known = given or _CERTAIN.get(values.dtype.kind) or _CERTAIN.get(values.dtype.str[1:])
-        if known is None or not (known[0] <= lowest and highest <= known[1]):
-            raise DataError(self._uncertain(values.dtype, f"from {lowest} to {highest}"))
-        if given is None and values.dtype == np.uint8:
-            if highest == 1:
-                raise DataError(self._uncertain(values.dtype, "of 0 and 1 alone"))
-            return values
-        black, white = known
-        numbers = values.astype(np.result_type(values.dtype, np.float32))
-        return np.rint((numbers - black) / (white - black) * 255).astype(np.uint8)
-
-    def _uncertain(self, dtype: np.dtype, values: str) -> str:
-        given = self.config.value_range
-        return (
-            f"{self.path}: images of {dtype} {values}; "
-            + (f"value_range is {given}. " if given else "which values are black and white is not certain. ")
-            + "Say it in a data set, `value_range: [BLACK, WHITE]`, or save the images as uint8 from 0 to 255."
-        )
+        return as_pixels(values, self._axes, self.config.value_range, str(self.path), _REMEDY)
 
     @cached_property
     def _axes(self) -> tuple[int | None, int]:
-        """Which axis of the images holds the channels, and how many there are."""
-        shapes = {header.shape[1:] for header in self._images}
-        shape = shapes.pop()
-        if not shapes and len(shape) == 2:
-            return None, 1
-        if not shapes and len(shape) == 3 and (shape[2] in (1, 3, 4) or shape[0] in (1, 3, 4)):
-            return (3, shape[2]) if shape[2] in (1, 3, 4) else (1, shape[0])
-        given = ", ".join(map(str, [shape, *shapes]))
-        raise DataError(f"{self.path}: images of shape {given}; {_SHAPES}.")
+        return channel_axis({header.shape[1:] for header in self._images}, str(self.path))
 
     @cached_property
     def _labels(self) -> np.ndarray | None:
@@ -197,6 +166,44 @@ class Arrays(Source):
             with opened_array(self.path, name) as (header, _):
                 headers[name] = header
         return headers
+
+
+def channel_axis(shapes: set[tuple[int, ...]], what: str) -> tuple[int | None, int]:
+    """Which axis of images, of which `what` says whose they are, holds the channels, and how many there are."""
+    first, *more = shapes
+    if not more and len(first) == 2:
+        return None, 1
+    if not more and len(first) == 3 and (first[2] in (1, 3, 4) or first[0] in (1, 3, 4)):
+        return (3, first[2]) if first[2] in (1, 3, 4) else (1, first[0])
+    raise DataError(f"{what}: images of shape {', '.join(map(str, [first, *more]))}; {_SHAPES}.")
+
+
+def as_pixels(
+    values: np.ndarray, axes: tuple[int | None, int], value_range: Sequence[float] | None, what: str, remedy: str
+) -> np.ndarray:
+    """uint8 [n h w 1 or 3] of images of any numbers, on white where they are transparent.
+
+    Raises DataError if it is not certain, or not so, which of them are black and white; `remedy` says how to say it.
+    """
+    axis, channels = axes
+    levels = _levels(values, value_range, what, remedy)
+    images = levels[..., None] if axis is None else np.moveaxis(levels, axis, -1)
+    return np.ascontiguousarray(_on_white(images) if channels == 4 else images)
+
+
+def _levels(values: np.ndarray, given: Sequence[float] | None, what: str, remedy: str) -> np.ndarray:
+    lowest, highest = values.min(), values.max()
+    known = given or _CERTAIN.get(values.dtype.kind) or _CERTAIN.get(values.dtype.str[1:])
+    if known is None or not (known[0] <= lowest and highest <= known[1]):
+        why = f"value_range is {given}" if given else _UNCERTAIN
+        raise DataError(f"{what}: images of {values.dtype} from {lowest} to {highest}; {why}. {remedy}")
+    if given is None and values.dtype == np.uint8:
+        if highest == 1:
+            raise DataError(f"{what}: images of {values.dtype} of 0 and 1 alone; {_UNCERTAIN}. {remedy}")
+        return values
+    black, white = known
+    numbers = values.astype(np.result_type(values.dtype, np.float32))
+    return np.rint((numbers - black) / (white - black) * 255).astype(np.uint8)
 
 
 def _brief(dtype: np.dtype, shape: tuple[int, ...]) -> str:

@@ -2,6 +2,7 @@
 
 from genpipe.interfaces.judges import (
     Analysis,
+    Arrays,
     Evidence,
     Extractor,
     Findings,
@@ -43,6 +44,7 @@ __all__ = [
     "KNOWN_LABEL",
     "SPLITS",
     "Analysis",
+    "Arrays",
     "Batch",
     "Chunk",
     "Classifies",

@@ -16,8 +16,11 @@ from genpipe.schema import Strict
 T = TypeVar("T")
 
 
-def _nothing(_: str) -> None:
-    return None
+Arrays = Mapping[str, np.ndarray]
+
+
+def _made(_: "Statistic[Any]", make: Callable[[], Arrays]) -> Arrays:
+    return make()
 
 
 @dataclass(frozen=True, eq=False)  # itself only, so that what was made of it can be remembered
@@ -34,8 +37,8 @@ class Evidence:
     """Of which images a system that learns from few labels may know the label; None: of all."""
     factors: Mapping[str, np.ndarray] = field(default_factory=dict)
     """What decided each image, by name, where the source knows; the type says of what kind it is: see `Chunk`."""
-    kept: Callable[[str], Mapping[str, np.ndarray] | None] = _nothing
-    """The arrays of a `Statistic` of these images that is stored with them, by its name."""
+    kept: "Callable[[Statistic[Any], Callable[[], Arrays]], Arrays]" = _made
+    """The arrays of a `Statistic` of these images: stored before, or made now, and then stored if there is a place."""
 
     def part(self, which: slice | Int[np.ndarray, "k"]) -> "Evidence":
         """The evidence of some of the images."""
@@ -47,20 +50,18 @@ class Evidence:
 class Statistic(Generic[T]):
     """What a metric makes of a set of images alone, be it generated or real.
 
-    It is made of each set once. Of the training images it is stored beside what the extractor saw in them, for all
-    experiments, if a metric names it among what it `keeps`.
+    It is made of each set once; that of the training images is stored, for all experiments.
     """
 
-    def __init__(self, name: str, kind: Callable[..., T], made: Callable[[Evidence], T], least_images: int) -> None:
-        """`kind` is a dataclass of arrays, `made` gives one of as many images as `least_images` or more."""
-        self.name, self.kind, self.made, self.least_images = name, kind, made, least_images
+    def __init__(self, name: str, kind: Callable[..., T], made: Callable[[Evidence], T]) -> None:
+        """`kind` is a dataclass of arrays, `made` gives one of them."""
+        self.name, self.kind, self.made = name, kind, made
         self._known: WeakKeyDictionary[Evidence, T] = WeakKeyDictionary()
 
     def of(self, images: Evidence) -> T:
         """The statistic of a set: remembered, or stored with it, or made now."""
         if images not in self._known:
-            stored = images.kept(self.name)
-            self._known[images] = self.made(images) if stored is None else self.kind(**stored)
+            self._known[images] = self.kind(**images.kept(self, lambda: vars(self.made(images))))
         return self._known[images]
 
 
@@ -163,8 +164,6 @@ class Metric(Judge, ABC):
 
     least_pixels: ClassVar[int] = 1
     """The shortest side of images that it can score."""
-    keeps: ClassVar[tuple[Statistic[Any], ...]] = ()
-    """What it makes of the training images, whatever it compares them with."""
     by_step: ClassVar[bool] = False
     """Whether samples that were drawn during the training are scored too: a curve."""
     real_split: ClassVar[RealSplit] = "train"

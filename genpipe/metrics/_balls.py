@@ -46,7 +46,7 @@ def balls(points: Float[np.ndarray, "n d"], ks: tuple[int, ...]) -> Balls:
 
 
 NEAREST_OTHERS = Statistic(
-    "nearest_others", Others, lambda images: Others(nearest_others(images.features, _most(images))), least_images=2
+    "nearest_others", Others, lambda images: Others(nearest_others(images.features, _most(images)))
 )
 
 

@@ -38,7 +38,7 @@ def statistics(features: Float[np.ndarray, "n d"]) -> Gaussian:
     return Gaussian(mean, _factor(centred) / np.sqrt(len(features) - 1))
 
 
-GAUSSIAN = Statistic("gaussian", Gaussian, lambda images: statistics(images.features), least_images=2)
+GAUSSIAN = Statistic("gaussian", Gaussian, lambda images: statistics(images.features))
 
 
 def distance(a: Gaussian, b: Gaussian) -> float:

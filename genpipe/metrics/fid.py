@@ -26,7 +26,6 @@ class FID(Metric):
     )
     lower_is_better = True
     by_step = True
-    keeps = (GAUSSIAN,)
 
     @property
     def least_images(self) -> Counts:

@@ -23,7 +23,6 @@ class FIDInfinity(Metric):
         "else that the Fréchet distance misses it misses too."
     )
     lower_is_better = True
-    keeps = (GAUSSIAN,)
     gives_nothing = "it needs four samples for each number of the extractor's features"
 
     @property

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from pydantic import Field
 
 from genpipe.interfaces import Counts, Evidence, Metric, Real, Score
-from genpipe.metrics._balls import NEAREST_OTHERS, Balls, balls, held, of_evidence
+from genpipe.metrics._balls import Balls, balls, held, of_evidence
 from genpipe.metrics._subsets import SUBSETS, by_content, disjoint_pairs, interval, origin
 from genpipe.schema import Strict
 
@@ -38,7 +38,6 @@ class PrecisionRecall(Metric):
         "nearby. A single outlier reaches far and makes precision and recall too high, and copies do well in all four."
     )
     lower_is_better = False
-    keeps = (NEAREST_OTHERS,)
     lowered = {"k_precision_recall": 1, "k_density_coverage": 1}
 
     @property

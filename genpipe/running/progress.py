@@ -36,7 +36,8 @@ class ProgressWatcher:
 @contextmanager
 def progress(title: str) -> Iterator[ProgressWatcher]:
     """A watcher that shows how a training goes, for as long as the block runs."""
-    console = Console(highlight=False)
+    notebook = Console().is_jupyter  # it claims to be a terminal, and would keep every move of a bar
+    console = Console(highlight=False, force_jupyter=False, force_terminal=False if notebook else None)
     columns = (
         TextColumn("[bold]{task.description}"),
         BarColumn(bar_width=24),

@@ -16,11 +16,11 @@ _INPUTS, _OUTPUTS = "inputs.json", "outputs"
 def set_aside(inputs: Inputs) -> bool:
     """Moves what a stage made out of the project, beside a fingerprint of what it was made of; returns whether it did.
 
-    It does not if a file was edited, for a stage reads files as long as it runs, and so may have read both; nor if some
-    of what the stage makes stays in its place, from where the stage itself takes it up.
+    It does not if nobody knows in which state a file was read; nor if some of what the stage makes stays in its place,
+    from where the stage itself takes it up.
     """
     made = [inputs.root / output for output in inputs.stage.outs]
-    if inputs.stage.persists or inputs.files_moved() or not all(output.exists() for output in made):
+    if inputs.stage.persists or inputs.doubtful() or not all(output.exists() for output in made):
         return False
     if (fingerprint := inputs.fingerprint()) is None:
         return False
@@ -32,10 +32,14 @@ def set_aside(inputs: Inputs) -> bool:
 
 
 def take_up(inputs: Inputs) -> bool:
-    """Puts what was set aside back into its place, if it was made of just these inputs; returns whether it was."""
+    """Puts what was set aside back into its place, if it was made of just these inputs; returns whether it was.
+
+    Raises InputsChanged if something was edited while they were compared.
+    """
     folder = paths.finished(inputs.stage.name)
     if not (folder / _INPUTS).exists() or _made_of(folder) != inputs.fingerprint():
         return False
+    inputs.verify()
     (folder / _INPUTS).unlink()  # killed after that, nothing is left that could be taken for the whole
     for output in inputs.stage.outs:
         _move(folder / _OUTPUTS / output, inputs.root / output)

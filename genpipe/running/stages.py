@@ -17,6 +17,7 @@ from genpipe import BEGAN_NS, paths, wiring
 from genpipe.errors import InputsChanged, ModelWarning, UsageError
 from genpipe.files import write_json
 from genpipe.running import guarded
+from genpipe.running.doubting import doubted
 from genpipe.running.inputs import Inputs
 from genpipe.running.setting_aside import set_aside, take_up
 from genpipe.running.stopping import end_with_dvc
@@ -40,14 +41,16 @@ def stage(
     return guarded(lambda: _keyed(name, run, sys.argv[1:] if arguments is None else arguments, recorded))
 
 
-def single(name: str, run: Callable[[], Iterator[None]]) -> int:
-    """Runs a stage that there is once; returns an exit status."""
+def single(name: str, run: Callable[[], Callable[[], object] | None]) -> int:
+    """Runs a stage that there is once, then what it gives to be done with a sure result; returns an exit status."""
 
     def verified() -> None:
         inputs = _begun(name)
-        with contextmanager(run)():
-            inputs.verify()
+        after = run()
         inputs.verify()
+        if after:
+            after()
+            inputs.verify()
 
     return guarded(verified)
 
@@ -56,10 +59,10 @@ def _keyed(
     name: str, run: Callable[[str, Inputs], Facts], arguments: list[str], recorded: Callable[[str], None]
 ) -> None:
     if not arguments:
-        raise UsageError(f"python -m stages.{name} takes the name of what to run; none is given.")
+        raise UsageError(f"genpipe-stage {name} takes the name of what to run; none is given.")
     key = arguments[0]
     inputs = _begun(name, key)
-    called = shlex.join(["python", "-m", f"stages.{name}", *arguments])
+    called = shlex.join(["genpipe-stage", name, *arguments])
     if arguments != [key] and called != inputs.stage.command:  # since DVC has read params.yaml, perhaps hours ago
         raise InputsChanged(inputs.stage.name, [f"{paths.INDEX}: `{called}` has become `{inputs.stage.command}`"])
     if take_up(inputs):
@@ -72,30 +75,36 @@ def _keyed(
 def _begun(name: str, key: str | None = None) -> Inputs:
     inputs = Inputs(root := paths.root(), wiring.stage(root, name, key))
     inputs.verify_fresh(BEGAN_NS)
+    inputs.verify_recorded()
     return inputs
 
 
 def _verified(inputs: Inputs, name: str, key: str, run: Callable[[str, Inputs], Facts]) -> None:
-    """Runs a stage; what it made of knobs that were edited meanwhile is set aside."""
-    start = time.perf_counter()
+    """Runs a stage; what it made is set aside if what it was made of was edited meanwhile and is known."""
+    start, made = time.perf_counter(), False
     try:
-        with noted() as warned, contextmanager(run)(key, inputs) as told:
+        with doubted(inputs), noted() as warned, contextmanager(run)(key, inputs) as told:
             facts = dict(told) | ({"warnings": [*told.get("warnings", []), *warned]} if warned else {})
-            timing = {"stage": name, "key": key, "wall_sec": time.perf_counter() - start, "facts": facts}
+            wall_sec = time.perf_counter() - start
+            timing = {"stage": name, "key": key, "wall_sec": wall_sec, "facts": facts, "code": inputs.code}
             write_json(paths.timing(name, key), timing)
+            made = True
             inputs.verify()
         inputs.verify()  # what came after may have taken long
     except InputsChanged as changed:
-        raise InputsChanged(changed.stage, changed.moved, _kept(inputs)) from None
+        raise InputsChanged(changed.stage, changed.moved, _kept(inputs) if made else changed.remark) from None
 
 
 def _kept(inputs: Inputs) -> str:
     """Sets aside what a stage made, and what there is to say of that."""
     try:
-        kept = set_aside(inputs)
+        if set_aside(inputs):
+            return "Undo the change first, and what it made is taken up again."
     except OSError as error:
         return f"What it made could not be kept ({error})."
-    return "Undo the change first, and what it made is taken up again." if kept else ""
+    if inputs.doubtful():
+        return "What it made is not kept, for it may have read some of that before and after the change."
+    return f"What it made is not kept{', but for ' if inputs.stage.persists else ''}{', '.join(inputs.stage.persists)}."
 
 
 @contextmanager

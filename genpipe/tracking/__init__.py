@@ -13,8 +13,9 @@ from genpipe.config import Project
 from genpipe.errors import GenpipeError, UsageError
 from genpipe.tracking._store import address, brief, within
 from genpipe.tracking.runs import CALL_SEC, Tracker
+from genpipe.tracking.served import download
 
-__all__ = ["Tracker", "address", "ui"]
+__all__ = ["Tracker", "address", "download", "ui"]
 
 
 def ui(port: int) -> None:

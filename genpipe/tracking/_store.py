@@ -70,6 +70,12 @@ def _file() -> Path | None:
     return Path(path).resolve() if not scheme and path and not path.startswith(":") and "?" not in path else None
 
 
+def present() -> bool:
+    """Whether there is a store, as far as that can be seen without asking a server."""
+    store = _file()
+    return store is None or store.exists()
+
+
 def _opened(artifacts: str | None) -> tuple[mlflow.MlflowClient, str]:
     mlflow.set_tracking_uri(address())
     client = mlflow.MlflowClient()

@@ -1,15 +1,24 @@
 """What MLflow keeps of a finished model: the model itself, ready to load and to serve."""
 
 from importlib.metadata import requires
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import mlflow
 from mlflow.entities import LoggedModelStatus, Run
+from mlflow.exceptions import MlflowException
 from pydantic import BaseModel, Field
+
+from genpipe import registry
+from genpipe.errors import GenpipeError
+from genpipe.packages import Packages
+from genpipe.tracking._store import address, brief, connection, present
 
 NAME = "model"
 """What a run calls its model."""
+_PLACE = Path("artifacts") / NAME
+"""Where the folder that was logged lies among the files of a model."""
 Images = list[list[list[list[int]]]]
 """uint8 [n c h w], as nested lists."""
 MOST_IMAGES = 1000
@@ -30,6 +39,10 @@ class ServedModel(mlflow.pyfunc.PythonModel):  # type: ignore[name-defined]
         """Reads the model from the run's artifacts."""
         from genpipe.modelfiles import load_model
 
+        if own := (context.model_config or {}).get("package"):
+            found = find_spec(own)
+            assert found is not None, "it lies beside the model"
+            registry.use(Packages(Path(next(iter(found.submodule_search_locations or ()))).parent, own))
         self.model, _ = load_model(Path(context.artifacts["model"]))
 
     def predict(self, model_input: list[Wish]) -> list[Images]:
@@ -40,6 +53,23 @@ class ServedModel(mlflow.pyfunc.PythonModel):  # type: ignore[name-defined]
         if (asked := sum(wish.n for wish in model_input)) > MOST_IMAGES:
             raise UsageError(f"{asked:,} images are asked for at once; at most {MOST_IMAGES:,} are drawn.")
         return [draw(self.model, wish.n, seed=wish.seed).tolist() for wish in model_input]
+
+
+def download(model: str, folder: Path) -> Path:
+    """The folder with the model, once its files were downloaded, of "models:/NAME/VERSION"; none of them is run.
+
+    Raises GenpipeError if MLflow has no such model, or it is none of genpipe's.
+    """
+    try:
+        if not present():
+            raise GenpipeError("there is no such store. `genpipe ui` makes one; MLFLOW_TRACKING_URI says where it is.")
+        connection()
+        found = Path(mlflow.artifacts.download_artifacts(artifact_uri=model, dst_path=str(folder)))
+    except (MlflowException, GenpipeError) as error:
+        raise GenpipeError(f"{model} cannot be had from MLflow at {address()}: {brief(error)}") from None
+    if not (found / _PLACE).is_dir():
+        raise GenpipeError(f"{model} is no model of genpipe: it has no {_PLACE}. Give one that `dvc repro` has logged.")
+    return found / _PLACE
 
 
 def serve() -> None:
@@ -54,14 +84,15 @@ def has_model(client: mlflow.MlflowClient, experiment_id: str, run: Run) -> bool
 
 
 def log_model(run: Run, folder: Path) -> None:
-    """Adds the model in a folder to a run, with the code that it needs."""
-    package = Path(__file__).parents[1]
+    """Adds the model in a folder to a run, with the code that it needs: genpipe, and a person's own package."""
+    package, used = Path(__file__).parents[1], registry.used()
     needed = [line for line in requires("genpipe") or () if "extra ==" not in line]
     with mlflow.start_run(run_id=run.info.run_id):
         mlflow.pyfunc.log_model(
             name=NAME,
             python_model=str(package / "serving.py"),
             artifacts={"model": str(folder)},
-            code_paths=[str(package)],
+            code_paths=[str(package), *([str(used.root / used.own)] if used.own else [])],
+            model_config={"package": used.own} if used.own else None,
             pip_requirements=needed,
         )

@@ -23,16 +23,18 @@ class Checkpoints:
 
     The folder's name must be a key of everything that decides the result, so that a changed experiment starts afresh.
     A file is called step-<step>-<first digits of its SHA-256>.pt. No more than one training may use the folder at once.
+    Before one is written, `verify` may raise an error of its own if the state is not made of what the key says.
     """
 
     KEEP = 2
     UNFINISHED = ".unfinished.tmp"
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, verify: Callable[[], object] = lambda: None) -> None:
+        self.folder, self.verify = folder, verify
 
     def write(self, step: int, state: dict[str, Any]) -> Path:
         """Writes the state after a step and drops all but the newest two."""
+        self.verify()
         self.folder.mkdir(parents=True, exist_ok=True)
         temporary = self.folder / self.UNFINISHED
         try:

@@ -79,6 +79,15 @@ def _as_many_as_started(device: Fabric) -> None:
         )
 
 
+def verify_alike(device: Fabric, key: str) -> None:
+    """Raises TrainingError if the processes do not all train the same: each has read knobs and code by itself."""
+    if len(set(gathered(device, key))) > 1:
+        raise TrainingError(
+            "the processes of this training have read different knobs, data or code. Give all machines the same files, "
+            "edit none while a training starts, and run again."
+        )
+
+
 def shared_batches(prepared: Prepared, model: Trainable, train: Train, seed: int, device: Fabric) -> Batches:
     """The training images in batches, as the model asks for them; this process has its part of each."""
     return Batches.of(

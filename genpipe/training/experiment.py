@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
+from lightning_fabric import Fabric
 
 from genpipe import config, paths, registry
 from genpipe.config import Experiment, Project
@@ -14,10 +15,10 @@ from genpipe.modelfiles import save_model
 from genpipe.provenance import result_key
 from genpipe.training.checkpoints import Checkpoints
 from genpipe.training.curves import write_curves
-from genpipe.training.devices import devices, first_process, shared_batches
+from genpipe.training.devices import devices, first_process, shared_batches, verify_alike
 from genpipe.training.loop import Stopping, fit, seed
 from genpipe.training.memory import memory_in_words
-from genpipe.training.moments import Moment
+from genpipe.training.moments import Moment, Outcome
 from genpipe.training.snapshots import Snapshots
 
 
@@ -26,18 +27,20 @@ def train(
     experiment: Experiment,
     watchers: Sequence[Callable[[Moment], None]] = (),
     stopping: Stopping | None = None,
+    kept: Checkpoints | None = None,
 ) -> Mapping[str, Any]:
     """Trains an experiment, or goes on where it was stopped; writes the model and the curves.
 
-    The checkpoints stay until whoever called this has made sure of its results. Gives what is to be said of the
-    training: steps, images/s, waiting for data, devices, parameters. Of several processes the first writes. Raises
-    Stopped, OutOfMemory, NonFiniteLoss.
+    The checkpoints stay until whoever called this has made sure of its results; who gives them has made sure that the
+    code that runs is that of their key. Gives what is to be said of the training: steps, images/s, waiting for data,
+    devices, parameters. Of several processes the first writes. Raises Stopped, OutOfMemory, NonFiniteLoss.
     """
     prepared, knobs = Prepared.open(project.root / paths.data(experiment.data.name)), experiment.knobs
     seed(knobs.seed)
     model = registry.load("models", experiment.model_name)(experiment.model, prepared.spec)
-    device = devices(knobs.train)
-    batches, kept = shared_batches(prepared, model, knobs.train, knobs.seed, device), checkpoints(project, experiment)
+    device, kept = devices(knobs.train), kept or checkpoints(project, experiment)
+    verify_alike(device, kept.folder.name)
+    batches = shared_batches(prepared, model, knobs.train, knobs.seed, device)
     snapshots = Snapshots(kept.folder / "snapshots", knobs.train, knobs.seed)
     with memory_of(experiment, device.device):
         outcome = fit(
@@ -50,28 +53,32 @@ def train(
         save_model(model, experiment.model_name, experiment.model, prepared.spec, folder)
         write_curves(outcome.curves, project.root / paths.curves(experiment.name))
         snapshots.collect(project.root / paths.snapshots(experiment.name))
+    return _facts(outcome, sum(p.numel() for p in model.parameters()), knobs.train.steps, device)
+
+
+def _facts(outcome: Outcome, parameters: int, steps: int, device: Fabric) -> Mapping[str, Any]:
     return {
-        "steps": knobs.train.steps,
+        "steps": steps,
         "resumed_from_step": outcome.resumed_from_step,
         "images_per_sec": outcome.images_per_sec,
         "data_wait_share": outcome.data_wait_share,
-        "parameters": sum(p.numel() for p in model.parameters()),
+        "parameters": parameters,
         "device": str(device.device),
         "devices": device.world_size,
         "precision": device._precision.precision,
     }
 
 
-def assist(project: Project, experiment: Experiment, stopping: Stopping) -> None:
+def assist(project: Project, experiment: Experiment, stopping: Stopping, kept: Checkpoints) -> None:
     """Trains along and ends the process if it is one of several and not the first, which alone watches and writes."""
     if not first_process(experiment.knobs.train):
-        train(project, experiment, stopping=stopping)
+        train(project, experiment, stopping=stopping, kept=kept)
         sys.exit()
 
 
-def checkpoints(project: Project, experiment: Experiment) -> Checkpoints:
+def checkpoints(project: Project, experiment: Experiment, verify: Callable[[], object] = lambda: None) -> Checkpoints:
     """Where an unfinished training of exactly this experiment goes on."""
-    return Checkpoints(paths.checkpoints() / f"{experiment.name}-{result_key(project, experiment)}")
+    return Checkpoints(paths.checkpoints() / f"{experiment.name}-{result_key(project, experiment)}", verify)
 
 
 def clear_checkpoints(name: str) -> None:

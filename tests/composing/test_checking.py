@@ -62,8 +62,8 @@ def test_dvc_has_to_watch_a_network_of_ones_own(small_project: Path) -> None:
     assert re.search(r"dvc.yaml:\d+: stages.reference.do.deps: 'mine.pt' of extractor 'torchscript' is missing", found)
     change(
         small_project / "dvc.yaml",
-        "        - stages/reference.py\n",
-        "        - stages/reference.py\n        - mine.pt\n",
+        "        - runs/code/reference/${key}.json\n",
+        "        - runs/code/reference/${key}.json\n        - mine.pt\n",
     )
     assert lines(small_project) == []
 

@@ -9,10 +9,10 @@ from PIL import Image
 
 from genpipe import registry
 from genpipe.composing import Wish, plan, plan_data, problems, removal, renaming
-from genpipe.composing._outputs import foreign, of_data, of_experiment, of_project
 from genpipe.config import Project
 from genpipe.data._preparing import prepare
 from genpipe.errors import ConfigError, ExistsError
+from genpipe.outputs import foreign, of_data, of_experiment, of_project
 
 ROOT = Path(__file__).parents[2]
 OF_DATA = ["data/new/a.png", "data/new/b/c.png", "data/new/images.npy", "runs/reference/new/a.png"]
@@ -88,7 +88,7 @@ def test_prepared_data_and_what_a_killed_stage_leaves_are_no_person_s(tmp_path: 
     (tmp_path / "runs" / "reference" / "new" / "empty").mkdir()
     assert list(foreign(tmp_path, of_data("new"))) == []
     put(tmp_path, "data/new/.x.tmp")
-    assert list(foreign(tmp_path, of_data("new"))) == [Path("data/new/.x.tmp")]
+    assert list(foreign(tmp_path, of_data("new"))) == [[Path("data/new/.x.tmp")]]
 
 
 def test_what_dvc_knows_needs_no_mark(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_what_dvc_knows_needs_no_mark(tmp_path: Path) -> None:
     (tmp_path / "dvc.lock").write_text(f"stages:\n  train@new:\n    outs:\n{outs}")
     assert list(foreign(tmp_path, of_experiment("new"))) == []
     put(tmp_path, "runs/new/snapshots/a.png")
-    assert list(foreign(tmp_path, of_experiment("new"))) == [Path("runs/new/snapshots/a.png")]
+    assert list(foreign(tmp_path, of_experiment("new"))) == [[Path("runs/new/snapshots/a.png")]]
 
 
 def test_outputs_with_files_of_a_person_are_deleted_by_force_alone(small_project: Path) -> None:

@@ -76,7 +76,7 @@ def test_a_cost_is_held_to_its_schema(laptop: str) -> None:
     cost = f"{{smoke: null, laptop: {laptop}, gpu: null}}"
     text = f"# New.\nrecipe:\n  model: vae\n  data: mnist5k\n  cost: {cost}\n  profiles: {{}}\nseed: 0\n"
     with pytest.raises(ConfigError, match=r"recipes/new\.yaml:5: recipe\.cost\.(laptop|huge)"):
-        recipes.parsed("new", text)
+        recipes.parsed("new", text, "genpipe/recipes/new.yaml")
 
 
 def test_a_cost_in_words() -> None:
@@ -92,12 +92,16 @@ def test_every_system_has_a_recipe_and_every_recipe_a_smoke_profile() -> None:
 
 def test_the_block_is_held_to_its_schema() -> None:
     with pytest.raises(ConfigError, match=r"recipes/new\.yaml:3: recipe\.modle: unknown key\. Did you mean 'model'"):
-        recipes.parsed("new", "# New.\nrecipe:\n  modle: vae\n  data: mnist5k\n  profiles: {}\nseed: 0\n")
+        recipes.parsed(
+            "new",
+            "# New.\nrecipe:\n  modle: vae\n  data: mnist5k\n  profiles: {}\nseed: 0\n",
+            "genpipe/recipes/new.yaml",
+        )
 
 
 def test_a_file_without_the_block_is_refused() -> None:
     with pytest.raises(ConfigError, match="recipe"):
-        recipes.parsed("new", "seed: 0\n")
+        recipes.parsed("new", "seed: 0\n", "genpipe/recipes/new.yaml")
 
 
 def test_recipes_in_subfolders_come_last_and_are_named_with_them() -> None:

@@ -5,11 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from genpipe import registry
 from genpipe.data import _preparing
-from genpipe.data._fitting import fitted
 from genpipe.data._preparing import chosen, prepare
 from genpipe.data._splitting import divided
 from genpipe.data._storage import Prepared
@@ -21,43 +19,6 @@ from genpipe.schema import Strict
 
 def square(n: int = 4, size: int = 6, channels: int = 1) -> np.ndarray:
     return np.random.default_rng(0).integers(1, 256, (n, size, size, channels), dtype=np.uint8)
-
-
-def test_pad_puts_the_picture_untouched_on_black() -> None:
-    images = square()
-    padded = fitted(images, 10, "pad")
-    assert (padded[:, 2:8, 2:8] == images).all()
-    assert padded.sum() == images.sum()
-
-
-def test_pad_shrinks_what_is_too_large_and_keeps_its_aspect() -> None:
-    wide = np.full((1, 10, 40, 3), 255, np.uint8)
-    padded = fitted(wide, 20, "pad")
-    assert padded.shape == (1, 20, 20, 3)
-    assert (padded[0, 8:12] > 250).all(), "a band of 5 rows, less its edges"
-    assert padded[0, :7].sum() == 0
-
-
-def test_crop_takes_the_centre() -> None:
-    wide = np.zeros((1, 4, 12, 1), np.uint8)
-    wide[:, :, 4:8] = 255
-    assert (fitted(wide, 4, "crop") == 255).all()
-
-
-def test_stretch_fills_the_square() -> None:
-    assert fitted(np.full((1, 3, 9, 3), 77, np.uint8), 6, "stretch").tolist() == np.full((1, 6, 6, 3), 77).tolist()
-
-
-@pytest.mark.parametrize(("height", "width"), [(7, 9), (40, 3), (3, 150)])
-def test_an_ordinary_picture_is_scaled_and_then_cut(height: int, width: int) -> None:
-    image = np.random.default_rng(0).integers(0, 256, (1, height, width, 3), dtype=np.uint8)
-    scale = 16 / min(height, width)
-    tall, wide = round(height * scale), round(width * scale)
-    scaled = np.asarray(Image.fromarray(image[0]).resize((wide, tall), Image.Resampling.BICUBIC))
-    top, left = (tall - 16) // 2, (wide - 16) // 2
-    assert (fitted(image, 16, "crop")[0] == scaled[top : top + 16, left : left + 16]).all()
-    corner = fitted(image, 16, "random_crop", [(0.0, 0.0)])[0]
-    assert (corner == scaled[:16, :16]).all()
 
 
 @pytest.mark.parametrize("name", ["digits", "mnist5k", "shapes"])
@@ -79,7 +40,7 @@ def test_a_source_gives_what_it_announces(name: str, tmp_path: Path, source: Cal
 def test_a_source_has_what_the_configuration_asks_for(name: str) -> None:
     kind = registry.load("data", name)
     assert issubclass(kind, Source)
-    assert registry.summary("data", name)
+    assert registry.summary(registry.find("data", name))
     config = kind.Config(**({"path": "x"} if "path" in kind.Config.model_fields else {}))
     assert kind(config, Path()).watched in (None, "x")
 

@@ -1,4 +1,4 @@
-"""Where stages write, and what else lies there: DVC empties such a place before its stage runs, unasked.
+"""Where stages write, and what else lies there: DVC or the stage itself empties such a place, unasked.
 
 A place is known by what it holds: by the names of files in a folder, and by a mark, which is a name or words of a file
 that no person would write. A stage that was killed, or a clone, leaves what a stage has made; `dvc.lock` need not have
@@ -17,6 +17,8 @@ from genpipe.errors import ExistsError
 _NOBODYS = r"(?:.*/)?(?:\.[^/]+\.[0-9a-f]{8}\.tmp(?:/.*)?|\.DS_Store|Thumbs\.db|desktop\.ini)"
 """What a stage leaves that is killed while it writes, and what file managers put anywhere."""
 _LOCK = Path("dvc.lock")
+_NAMED = 5
+"""So many files of a place are named."""
 _MOST = 10 * 2**20
 """Bytes of a file that are searched for its mark."""
 
@@ -59,7 +61,8 @@ def of_data(name: str) -> list[Place]:
 
 def of_experiment(name: str) -> list[Place]:
     """What the stages of an experiment write."""
-    picture = rf"(?:{'|'.join(registry.names('analyses'))})[^/]*\.png"
+    analyses = {analysis.rpartition(".")[2] for analysis in registry.names("analyses")}
+    picture = rf"(?:{'|'.join(sorted(analyses))})[^/]*\.png"
     return [
         Place(paths.model(name), r"model\.json", r"model\.(?:json|safetensors)"),
         Place(paths.snapshots(name), r"steps\.npy", r"[^/]+\.npy"),
@@ -74,20 +77,19 @@ def of_experiment(name: str) -> list[Place]:
     ]
 
 
-def foreign(root: Path, places: Iterable[Place]) -> Iterator[Path]:
-    """One file of each place, relative to the root, that no stage has made, where there is one."""
+def foreign(root: Path, places: Iterable[Place]) -> Iterator[list[Path]]:
+    """The files of each place, relative to the root, that no stage has made, where there are some."""
     locked = root / _LOCK
     text = locked.read_text(encoding="utf-8", errors="replace") if locked.is_file() else ""
     known = set(re.findall(r"^ *(?:- )?path: (.+)$", text, re.MULTILINE))
     for place in places:
-        found = next(_foreign(root / place.path, place, place.path.as_posix() in known), None)
-        if found is not None:
-            yield found.relative_to(root)
+        if found := list(_foreign(root / place.path, place, place.path.as_posix() in known)):
+            yield [file.relative_to(root) for file in found]
 
 
 def refuse_foreign(root: Path, places: Iterable[Place], remedy: str) -> None:
     """Raises ExistsError if a place holds what no stage has made."""
-    if found := [str(file) for file in foreign(root, places)]:
+    if found := [_counted(files) for files in foreign(root, places)]:
         raise ExistsError(f"{' and '.join(found)} would be deleted: a stage writes to that place. {remedy}")
 
 
@@ -99,6 +101,11 @@ def around(path: Path, root: Path, places: Iterable[Place]) -> Path | None:
         if mine == other or mine in other.parents or other in mine.parents:
             return place.path
     return None
+
+
+def _counted(files: list[Path]) -> str:
+    more = [f"{len(files) - _NAMED:,} more"] if len(files) > _NAMED else []
+    return ", ".join([*map(str, files[:_NAMED]), *more])
 
 
 def _timing(stage: str, name: str) -> Place:

@@ -1,0 +1,222 @@
+"""Which code a result depends on: module → SHA-256, of all that a stage and the parts that YAML names import.
+
+`dvc.yaml` names no code. The stage `code` writes one file for each stage and experiment or data set, and leaves a file
+alone whose text is the same: so a stage runs again if code that it runs has changed, and for no other reason. This
+module needs the standard library alone, and PyYAML where a YAML file has changed, for it runs at every `dvc repro`.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from functools import cache
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from genpipe import mentions, packages, paths
+from genpipe.mentions import Parts
+from genpipe.packages import GENPIPE, Packages
+
+FRAME = {
+    "genpipe.config": "hands on what YAML says, which DVC compares; what is not said there is in schemas that count",
+    "genpipe.document": "reads YAML as DVC does, with lines",
+    "genpipe.errors": "are words",
+    "genpipe.files": "reads and writes bytes as they are",
+    "genpipe.fingerprints": "says what counts, and is none of it",
+    "genpipe.mentions": "says what counts, and is none of it",
+    "genpipe.packages": "finds a file by its name",
+    "genpipe.paths": "are places",
+    "genpipe.provenance": "are keys and tags of what was made",
+    "genpipe.registry": "finds a file by its name",
+    "genpipe.running": "runs, stops and times stages",
+    "genpipe.schema": "refuses what no schema knows",
+    "genpipe.suitability": "refuses what does not fit together",
+    "genpipe.tracking": "copies results to MLflow",
+    "genpipe.validation": "refuses what no schema allows",
+    "genpipe.wiring": "reads dvc.yaml",
+}
+"""Modules that decide no figure, and why: what they hold is followed no further, and counts for no stage."""
+STAGES: Mapping[str, tuple[str, ...]] = {
+    "check": packages.PARTS,
+    "prepare": ("data",),
+    "reference": ("extractors",),
+    "train": ("models",),
+    "sample": ("models",),
+    "evaluate": ("models", "extractors", "metrics", "analyses"),
+    "report": (),
+}
+"""The stages, and of which open folders each runs the files that YAML names."""
+OF_DATA, SINGLE = ("prepare", "reference"), ("check", "report")
+Code = dict[str, str]
+"""The SHA-256 of each module's file."""
+_MOST_REMEMBERED = 5000
+_EDITION = hashlib.sha256(Path(mentions.__file__).read_bytes()).hexdigest()[:8]
+"""What another edition of that file has found is not remembered."""
+
+
+def of_stage(root: Path, stage: str, key: str | None = None) -> Code:
+    """Returns the code that a stage runs for one experiment or data set; if YAML names none, that of the stage."""
+    with _Reader(root) as reader:
+        return reader.of_stage(stage, key)
+
+
+def of_modules(root: Path, modules: Iterable[str]) -> Code:
+    """Returns the code of some modules and all that they import."""
+    with _Reader(root) as reader:
+        return reader.closure(modules)
+
+
+def named(root: Path) -> tuple[list[str], list[str]]:
+    """Returns the data sets and the experiments of params.yaml; none if it is no such file."""
+    with _Reader(root) as reader:
+        return list(reader.index["datasets"]), list(reader.index["experiments"])
+
+
+def digest(code: Code) -> str:
+    """Returns one hash of it all."""
+    return hashlib.sha256(json.dumps(code, sort_keys=True).encode()).hexdigest()
+
+
+def differences(before: Code, now: Code) -> Iterator[str]:
+    """Yields what there is to say of each module that is not what it was: "genpipe.nn.spectral has changed"."""
+    for module in sorted({*before, *now}):
+        if module not in now:
+            yield f"{module} is used no more"
+        elif module not in before:
+            yield f"{module} is new"
+        elif before[module] != now[module]:
+            yield f"{module} has changed"
+
+
+def source_file(root: Path, module: str) -> Path | None:
+    """Returns the file of a module, or of the data beside one ("genpipe/reporting/page.css.j2"); None if elsewhere."""
+    if "/" in module:
+        return next((file for at in (root, packages.LIBRARY) if (file := at / module).is_file()), None)
+    top, *_ = parts = module.split(".")
+    stem = (packages.LIBRARY if top == GENPIPE else root).joinpath(*parts)
+    return next((file for file in (stem.with_suffix(".py"), stem / "__init__.py") if file.is_file()), None)
+
+
+def write(root: Path) -> None:
+    """Writes the code of all stages of a project, and removes what is of none; same text, untouched file."""
+    with _Reader(root) as reader:
+        wanted = {paths.code(stage, key): reader.of_stage(stage, key) for stage, key in reader.stages()}
+    for file, code in wanted.items():
+        text = json.dumps(code, indent=1, sort_keys=True) + "\n"
+        if not (root / file).is_file() or (root / file).read_text(encoding="utf-8") != text:
+            _replace(root / file, text)
+    for file in (root / paths.CODE).rglob("*.json"):
+        if file.relative_to(root) not in wanted:
+            file.unlink()
+
+
+class _Reader:
+    """Reads a project's YAML and code, and remembers by the hash of a file what is in it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.memory = root, paths.private(paths.home(root)) / "code.json"
+        self.known, self.used = _remembered(self.memory), dict[str, Any]()
+        self.hash_of = cache(self._hash_of)
+        self.imports = cache(self._imports)
+        self.index = self._facts(root / paths.INDEX, mentions.index)
+        self.packages = Packages(root, self.index["package"])
+
+    def __enter__(self) -> "_Reader":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self.used.keys() <= self.known.keys():
+            found = {**self.known, **self.used}
+            with suppress(OSError):  # it saves time, and is needed for nothing
+                _replace(self.memory, json.dumps(found if len(found) <= _MOST_REMEMBERED else self.used))
+
+    def stages(self) -> Iterator[tuple[str, str | None]]:
+        """All stages there are, with the experiment or data set."""
+        for stage in STAGES:
+            if stage in SINGLE:
+                yield stage, None
+            else:
+                yield from ((stage, key) for key in self.index["datasets" if stage in OF_DATA else "experiments"])
+
+    def of_stage(self, stage: str, key: str | None) -> Code:
+        named = self._parts(stage, key)
+        parts = [self.packages.modules(kind, name) for kind in STAGES[stage] for name in named.get(kind, ())]
+        return self.closure([f"stages.{stage}", f"genpipe.stages.{stage}", *chain(*parts)])
+
+    def closure(self, modules: Iterable[str]) -> Code:
+        """What these modules import, directly or not, up to the frame."""
+        found, waiting = Code(), list(modules)
+        while waiting:
+            module = waiting.pop()
+            if module not in found and (file := source_file(self.root, module)):
+                found[module] = self.hash_of(file)[0]
+                waiting += self.imports(module)
+        return found
+
+    def _imports(self, module: str) -> tuple[str, ...]:
+        """The modules that a module imports with the packages around them, and files beside it that it names."""
+        file = source_file(self.root, module)
+        assert file, "whoever asks has found it"
+        facts = self._facts(file, mentions.imported if file.suffix == ".py" else mentions.mentioned)
+        if "/" in module:
+            package, named = module.split("/")[:-1], set[str]()
+        else:
+            package = module.split(".") if file.stem == "__init__" else module.split(".")[:-1]
+            named = {".".join(package)}
+        for level, name, symbol in facts["imports"]:
+            around = package[: len(package) - level + 1] if level else []
+            named |= {".".join(filter(None, [*around, name])), ".".join(filter(None, [*around, name, symbol]))}
+        packages = {".".join(name.split(".")[:k]) for name in named for k in range(1, name.count(".") + 2)}
+        beside = {"/".join([*package, name]) for name in facts["names"]}
+        return tuple(name for name in sorted(packages | beside) if not framed(name) and source_file(self.root, name))
+
+    def _parts(self, stage: str, key: str | None) -> Parts:
+        if key is not None:
+            return self._of_data(key) if stage in OF_DATA else self._of_experiment(key)
+        every = [self._of_data(name) for name in self.index["datasets"]]
+        every += [self._of_experiment(name) for name in self.index["experiments"]]
+        return {kind: sorted({name for parts in every for name in parts.get(kind, ())}) for kind in STAGES[stage]}
+
+    def _of_data(self, name: str | None) -> Parts:
+        source, own = self.index["datasets"].get(name, (None, None))
+        return {"data": [source] if source else [], "extractors": own or self.index["extractors"]}
+
+    def _of_experiment(self, name: str) -> Parts:
+        model, data = self.index["experiments"].get(name, (None, None))
+        named = self._facts(self.root / paths.pipeline(name), mentions.pipeline)
+        return {"models": [model] if model else [], **self._of_data(data), **named}
+
+    def _facts(self, file: Path, of: Callable[[bytes], Any]) -> Any:
+        """What a function makes of the text of a file, which may be missing."""
+        hashed, text = self.hash_of(file)
+        key = f"{_EDITION} {of.__name__} {hashed}"
+        if key not in self.used:
+            self.used[key] = self.known[key] if key in self.known else of(text)
+        return self.used[key]
+
+    def _hash_of(self, file: Path) -> tuple[str, bytes]:
+        text = file.read_bytes() if file.is_file() else b""
+        return hashlib.sha256(text).hexdigest(), text
+
+
+def framed(module: str) -> bool:
+    """Whether a module decides no figure; "genpipe" alone names no module that does."""
+    return module == GENPIPE or any(module == name or module.startswith(f"{name}.") for name in FRAME)
+
+
+def _remembered(file: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _replace(file: Path, text: str) -> None:
+    """Replaces a file as a whole; genpipe.files, which needs numpy, would take longer than all else here."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(file)
