@@ -1,7 +1,7 @@
 """Runs the lines that the documentation shows, one after the other: JSON of them in, a line of JSON out for each.
 
-What is heavy is imported here once. Commands of genpipe and DVC, the stages that DVC starts, and Python scripts are forks
-of this process, which differ from processes of their own only in what is imported already. Bash runs all else.
+What is heavy is imported here once. Commands of genpipe and DVC, the stages that DVC starts, and Python scripts are
+forks of this process, which differ from processes of their own only in what is imported already. Bash runs all else.
 """
 
 import json
@@ -14,25 +14,27 @@ import sys
 import time
 import traceback
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
 
 import dvc.cli
-import dvc.repo.experiments.run
 import dvc.stage.run
-import mlflow.pyfunc  # noqa: F401
-import torch._dynamo  # noqa: F401
 from dvc.stage.exceptions import StageCmdFailedError
 
-import genpipe.evaluation
-import genpipe.reporting
 import genpipe.running.stages
-import genpipe.training.experiment  # noqa: F401
 from genpipe import cli
 from genpipe.running import leave
 from genpipe.stages import entry
 
+HEAVY = """
+    torch._dynamo mlflow.pyfunc pandas matplotlib.pyplot networkx pyparsing rich.console tabulate
+    dvc.repo.datasets dvc.repo.diff dvc.repo.experiments.run dvc.repo.experiments.show dvc.repo.plots dvc.repo.reproduce
+    genpipe.cli.app genpipe.composing genpipe.evaluation genpipe.latent genpipe.pairing genpipe.reporting genpipe.scoring
+    genpipe.testing genpipe.training.experiment
+""".split()
+"""What most of the programs import sooner or later."""
 COMMAND_SEC = 300
 CHANGES_THE_SHELL = ("cd ", "export ", "source ")
 
@@ -120,6 +122,8 @@ def end_block() -> None:
 
 if __name__ == "__main__":
     dvc.stage.run._run = stage
+    for name in HEAVY:
+        import_module(name)
     started: list[int] = []
     folder, environment = Path.cwd(), dict(os.environ)
     for line in json.load(sys.stdin):

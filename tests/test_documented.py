@@ -35,13 +35,14 @@ with socket.socket() as _probe:
     PORT = str(_probe.getsockname()[1])
 
 CURL = "curl --silent --show-error --fail --retry 100 --retry-connrefused --retry-delay 1"
-NEWEST = "SELECT run_uuid FROM runs WHERE name = 'vae' ORDER BY start_time DESC"
+NEWEST = r"""SELECT run_uuid FROM runs WHERE name = \"vae\" ORDER BY start_time DESC"""
+RUN = f"""python -c 'import sqlite3; print(*sqlite3.connect("mlflow.db").execute("{NEWEST}").fetchone())'"""
 INSTEAD = {
     "make test": "make --dry-run test",  # it would run this
     "make ui": f"genpipe ui --port {PORT} & {CURL} http://127.0.0.1:{PORT}/",  # port 5000 may be taken
     "--port 5001": f"--port {PORT} &",  # the shell does not wait for it, but the next line does:
     "curl localhost:5001": f"{CURL} localhost:{PORT}",
-    "RUN": f"""$(python -c "import sqlite3; print(*sqlite3.connect('mlflow.db').execute(\\"{NEWEST}\\").fetchone())")""",
+    "RUN": f"$({RUN})",
     "--features inception": "--features pixels",  # the published weights come over the network
     "--nproc-per-node 4": "--nproc-per-node 2",
 }
