@@ -31,9 +31,9 @@ from genpipe.stages import entry
 HEAVY = """
     torch._dynamo mlflow.pyfunc pandas matplotlib.pyplot networkx pyparsing rich.console tabulate
     dvc.repo.datasets dvc.repo.diff dvc.repo.experiments.run dvc.repo.experiments.show dvc.repo.plots dvc.repo.reproduce
-    genpipe.cli.app genpipe.composing genpipe.evaluation genpipe.latent genpipe.pairing genpipe.reporting genpipe.scoring
-    genpipe.testing genpipe.training.experiment
-""".split()
+    genpipe.cli.app genpipe.composing genpipe.evaluation genpipe.latent genpipe.pairing genpipe.reporting
+    genpipe.scoring genpipe.testing genpipe.training.experiment
+"""
 """What most of the programs import sooner or later."""
 COMMAND_SEC = 300
 CHANGES_THE_SHELL = ("cd ", "export ", "source ")
@@ -122,7 +122,7 @@ def end_block() -> None:
 
 if __name__ == "__main__":
     dvc.stage.run._run = stage
-    for name in HEAVY:
+    for name in HEAVY.split():
         import_module(name)
     started: list[int] = []
     folder, environment = Path.cwd(), dict(os.environ)

@@ -153,7 +153,12 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, s
         (root / f"{name}.py").write_text(block.body)
     unset = ("MLFLOW", "DVC_", "GIT_")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(unset)}
-    environment |= {"PYTHONPATH": str(root / "repository"), "MLFLOW_WORKERS": "1", "GIT_CONFIG_GLOBAL": os.devnull}
+    environment |= {
+        "PYTHONPATH": str(root / "repository"),
+        "MLFLOW_WORKERS": "1",
+        "DVC_NO_ANALYTICS": "1",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+    }
     environment |= {f"GIT_{who}_{what}": "a@b" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     todo = list(lines())
