@@ -80,19 +80,22 @@ SAYS = {
 """What commands say, by how they begin."""
 
 MNIST = "{source: mnist5k, size: 32, fit: pad, test_images: 60, limit: 300}"
+FEW = "--set 'evaluate.metrics={fid: {}}' --set 'analyses={}' --set train.score_every_steps=null"
 OWN = "genpipe new-experiment own --recipe imle --data stripes --profile smoke"
 COMMIT = ["git add --all", "git commit --quiet --message first"]
 SETUP = [
     "git init --quiet",
     "dvc init --quiet",
-    *(f"genpipe new-experiment {name} --recipe {name} --profile smoke" for name in ("vae", "dcgan")),
+    *(f"genpipe new-experiment {name} --recipe {name} --profile smoke {FEW}" for name in ("vae", "dcgan")),
     f"{OWN} --set evaluate.metrics.brightness={{}} --set analyses.interpolation={{}}",
     "dvc repro",
     *COMMIT,
 ]
 """How the project of most pages is made, in which `own` uses every file that they show."""
-RESTORE = ["git reset --quiet --hard", "git clean --quiet -d --force", "dvc checkout --quiet --force"]
-"""Each block begins with its project as it was committed."""
+RESTORE = ["git reset --quiet --hard", "git clean --quiet -d --force"]
+"""Each block leaves its project as it was committed."""
+TRAINS = ("dvc repro", "dvc exp run", "genpipe train", "torchrun")
+"""How commands begin after which DVC has to restore its files, too."""
 SNIPPETS = [block for block in blocks("python") if block.page == "docs/experiments.md"]
 """The Python that is no file to be saved and that neither tests/api/test_pages.py nor a command runs."""
 
@@ -131,12 +134,14 @@ def lines() -> Iterator[tuple[str, str]]:
     for block in SHOWN:
         begins = any("genpipe init lab" in piece.command for piece in block)
         folder = "lab" if block[0].page == "docs/projects.md" else "repository"
-        yield from [("", "")] if begins else [("", ""), ("", f"cd {folder}"), *(("", line) for line in RESTORE)]
+        yield from [("", ""), *([] if begins else [("", f"cd {folder}")])]
         for piece in block:
             for part, before in BEFORE.items():
                 yield from [("", line) for line in before.splitlines()] if part in piece.shown else []
             yield place(piece), run_as(piece)
-        yield from [("", line) for line in COMMIT] if begins else []
+        yield from [("", line) for line in (COMMIT if begins else RESTORE)]
+        if not begins and any(piece.command.startswith(TRAINS) for piece in block):
+            yield "", "dvc checkout --quiet --force"
     yield from [("", ""), ("", "cd repository")]
     yield from [(place(block), f"python ../snippet-{block.line}.py") for block in SNIPPETS]
 
