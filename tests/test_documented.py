@@ -107,8 +107,11 @@ def left_out(piece: Piece) -> bool:
 
 def shown() -> list[list[Piece]]:
     """The commands of each shell block; of those that say the same, the first."""
-    found = [[piece for piece in commands(block) if not left_out(piece)] for block in blocks("sh")]
-    return list({tuple(piece.command for piece in block): block for block in reversed(found) if block}.values())[::-1]
+    found = dict[tuple[str, ...], list[Piece]]()
+    for block in blocks("sh"):
+        if pieces := [piece for piece in commands(block) if not left_out(piece)]:
+            found.setdefault(tuple(piece.command for piece in pieces), pieces)
+    return list(found.values())
 
 
 SHOWN = shown()
