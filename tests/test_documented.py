@@ -48,11 +48,14 @@ INSTEAD = {
 }
 """What stands in a command, and what takes its place."""
 
+FEW = "--profile smoke --set 'evaluate.metrics={fid: {}}' --set 'analyses={}' --set train.score_every_steps=null"
 BEFORE = {
     "# runs code, check, train@vae": "sed -i 's/latent_dim: 8 /latent_dim: 16/' pipelines/vae.yaml",
-    "# prepares, trains": "sed -i 's/steps: [0-9]*/steps: 20/' params.yaml pipelines/first.yaml",
+    "# prepares, trains": (
+        f"genpipe new-experiment first --recipe vae --data digits {FEW} --force\nsed -i 's/steps: 500/steps: 20/' params.yaml"
+    ),
     "# trains small-vae alone": (
-        "genpipe new-experiment small-vae --recipe vae --set model.latent_dim=4 --profile smoke --force"
+        f"genpipe new-experiment small-vae --recipe vae --set model.latent_dim=4 {FEW} --force"
     ),
     "torchrun": "sed -i 's/^train:/train:\\n  devices: 2/' pipelines/vae.yaml",
     "genpipe new-experiment mine-small": "python -m pytest ../test_mine.py",
@@ -80,13 +83,12 @@ SAYS = {
 """What commands say, by how they begin."""
 
 MNIST = "{source: mnist5k, size: 32, fit: pad, test_images: 60, limit: 300}"
-FEW = "--set 'evaluate.metrics={fid: {}}' --set 'analyses={}' --set train.score_every_steps=null"
 OWN = "genpipe new-experiment own --recipe imle --data stripes --profile smoke"
 COMMIT = ["git add --all", "git commit --quiet --message first"]
 SETUP = [
     "git init --quiet",
     "dvc init --quiet",
-    *(f"genpipe new-experiment {name} --recipe {name} --profile smoke {FEW}" for name in ("vae", "dcgan")),
+    *(f"genpipe new-experiment {name} --recipe {name} {FEW}" for name in ("vae", "dcgan")),
     f"{OWN} --set evaluate.metrics.brightness={{}} --set analyses.interpolation={{}}",
     "dvc repro",
     *COMMIT,
