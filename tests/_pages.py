@@ -17,6 +17,10 @@ SAVED = re.compile(
 """A file that is to be saved, and the block that follows."""
 
 
+WHOLE = ('"""', "#")
+"""How a block begins that is a whole file."""
+
+
 class Block(NamedTuple):
     """A fenced block, and the line of its page at which its body begins."""
 
@@ -48,6 +52,11 @@ def blocks(language: str) -> Iterator[Block]:
         for found in FENCE.finditer(text):
             if found[1] == language:
                 yield Block(str(page.relative_to(ROOT)), text.count("\n", 0, found.start(2)) + 1, found[2])
+
+
+def snippets(page: str) -> list[Block]:
+    """The Python of a page that is no whole file."""
+    return [block for block in blocks("python") if block.page == page and not block.body.startswith(WHOLE)]
 
 
 def commands(block: Block) -> list[Piece]:

@@ -3,21 +3,16 @@
 import json
 import os
 import re
-import shutil
-import site
 import socket
 import subprocess
 import sys
-import venv
 from collections.abc import Iterator
 from pathlib import Path
-from zipfile import ZipFile
 
-import numpy as np
 import pytest
-from PIL import Image
 
-from tests._pages import ROOT, Block, Piece, blocks, commands, files
+from tests._pages import ROOT, WHOLE, Block, Piece, blocks, commands, files, snippets
+from tests._repository import make
 
 pytestmark = [pytest.mark.graph, pytest.mark.timeout(900)]
 
@@ -50,16 +45,17 @@ INSTEAD = {
 
 FEW = "--profile smoke --set 'evaluate.metrics={fid: {}}' --set 'analyses={}' --set train.score_every_steps=null"
 BEFORE = {
-    "# runs code, check, train@vae": "sed -i 's/latent_dim: 8 /latent_dim: 16/' pipelines/vae.yaml",
-    "# prepares, trains": (
-        f"genpipe new-experiment first --recipe vae --data digits {FEW} --force\nsed -i 's/steps: 500/steps: 20/' params.yaml"
-    ),
-    "# trains small-vae alone": (
-        f"genpipe new-experiment small-vae --recipe vae --set model.latent_dim=4 {FEW} --force"
-    ),
-    "torchrun": "sed -i 's/^train:/train:\\n  devices: 2/' pipelines/vae.yaml",
-    "genpipe new-experiment mine-small": "python -m pytest ../test_mine.py",
-    "dvc checkout": "git clone --quiet . ../clone\ncd ../clone\ndvc cache dir --local ../lab/.dvc/cache",
+    "# runs code, check, train@vae": ["sed -i 's/latent_dim: 8 /latent_dim: 16/' pipelines/vae.yaml"],
+    "# prepares, trains": [
+        f"genpipe new-experiment first --recipe vae --data digits {FEW} --force",
+        "sed -i 's/steps: 500/steps: 20/' params.yaml",
+    ],
+    "# trains small-vae alone": [
+        f"genpipe new-experiment small-vae --recipe vae --set model.latent_dim=4 {FEW} --force",
+    ],
+    "torchrun": ["sed -i 's/^train:/train:\\n  devices: 2/' pipelines/vae.yaml"],
+    "genpipe new-experiment mine-small": ["python -m pytest ../test_mine.py"],
+    "dvc checkout": ["git clone --quiet . ../clone", "cd ../clone", "dvc cache dir --local ../lab/.dvc/cache"],
 }
 """What a person does before a command, known by a part of its line; a training takes seconds, not minutes."""
 
@@ -82,7 +78,6 @@ SAYS = {
 }
 """What commands say, by how they begin."""
 
-MNIST = "{source: mnist5k, size: 32, fit: pad, test_images: 60, limit: 300}"
 OWN = "genpipe new-experiment own --recipe imle --data stripes --profile smoke"
 COMMIT = ["git add --all", "git commit --quiet --message first"]
 SETUP = [
@@ -98,8 +93,7 @@ RESTORE = ["git reset --quiet --hard", "git clean --quiet -d --force"]
 """Each block leaves its project as it was committed."""
 TRAINS = ("dvc repro", "dvc exp run", "genpipe train", "torchrun")
 """How commands begin after which DVC has to restore its files, too."""
-SNIPPETS = [block for block in blocks("python") if block.page == "docs/experiments.md"]
-"""The Python that is no file to be saved and that neither tests/api/test_pages.py nor a command runs."""
+(DRAWS,), (TEST_MINE,) = snippets("docs/experiments.md"), snippets("docs/projects.md")
 
 
 def left_out(piece: Piece) -> bool:
@@ -142,25 +136,21 @@ def lines() -> Iterator[tuple[str, str]]:
         yield from [("", ""), *([] if begins else [("", f"cd {folder}")])]
         for piece in block:
             for part, before in BEFORE.items():
-                yield from [("", line) for line in before.splitlines()] if part in piece.shown else []
+                yield from [("", line) for line in before] if part in piece.shown else []
             yield place(piece), run_as(piece)
         yield from [("", line) for line in (COMMIT if begins else RESTORE)]
         if not begins and any(piece.command.startswith(TRAINS) for piece in block):
             yield "", "dvc checkout --quiet --force"
-    yield from [("", ""), ("", "cd repository")]
-    yield from [(place(block), f"python ../snippet-{block.line}.py") for block in SNIPPETS]
+    yield from [("", ""), ("", "cd repository"), (place(DRAWS), "python ../draws.py")]
 
 
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, str]]:
     """What came of each command, by its name."""
     root = tmp_path_factory.mktemp("documented")
-    _project(root / "repository")
-    _own_pictures(root / "repository")
-    _environment(root / "repository")
-    for block in blocks("python"):
-        name = "test_mine" if "def test_mine" in block.body else f"snippet-{block.line}"
-        (root / f"{name}.py").write_text(block.body)
+    make(root / "repository")
+    (root / "test_mine.py").write_text(TEST_MINE.body)
+    (root / "draws.py").write_text(f"{DRAWS.body}assert images.shape == (4, 1, 32, 32)\n")
     unset = ("MLFLOW", "DVC_", "GIT_")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(unset)}
     environment |= {
@@ -188,51 +178,6 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, s
     return {name: one for (name, _), one in zip(todo, found, strict=True) if name}
 
 
-def _project(root: Path) -> None:
-    """The code, the files that the pages tell to save, and an index."""
-    for folder in ("genpipe", "stages", "tests"):
-        shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("dvc.yaml", ".gitignore", ".dvcignore", "Makefile", "pyproject.toml", "constraints.txt"):
-        shutil.copy(ROOT / name, root)
-    for path, body in files().items():
-        assert not (root / path).exists(), f"{path} is in the tree already"
-        (root / path).write_text(body)
-    (stripes,), (extractors,) = (
-        [block.body for block in blocks("yaml") if block.body.startswith(key)] for key in ("stripes:", "extractors:")
-    )
-    (root / "params.yaml").write_text(
-        f"seed: 0\ndatasets:\n  mnist5k: {MNIST}\n  {stripes}reference:\n  {extractors}"
-        "  optim:\n    classifier: {lr: 0.002}\n  train: {steps: 20}\nexperiments: {}\n"
-    )
-    (root / "pipelines").mkdir()
-
-
-def _environment(root: Path) -> None:
-    """A virtual environment with what is installed here, as `make` would leave it."""
-    venv.create(root / ".venv", symlinks=True)
-    for program in ("genpipe", "genpipe-stage", "dvc"):
-        (root / ".venv/bin" / program).symlink_to(Path(sys.executable).parent / program)
-    (packages,) = (root / ".venv/lib").glob("python*/site-packages")
-    (packages / "here.pth").write_text(
-        "".join(f"import site; site.addsitedir({p!r})\n" for p in site.getsitepackages())
-    )
-    (root / ".venv/.installed").touch()
-
-
-def _own_pictures(root: Path) -> None:
-    """The files of a person's own that the commands name."""
-    pixels = np.random.default_rng(0).integers(0, 256, (120, 28, 28), dtype=np.uint8)
-    for folder in ("pictures", "my-samples"):
-        (root / folder).mkdir()
-        for number in range(3 if folder == "pictures" else 60):
-            Image.fromarray(pixels[number]).save(root / folder / f"{number}.png")
-    shutil.make_archive(str(root / "cifar10"), "xztar", root / "my-samples")
-    with ZipFile(root / "faces.zip", "w") as archive:
-        for number in range(40):
-            archive.write(root / "pictures" / f"{number % 3}.png", f"{'ab'[number % 2]}/{number}.png")
-    np.savez(root / "mnist.npz", images=pixels, labels=np.arange(120) % 10)
-
-
 @pytest.mark.parametrize("line", SETUP)
 def test_the_project_is_made(outcomes: dict[str, tuple[int, str]], line: str) -> None:
     status, said = outcomes[line]
@@ -249,10 +194,15 @@ def test_what_the_pages_show_works(outcomes: dict[str, tuple[int, str]], piece: 
             assert re.search(pattern, said), f"{piece} does not say {pattern}:\n{said}"
 
 
-@pytest.mark.parametrize("block", SNIPPETS, ids=place)
-def test_a_snippet_runs(outcomes: dict[str, tuple[int, str]], block: Block) -> None:
-    status, said = outcomes[place(block)]
-    assert status == 0, f"{place(block)}\n{said}"
+def test_the_snippet_draws_the_images_that_its_comment_tells_of(outcomes: dict[str, tuple[int, str]]) -> None:
+    status, said = outcomes[place(DRAWS)]
+    assert status == 0, f"{place(DRAWS)}\n{said}"
+
+
+def test_every_snippet_is_run_somewhere() -> None:
+    here, in_process = {DRAWS.page, TEST_MINE.page}, {"README.md", "docs/python.md"}
+    with_some = {block.page for block in blocks("python") if snippets(block.page)}
+    assert with_some == here | in_process, "tests/api/test_pages.py runs those of the latter"
 
 
 RUNS = {
@@ -283,5 +233,5 @@ def test_every_reason_and_expectation_is_about_something_shown() -> None:
 def test_every_whole_file_is_saved_somewhere() -> None:
     """A block of code that begins like a file is one that the page tells to save."""
     bodies = [block.body for language in ("python", "yaml") for block in blocks(language)]
-    assert sorted(files().values()) == sorted(body for body in bodies if body.startswith(('"""', "#")))
+    assert sorted(files().values()) == sorted(body for body in bodies if body.startswith(WHOLE))
     assert len(files()) == 6
