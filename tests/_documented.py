@@ -128,9 +128,6 @@ if __name__ == "__main__":
     folder, environment = Path.cwd(), dict(os.environ)
     for line in json.load(sys.stdin):
         with TemporaryFile() as log:
-            before = sum(os.times()[2:4])
             status = run(line, log) if line else end_block()
             log.seek(0)
             print(json.dumps([status or 0, log.read().decode()]), flush=True)
-            if "GENPIPE_COST" in os.environ:
-                print(f"{sum(os.times()[2:4]) - before:6.2f} {line[:100]}", file=sys.stderr, flush=True)

@@ -43,7 +43,8 @@ INSTEAD = {
 }
 """What stands in a command, and what takes its place."""
 
-FEW = "--profile smoke --set 'evaluate.metrics={fid: {}}' --set 'analyses={}' --set train.score_every_steps=null"
+FEW = "--profile smoke --set train.score_every_steps=null"
+FEW += " --set 'evaluate.metrics={fid: {}}' --set 'analyses={sample_grid: {}}'"
 BEFORE = {
     "# runs code, check, train@vae": ["sed -i 's/latent_dim: 8 /latent_dim: 16/' pipelines/vae.yaml"],
     "# prepares, trains": [
