@@ -1,11 +1,12 @@
 """Runs the lines that the documentation shows, one after the other: JSON of them in, a line of JSON out for each.
 
-What is heavy is imported here once. Commands of genpipe and DVC, the stages that DVC starts, and Python scripts are
-forks of this process, which differ from processes of their own only in what is imported already. Bash runs all else.
+What is heavy is imported here once. Commands of genpipe and DVC, the stages that DVC starts, and scripts are forks of
+this process, which differ from processes of their own only in what is imported already. Bash runs all else.
 """
 
 import json
 import os
+import re
 import runpy
 import shlex
 import signal
@@ -29,13 +30,14 @@ from genpipe.running import leave
 from genpipe.stages import entry
 
 HEAVY = """
-    torch._dynamo mlflow.pyfunc pandas matplotlib.pyplot networkx pyparsing rich.console tabulate
+    torch._dynamo mlflow.pyfunc pandas matplotlib.pyplot networkx pyparsing rich.console tabulate dvc.cli.parser
     dvc.repo.datasets dvc.repo.diff dvc.repo.experiments.run dvc.repo.experiments.show dvc.repo.plots dvc.repo.reproduce
     genpipe.cli.app genpipe.composing genpipe.evaluation genpipe.latent genpipe.pairing genpipe.reporting
-    genpipe.scoring genpipe.testing genpipe.training.experiment
+    genpipe.scoring genpipe.testing genpipe.tracking._store genpipe.training.experiment
 """
 """What most of the programs import sooner or later."""
 COMMAND_SEC = 300
+FORKED = re.compile(r"(genpipe|dvc|python \S+\.py)( [^&]*)?")
 CHANGES_THE_SHELL = ("cd ", "export ", "source ")
 
 
@@ -61,7 +63,7 @@ def forked(words: list[str], log: IO[bytes] | None = None) -> int:
 
 
 def called(words: list[str]) -> int | None:
-    """Does what a Python program does: one that is installed, a module or a script."""
+    """Does what a Python program does: one that is installed, or a script."""
     sys.argv = words
     if words[0] == "dvc":
         return int(dvc.cli.main(words[1:]))
@@ -69,9 +71,9 @@ def called(words: list[str]) -> int | None:
         cli.main()
     if words[0] == "genpipe-stage":
         entry.main()
-    sys.argv = words[2:] if words[1] == "-m" else words[1:]
-    sys.path.insert(0, "" if words[1] == "-m" else str(Path(words[1]).parent))
-    (runpy.run_module if words[1] == "-m" else runpy.run_path)(sys.argv[0], run_name="__main__")
+    sys.argv = words[1:]
+    sys.path.insert(0, str(Path(words[1]).parent))
+    runpy.run_path(words[1], run_name="__main__")
     return 0
 
 
@@ -102,7 +104,7 @@ def run(line: str, log: IO[bytes]) -> int:
     """The exit status of a line."""
     if line.startswith(CHANGES_THE_SHELL):
         return change_shell(line, log)
-    if line.startswith(("genpipe ", "dvc ", "python ")) and "&" not in line:
+    if FORKED.fullmatch(line):
         return forked(shlex.split(line), log)
     shell = subprocess.Popen(["bash", "-ec", line], stdout=log, stderr=log, start_new_session=True)
     started.append(shell.pid)
