@@ -1,6 +1,5 @@
 """The tour and the page about Python, run from beginning to end."""
 
-import re
 import sys
 from pathlib import Path
 
@@ -12,11 +11,14 @@ from nbclient import NotebookClient
 import genpipe
 from genpipe import config
 from genpipe.tracking import Tracker
-from tests.conftest import ROOT
+from tests._pages import ROOT, Block, snippets
 
-FENCE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TOUR = ROOT / "docs" / "notebooks" / "tour.ipynb"
-PAGE = (ROOT / "docs" / "python.md").read_text()
+
+
+def run(block: Block, names: dict[str, object]) -> None:
+    """Runs a snippet; what goes wrong is told with the line of the page."""
+    exec(compile("\n" * (block.line - 1) + block.body, block.page, "exec"), names)
 
 
 @pytest.fixture
@@ -29,16 +31,16 @@ def registered(here: Path) -> None:
 
 def test_the_page_runs(registered: None) -> None:
     names: dict[str, object] = {}
-    for block in FENCE.findall(PAGE):
-        exec(compile(block, "docs/python.md", "exec"), names)
+    for block in snippets("docs/python.md"):
+        run(block, names)
     assert Path("digits.png").exists()
     assert Path("digits/model.safetensors").exists()
 
 
 def test_the_example_of_the_readme_runs(here: Path) -> None:
-    (block,) = (body for body in FENCE.findall((ROOT / "README.md").read_text()) if "genpipe.open" in body)
-    assert len(block.splitlines()) <= 6
-    exec(compile(block, "README.md", "exec"), {})
+    (block,) = snippets("README.md")
+    assert len(block.body.splitlines()) <= 6
+    run(block, {})
 
 
 def test_the_tour_runs_and_shows_all_that_is_promised(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
