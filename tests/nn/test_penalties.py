@@ -115,7 +115,7 @@ def test_consistency_is_how_much_d_minds_where_an_image_is(monkeypatch: pytest.M
     assert penalties.consistency(lambda x: x.amax((1, 2, 3))[:, None], real.fill_(0.7), fake) == 0
 
 
-@pytest.mark.parametrize("penalty", penalties.OF_GRADIENT)
+@pytest.mark.parametrize("penalty", sorted(penalties.OF_GRADIENT))
 def test_batch_norm_is_refused_under_a_penalty_of_the_gradient(penalty: str) -> None:
     small = {"generator_channels": 4, "discriminator_channels": 4, "penalty": penalty}
     with pytest.raises(Unsuitable, match="discriminator_norm: layer"):
