@@ -33,12 +33,13 @@ class L2SVM:
 def l2_svm(rows: Rows, labels: Int[np.ndarray, "n"], error_weight: float, device: torch.device) -> L2SVM:
     """Minimises ½‖w‖² + C Σ max(0, 1 − y w·x)² of each class against the rest, C the weight of errors.
 
-    Fan et al. 2008 (JMLR 9:1871), eqs. 1 and 3, the bias among the weights, as in LIBLINEAR; solved by L-BFGS.
+    Fan et al. 2008 (JMLR 9:1871), eqs. 1 and 3, the bias among the weights, as in LIBLINEAR; solved by L-BFGS, in
+    float64: in float32 the line search ends where rounding hides the slope, and each processor rounds otherwise.
     """
-    x, classes = torch.from_numpy(rows).to(device, torch.float32), np.unique(labels)
+    x, classes = torch.from_numpy(rows).to(device, torch.float64), np.unique(labels)
     mean, deviation = x.mean(0), x.std(0, unbiased=False).clamp(min=_LEAST_DEVIATION)
     x, y = with_one((x - mean) / deviation), torch.from_numpy(labels[:, None] == classes).to(device) * 2.0 - 1.0
-    weights = torch.zeros(x.shape[1], len(classes), device=device, requires_grad=True)
+    weights = torch.zeros(x.shape[1], len(classes), dtype=x.dtype, device=device, requires_grad=True)
     solver = torch.optim.LBFGS([weights], max_iter=_ITERATIONS, history_size=10, line_search_fn="strong_wolfe")
 
     def objective() -> Tensor:
