@@ -161,7 +161,7 @@ def test_a_new_file_runs_nothing(graph: Graph) -> None:
 
 
 def test_an_edit_of_one_metric_scores_again_and_makes_nothing_else(graph: Graph) -> None:
-    graph.edit("genpipe/metrics/fid.py", '"""', '"""A word more. ')
+    graph.edit("genpipe/metrics/fid.py", '"""Fréchet', '"""The Fréchet')
     assert graph.repro() == {"check", "report"} | stages("one", "evaluate") | stages("two", "evaluate")
 
 
@@ -171,8 +171,9 @@ def test_a_stage_imports_nothing_that_its_fingerprint_lacks(graph: Graph, stage:
     said = graph.run(sys.executable, "-X", "importtime", f"stages/{name}.py", key)
     imported = set(re.findall(r"\| +(genpipe(?:\.\w+)*)$", said, re.MULTILINE))
     assert f"genpipe.stages.{name}" in imported
-    code = json.loads((graph.root / f"runs/code/{name}/{key}.json").read_text())
-    assert {module for module in imported if not fingerprints.framed(module)} <= code.keys()
+    code, checked = (json.loads((graph.root / f"runs/code/{f}.json").read_text()) for f in (f"{name}/{key}", "check"))
+    read = fingerprints.of_modules(graph.root, fingerprints.FRAME) | checked  # to validate YAML, which `check` has done
+    assert {module for module in imported if not fingerprints.framed(module)} <= {*code, *read}
 
 
 def test_the_same_seed_gives_the_same_bytes(graph: Graph) -> None:

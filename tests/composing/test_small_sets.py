@@ -22,7 +22,11 @@ def own(root: Path, images: int, test_images: int | None = None, classes: int = 
     line = f"    own: {{source: arrays, path: own.npz, size: 16{held_out}{more}}}\n"
     for file, old, new in (
         ("params.yaml", "    mnist5k:", f"{line}    mnist5k:"),
-        ("dvc.yaml", "deps: [runs/code/check.json, params.yaml, pipelines]", "deps: [runs/code/check.json, params.yaml, pipelines, own.npz]"),
+        (
+            "dvc.yaml",
+            "deps: [runs/code/check.json, params.yaml, pipelines]",
+            "deps: [runs/code/check.json, params.yaml, pipelines, own.npz]",
+        ),
     ):
         text = (root / file).read_text()
         assert old in text
