@@ -10,8 +10,8 @@ from genpipe.files import read_json
 from genpipe.paths import reference_scores
 from genpipe.running.health import ROWS, Health, warnings
 from genpipe.running.inputs import Inputs
+from genpipe.stages import reference
 from genpipe.training.moments import Moment
-from stages import reference
 
 Columns = Mapping[str, list[float]]
 
