@@ -32,6 +32,7 @@ def run_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "params.yaml").write_text(PARAMS)
     (folder / "pipelines" / "first.yaml").write_text(SCORED_BY_STEP)
     shutil.copy(ROOT / "dvc.yaml", folder)
+    shutil.copytree(ROOT / "stages", folder / "stages", ignore=shutil.ignore_patterns("__pycache__"))
     os.chdir(folder)
     try:
         opened = prepared_project()
