@@ -20,7 +20,7 @@ from genpipe.mentions import Parts
 from genpipe.packages import GENPIPE, Packages
 
 FRAME = {
-    "genpipe.config": "hands on what YAML says, which DVC compares; a changed default of `sample` or a data set is not seen",
+    "genpipe.config": "hands on what YAML says, which DVC compares; a changed default in it is not seen",
     "genpipe.document": "reads YAML as DVC does, with lines",
     "genpipe.errors": "are words",
     "genpipe.files": "reads and writes bytes as they are",
