@@ -151,7 +151,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, s
     make(root / "repository")
     (root / "test_mine.py").write_text(TEST_MINE.body)
     (root / "draws.py").write_text(f"{DRAWS.body}assert images.shape == (4, 1, 32, 32)\n")
-    unset = ("MLFLOW", "DVC_", "GIT_")
+    unset = ("MLFLOW", "DVC_", "GIT_", "MAKE", "MFLAGS")  # `make test` tells a `make` within it to say more
     environment = {name: value for name, value in os.environ.items() if not name.startswith(unset)}
     environment |= {
         "PYTHONPATH": str(root / "repository"),

@@ -170,7 +170,7 @@ def test_a_stage_imports_nothing_that_its_fingerprint_lacks(graph: Graph, stage:
     name, key = stage.split()
     said = graph.run(sys.executable, "-X", "importtime", f"stages/{name}.py", key)
     imported = set(re.findall(r"\| +(genpipe(?:\.\w+)*)$", said, re.MULTILINE))
-    assert f"genpipe.stages.{name}" in imported
+    assert "genpipe.stages.entry" in imported  # which imports the stage itself in a way that is not told
     code, checked = (json.loads((graph.root / f"runs/code/{f}.json").read_text()) for f in (f"{name}/{key}", "check"))
     read = fingerprints.of_modules(graph.root, fingerprints.FRAME) | checked  # to validate YAML, which `check` has done
     assert {module for module in imported if not fingerprints.framed(module)} <= {*code, *read}
