@@ -48,7 +48,7 @@ def make(request: pytest.FixtureRequest, build: Build) -> Make:
 
 
 def test_neither_order_nor_batches_change_features(make: Make) -> None:
-    images = np.concatenate([noise(5), smooth(6)])
+    images = np.concatenate([noise(2), smooth(3)])
     order = np.random.default_rng(0).permutation(len(images))
     expected = make(batch_size=32).extract(images)
     for size in (1, 4):
