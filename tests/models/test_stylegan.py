@@ -139,7 +139,7 @@ def test_truncation_in_w_leads_from_the_mean_image_to_the_sample() -> None:
 
 
 def test_the_mean_style_follows_the_styles_of_the_training() -> None:
-    model = made(DataSpec(1, 8, 8))
+    model = made()
     expected = model.style(torch.randn(20_000, 5, generator=rng())).mean(0)
     for _ in range(600):
         model.generate(torch.randn(64, 5), batch(1))
