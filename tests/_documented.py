@@ -32,8 +32,8 @@ from genpipe.stages import entry
 HEAVY = """
     torch._dynamo mlflow.pyfunc pandas matplotlib.pyplot networkx pyparsing rich.console tabulate dvc.cli.parser
     dvc.repo.datasets dvc.repo.diff dvc.repo.experiments.run dvc.repo.experiments.show dvc.repo.plots dvc.repo.reproduce
-    genpipe.cli.app genpipe.composing genpipe.evaluation genpipe.latent genpipe.pairing genpipe.reporting
-    genpipe.scoring genpipe.testing genpipe.tracking._store genpipe.training.experiment
+    genpipe.cli.app genpipe.evaluation.ad_hoc genpipe.evaluation.scoring genpipe.project.new_experiment
+    genpipe.reporting.page genpipe.sampling.latent genpipe.testing genpipe.tracking.store genpipe.training.experiment
 """
 """What most of the programs import sooner or later."""
 COMMAND_SEC = 300
