@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.test_killed_graph import PIPELINE, Project
+from tests.test_killed_graph import project as project
 
 CODE = "genpipe/models/vae.py"
 DATA = "data/tiny/train_images.npy"
