@@ -235,4 +235,4 @@ def test_every_whole_file_is_saved_somewhere() -> None:
     """A block of code that begins like a file is one that the page tells to save."""
     bodies = [block.body for language in ("python", "yaml") for block in blocks(language)]
     assert sorted(files().values()) == sorted(body for body in bodies if body.startswith(WHOLE))
-    assert len(files()) == 6
+    assert len(files()) == 7
