@@ -1,6 +1,7 @@
 """Commands for a project as a whole and for your own models."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -133,10 +134,9 @@ def _renew(root: Path, renewal: Callable[[Path], "Plan"], dry_run: bool) -> None
 
     if not (root / paths.INDEX).is_file():
         raise UsageError(f"{root} is not a genpipe project: it has no {paths.INDEX}. To make it one: genpipe init")
-    plan = renewal(root)
-    if not dry_run:
-        with lock.changing(root):
-            plan = renewal(root)
+    with nullcontext() if dry_run else lock.changing(root):
+        plan = renewal(root)
+        if not dry_run:
             plan.write(lock.command())
     _wrote(plan, dry_run) if plan.changes else _screen.say("The project is up to date.")
 
