@@ -142,14 +142,12 @@ def test_flip_is_noted_and_makes_another_data_set(tmp_path: Path) -> None:
 
 
 def test_channels_may_be_asked_for(tmp_path: Path) -> None:
-    color = prepare(
-        Given([Chunk(square(4))], 4), image_size=6, resize_mode="pad", seed=0, folder=tmp_path / "x", channels=3
-    ).images("train")
+    knobs = {"image_size": 6, "resize_mode": "pad", "seed": 0, "folder": tmp_path / "x"}
+    color = prepare(Given([Chunk(square(4))], 4), **knobs, channels=3).images("train")
     assert color.shape == (2, 3, 6, 6)
     assert (color == color[:, :1]).all()
-    red = np.zeros((4, 6, 6, 3), np.uint8)
-    red[..., 0] = 255
-    gray = prepare(Given([Chunk(red)], 4), image_size=6, resize_mode="pad", seed=0, folder=tmp_path / "x", channels=1)
+    red = np.tile(np.array([255, 0, 0], np.uint8), (4, 6, 6, 1))
+    gray = prepare(Given([Chunk(red)], 4), **knobs, channels=1)
     assert set(gray.images("train").ravel()) == {76}
 
 
