@@ -21,7 +21,7 @@ from genpipe.packages import GENPIPE, Packages
 
 FRAME = {
     "genpipe.config.compatibility": "refuses what does not fit together",
-    "genpipe.config.data_spec": "reads what a model was made for",
+    "genpipe.config.data_spec": "reads and writes what a model was made for",
     "genpipe.config.document": "reads YAML as DVC does, with lines",
     "genpipe.config.prerequisites": "refuses what cannot be had",
     "genpipe.config.project": "hands on what YAML says, which DVC compares; defaults are in schemas, which count",

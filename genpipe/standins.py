@@ -1,6 +1,7 @@
 """Small models, and what stands in for other experiments and extractors where a model alone is tested."""
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,13 @@ from torch import nn
 from genpipe import registry
 from genpipe.config.prerequisites import declared
 from genpipe.config.project import load_project
+from genpipe.dataset.batches import StoredField
 from genpipe.errors import GenpipeError, Unsuitable
 from genpipe.interfaces.extractors import Extractor, FeatureSet, pixels_only
 from genpipe.interfaces.generative import Decodes, Encodes, Generative, Reconstructs
 from genpipe.interfaces.phases import Phase, Trainable
 from genpipe.interfaces.prerequisites import HasPrerequisites
-from genpipe.interfaces.spec import DataSpec
+from genpipe.interfaces.spec import DataSpec, FieldSpec, Kind
 from genpipe.interfaces.tensors import Codes, Images
 from genpipe.schema import Strict
 
@@ -33,12 +35,34 @@ class NoStandIn(NotApplicable):
 
 
 def build(name: str, spec: DataSpec) -> Generative:
-    """A small model: every width and depth is cut down where its Config has one."""
+    """A small model: every width and depth is cut down where its Config has one; the data have the fields it needs."""
     kind = registry.load("models", name)
+    spec = replace(spec, fields={**{key: _field(of, spec) for key, of in kind.fields.items()}, **spec.fields})
     known = {key: value for key, value in _SMALL.items() if key in kind.Config.model_fields}
     torch.manual_seed(0)
     made: Generative = kind(kind.Config(**known), spec)
     return made
+
+
+def stored_fields(model: Generative, n: int) -> dict[str, StoredField]:
+    """The fields that a model needs of n images, made by chance as they were described to it."""
+    described = model.init_args[1].fields
+    return {name: StoredField(_rows(described[name], n), described[name]) for name in model.fields}
+
+
+def _field(kind: Kind, spec: DataSpec) -> FieldSpec:
+    """A field of a kind beside images such as these."""
+    sides, k = spec.shape[1:], len(spec.classes) or 3
+    shapes = {"image": spec.shape, "label_map": sides, "mask": (1, *sides), "frames": (2, *spec.shape), "tokens": (5,)}
+    return FieldSpec(kind, {**shapes, "attributes": (k,), "number": (2,)}.get(kind, ()), k)
+
+
+def _rows(spec: FieldSpec, n: int) -> np.ndarray:
+    """Values of a field as they are stored, by chance; of numbers, four rows at a time are equal."""
+    if spec.kind == "number":
+        return np.repeat(np.arange(n) // 4, spec.values).reshape(n, *spec.shape)
+    levels = {"image": 256, "frames": 256, "mask": 2, "attributes": 2}.get(spec.kind, spec.size)
+    return np.random.default_rng(1).integers(0, levels, (n, *spec.shape), dtype=np.uint8)
 
 
 def ready(name: str, spec: DataSpec) -> Generative:

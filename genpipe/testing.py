@@ -28,7 +28,7 @@ from genpipe.interfaces.likelihood import HasImportanceWeights, HasLikelihood
 from genpipe.interfaces.prerequisites import HasPrerequisites
 from genpipe.interfaces.spec import DataSpec
 from genpipe.sampling.drawing import PicklableModel, generate_samples
-from genpipe.standins import NotApplicable, build, ready
+from genpipe.standins import NotApplicable, build, ready, stored_fields
 from genpipe.training.devices import fabric
 from genpipe.training.loop import fit, seed
 
@@ -81,11 +81,10 @@ def _images(spec: DataSpec, n: int = 24) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _batches(model: Generative, spec: DataSpec, device: torch.device) -> BatchLoader:
-    """Images in batches of 8, with rows of whole numbers for each of the extras that the model asks for."""
-    n = len(_images(spec)[0])
-    extras = {extra: np.stack([np.arange(n) // 4, np.arange(n) // 4 % 3], axis=1) for extra in model.fields}
-    groups = extras[model.group_by] if model.group_by else None
-    return BatchLoader(*_images(spec), size=8, seed=0, device=device, fields=extras, group_by=groups)
+    """Images in batches of 8, with the fields that the model needs."""
+    fields = stored_fields(model, len(_images(spec)[0]))
+    groups = fields[model.group_by].rows if model.group_by else None
+    return BatchLoader(*_images(spec), size=8, seed=0, device=device, fields=fields, group_by=groups)
 
 
 def _trained(name: str, spec: DataSpec) -> Generative:

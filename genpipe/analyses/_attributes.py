@@ -53,7 +53,7 @@ class Attribute:
 def missing(info: DatasetInfo, factor: str | None) -> str | None:
     """What to say of data that do not know a factor, or the class if none is named; None if they do."""
     if factor is not None:
-        return _factors.missing(info.factors, [factor])
+        return _factors.missing(info.spec.factors, [factor])
     few = (
         f"the images have {len(info.spec.trained) or 'no'} classes, and two are needed; name a `factor`, or remove it."
     )

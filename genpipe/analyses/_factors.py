@@ -26,13 +26,8 @@ def known(evidence: FeatureSet, names: Sequence[str] | None = None) -> Factors:
     return {name: np.asarray(evidence.factors[name]) for name in names or evidence.factors}
 
 
-def missing(factors: tuple[str, ...] | None, names: Sequence[str] | None = None) -> str | None:
-    """What to say of data with these factors if all, or those with these names, are asked for; None if they are there.
-
-    Of factors that only reading tells nothing is said.
-    """
-    if factors is None:
-        return None
+def missing(factors: tuple[str, ...], names: Sequence[str] | None = None) -> str | None:
+    """What to say of data with these factors if all, or those with these names, are needed; None if they are there."""
     if not factors:
         return "no factors are known of these images; take a source that knows some, or leave the analysis out."
     unknown = sorted(set(names or ()) - set(factors))

@@ -38,7 +38,7 @@ class Disentanglement(Analysis):
         return Counts(training=20)
 
     def unmet_requirement(self, info: DatasetInfo) -> str | None:
-        return missing(info.factors, self.config.factors)
+        return missing(info.spec.factors, self.config.factors)
 
     def run(self, context: AnalysisContext) -> AnalysisResult:
         rng = np.random.default_rng(context.seed)

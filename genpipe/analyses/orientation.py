@@ -38,7 +38,7 @@ class Orientation(Analysis):
     requires = (Encodes,)
 
     def unmet_requirement(self, info: DatasetInfo) -> str | None:
-        return missing(info.factors, FACTORS)
+        return missing(info.spec.factors, FACTORS)
 
     def run(self, context: AnalysisContext) -> AnalysisResult:
         training, held_out = context.real.training, context.real.held_out

@@ -1,7 +1,6 @@
 """A finished model on disk: weights as safetensors and what is needed to build it; loading runs no code of a file."""
 
 from collections.abc import Callable
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from genpipe import registry
-from genpipe.config.data_spec import spec_from_json
+from genpipe.config.data_spec import spec_from_json, spec_to_json
 from genpipe.config.document import Document
 from genpipe.config.validation import described, validated
 from genpipe.errors import CheckpointError, ConfigError, UnknownName, Unsuitable
@@ -65,7 +64,7 @@ def save_model(model: Generative, name: str, config: Strict, spec: DataSpec, fol
     """Writes a finished model into a folder, which it replaces."""
     with atomic_directory(Path(folder)) as temporary:
         save_weights(model, temporary / "model.safetensors")
-        said = {"model": name, "config": config.model_dump(mode="json"), "data_spec": asdict(spec)}
+        said = {"model": name, "config": config.model_dump(mode="json"), "data_spec": spec_to_json(spec)}
         write_json(temporary / "model.json", said)
 
 

@@ -1,11 +1,14 @@
 """Whether parts suit each other: models and what is asked of them, phases and optimizers, extractors and images."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from genpipe import registry
 from genpipe.config.document import Document, KeyPath
-from genpipe.errors import DataError, Problem, Unsuitable, nearest
+from genpipe.config.validation import examined
+from genpipe.errors import DataError, GenpipeError, Problem, Unsuitable, nearest
 
 
 def missing_capabilities(
@@ -32,25 +35,47 @@ def missing_capabilities(
     ]
 
 
-def missing_fields(model_class: Any, name: str, known: Any, data: str, index: Document) -> list[Problem]:
-    """What a model has to be told of each image and the data set does not know."""
-    fields = model_class.fields if known.fields is None else known.fields
-    remedies = {field: _remedy(field) for field in model_class.fields if field not in fields}
+def unmet_fields(model_class: Any, name: str, data: Any, index: Document) -> list[Problem]:
+    """The fields that a model needs, and the data set lacks, has of another kind, or would make false by a flip."""
+    told = {field: _unmet(field, kind, data) for field, kind in model_class.fields.items()}
     return [
-        index.problem(("datasets", data), f"{name} needs '{field}' of each image, which is not known; {remedy}.")
-        for field, remedy in remedies.items()
+        index.problem(("datasets", data.name), f"{name} needs the field '{field}' ({model_class.fields[field]}){why}.")
+        for field, why in told.items()
+        if why
     ]
 
 
-def _remedy(field: str) -> str:
-    """How a data set comes to know what else is asked of each image."""
+def _unmet(field: str, kind: str, data: Any) -> str | None:
+    """Why a data set cannot give a model a field of this kind, and what to do; None if it can."""
+    found = data.spec().fields.get(field)
+    if found is None or found.kind != kind:
+        there = "which these images lack" if found is None else f"and that of these images is of kind {found.kind}"
+        return f", {there}; {_remedy(field, kind, data.root)}"
+    if data.common.horizontal_flip and found.names_sides:
+        return ", which names left and right, and would be false of mirrored images; write `horizontal_flip: false`"
+    return None
+
+
+def _remedy(field: str, kind: str, root: Path) -> str:
+    """How a data set gets a field: by its own knob, or from the sources that have it, with their knobs."""
     from genpipe.interfaces.sources import KNOWN_LABEL
 
-    knobs = {
-        KNOWN_LABEL: "write `num_labels: 100` there, how many labels it may know",
-        "sweep": "write `source: shapes` and `sweep_images: 10` there",
-    }
-    return knobs.get(field, "take another source")
+    if field == KNOWN_LABEL:
+        return "write `num_labels: 100` there, how many labels it may know"
+    sources = [given for source in registry.names("data") if (given := _given_by(source, field, kind, root))]
+    return f"write {' or '.join(sources)} there" if sources else "no source has it; write one (docs/extending.md)"
+
+
+def _given_by(source: str, field: str, kind: str, root: Path) -> str | None:
+    """What to write to get a field from a source; None if it does not have it, or only its own knobs tell."""
+    with suppress(GenpipeError):
+        made = registry.load("data", source)
+        knobs = made.field_knobs.get(field, {})
+        config, problems = examined(made.Config, knobs, (), Document("", knobs))
+        found = None if problems else made(config, root).fields.get(field)
+        if found and found.kind == kind:
+            return " and ".join([f"`source: {source}`", *(f"`{key}: {value}`" for key, value in knobs.items())])
+    return None
 
 
 def unsupported(known: Any, metrics: Mapping[str, Any], analyses: Mapping[str, Any]) -> dict[KeyPath, str]:
@@ -67,14 +92,10 @@ def unsupported(known: Any, metrics: Mapping[str, Any], analyses: Mapping[str, A
 def dataset_info_of(data: Any, knobs: Any, model: Any) -> Any:
     """DatasetInfo of a data set, and of an experiment on it, before any image is read. Raises DataError."""
     from genpipe.interfaces.dataset_info import DatasetInfo
-    from genpipe.interfaces.sources import KNOWN_LABEL
 
-    factors, others = data.opened.factors, data.opened.fields
-    labels = (KNOWN_LABEL,) if data.common.num_labels else ()
-    fields = None if factors is None or others is None else (*factors, *others, *labels)
     by_class = None if data.counts is None or not data.opened.classes else tuple(data.counts[:, 0].tolist())
     numbers = getattr(model, "latent_dim", None)
-    return DatasetInfo(data.spec(), factors, fields, _images(data, knobs), by_class, numbers)
+    return DatasetInfo(data.spec(), _images(data, knobs), by_class, numbers)
 
 
 def _images(data: Any, knobs: Any) -> Any:
@@ -91,11 +112,13 @@ def _images(data: Any, knobs: Any) -> Any:
 
 def spec_of(data: Any) -> Any:
     """The DataSpec that a data set will have, as far as it is known before any image is read. Raises DataError."""
+    from genpipe.interfaces.sources import fields_of
     from genpipe.interfaces.spec import DataSpec
 
     channels, classes = data.common.channels or data.opened.channels, data.opened.classes
     size, levels = data.common.image_size, 2 if data.common.binarize else 256
-    return DataSpec(channels, size, size, classes, levels, _untrained(data, classes))
+    fields = fields_of(data.opened, size, data.common.num_labels)
+    return DataSpec(channels, size, size, classes, levels, _untrained(data, classes), fields)
 
 
 def counts_of(data: Any) -> Any:

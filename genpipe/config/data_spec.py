@@ -1,14 +1,27 @@
 """A DataSpec in JSON."""
 
-from typing import Annotated
+from dataclasses import asdict
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from genpipe.config.document import Document
 from genpipe.config.validation import validated
 from genpipe.errors import ConfigError
-from genpipe.interfaces.spec import DataSpec
+from genpipe.interfaces.spec import DataSpec, FieldSpec, Kind
 from genpipe.schema import Strict
+
+_NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}$"
+"""Of a field: it is a part of the names of files."""
+
+
+class _WrittenField(Strict):
+    """A FieldSpec in JSON."""
+
+    kind: Kind
+    shape: list[Annotated[int, Field(ge=1, le=65_536)]]
+    size: int = Field(ge=0)
+    names: list[str]
 
 
 class _Written(Strict):
@@ -20,12 +33,21 @@ class _Written(Strict):
     classes: list[str]
     levels: int = Field(ge=2, le=256)
     untrained: list[Annotated[int, Field(ge=0)]] = []
+    fields: dict[Annotated[str, Field(pattern=_NAME)], _WrittenField] = {}
+
+
+def spec_to_json(spec: DataSpec) -> dict[str, Any]:
+    """Returns what is written under `data_spec` of a JSON file; `fields` is left out if there are none."""
+    return {name: value for name, value in asdict(spec).items() if name != "fields" or value}
 
 
 def spec_from_json(document: Document) -> DataSpec:
-    """What `dataclasses.asdict` gave, from under `images` of a JSON file. Raises ConfigError if it is no such."""
+    """What `spec_to_json` gave, from under `data_spec` of a JSON file. Raises ConfigError if it is no such."""
     found = validated(_Written, document.mapping("data_spec"), ("data_spec",), document)
     if max(found.untrained, default=-1) >= len(found.classes):
         raise ConfigError([document.problem(("data_spec", "untrained"), "there are not so many classes.")])
     classes, untrained = tuple(found.classes), tuple(found.untrained)
-    return DataSpec(found.channels, found.height, found.width, classes, found.levels, untrained)
+    fields = {
+        name: FieldSpec(one.kind, tuple(one.shape), one.size, tuple(one.names)) for name, one in found.fields.items()
+    }
+    return DataSpec(found.channels, found.height, found.width, classes, found.levels, untrained, fields)

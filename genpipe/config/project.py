@@ -19,9 +19,9 @@ from genpipe.config.compatibility import (
     counts_of,
     dataset_info_of,
     missing_capabilities,
-    missing_fields,
     optim_problems,
     spec_of,
+    unmet_fields,
     unsupported,
 )
 from genpipe.config.datasets import Dataset
@@ -183,9 +183,10 @@ class Project:
         )
         if not problems:
             known = dataset_info_of(data, knobs, model)
-            problems += missing_fields(model_class, model_name, known, data.name, self.document)
+            problems += (unmet := unmet_fields(model_class, model_name, data, self.document))
             problems += [document.problem(at, told) for at, told in unsupported(known, metrics, analyses).items()]
-            problems += optim_problems(model_class, model, data, knobs.optim, document)
+            if not unmet:  # a model may build on the fields that it needs
+                problems += optim_problems(model_class, model, data, knobs.optim, document)
             problems += prerequisites.problems(self, name, prerequisites.declared(model_class, model), data, document)
         if problems:
             raise ConfigError(dict.fromkeys(problems))

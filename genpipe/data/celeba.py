@@ -8,7 +8,17 @@ import numpy as np
 
 from genpipe.dataset.torchvision_sets import Part, Torchvision, picture_files
 from genpipe.interfaces.sources import Chunk
+from genpipe.interfaces.spec import FieldSpec
 from genpipe.schema import Strict
+
+ATTRIBUTES = (
+    "5_o_clock_shadow", "arched_eyebrows", "attractive", "bags_under_eyes", "bald", "bangs", "big_lips", "big_nose",
+    "black_hair", "blond_hair", "blurry", "brown_hair", "bushy_eyebrows", "chubby", "double_chin", "eyeglasses",
+    "goatee", "gray_hair", "heavy_makeup", "high_cheekbones", "male", "mouth_slightly_open", "mustache",
+    "narrow_eyes", "no_beard", "oval_face", "pale_skin", "pointy_nose", "receding_hairline", "rosy_cheeks",
+    "sideburns", "smiling", "straight_hair", "wavy_hair", "wearing_earrings", "wearing_hat", "wearing_lipstick",
+    "wearing_necklace", "wearing_necktie", "young",
+)  # fmt: skip
 
 
 class CelebA(Torchvision):
@@ -18,7 +28,7 @@ class CelebA(Torchvision):
 
     classes = ()
     channels = 3
-    factors = None
+    fields = {name: FieldSpec("class", (), 2) for name in ATTRIBUTES}
     wanted = ({"split": "train"}, {"split": "test"})
 
     def part(self, dataset: Any) -> Part:

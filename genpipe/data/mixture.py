@@ -3,7 +3,7 @@
 A point is an image of one pixel, a channel a coordinate; like all images it is kept in 256 levels from -1 to 1.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import ceil, pi, sqrt
 from pathlib import Path
 from typing import Annotated, Literal
@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 
 from genpipe.dataset.splitting import pieces, splits_of
 from genpipe.interfaces.sources import Chunk, Collection, Source
+from genpipe.interfaces.spec import FieldSpec
 from genpipe.schema import Strict
 
 REACH = 0.7
@@ -40,8 +41,6 @@ class Mixture(Source):
                 raise ValueError(f"at most {(1 - REACH) / _TAILS:.3g}, so that the points lie between -1 and 1")
             return self
 
-    fields = ("point",)
-
     def __init__(self, config: Config, root: Path) -> None:
         self.config = config
         self.means = _means(config.layout, config.components)
@@ -53,6 +52,10 @@ class Mixture(Source):
     @property
     def channels(self) -> int:
         return self.means.shape[1]
+
+    @property
+    def fields(self) -> Mapping[str, FieldSpec]:
+        return {"point": FieldSpec("number", (self.channels,))}
 
     def collection(self, seed: int) -> Collection:
         count = self.config.images

@@ -1,6 +1,6 @@
 """Drawn shapes, 64×64 in color, of which everything is known exactly: no download, for tests of what is learned."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from genpipe.dataset.splitting import pieces, splits_of
 from genpipe.interfaces.sources import Chunk, Collection, Source
+from genpipe.interfaces.spec import FieldSpec
 from genpipe.schema import Strict
 
 SIDE = 64
@@ -22,6 +23,11 @@ BACKGROUND = 245
 RADII = (9.0, 20.0)
 STROKE = 3.0
 """Width of an outline, in pixels."""
+SIZES = ("small", "medium", "large")
+DOWN, ACROSS = ("at the top", "in the middle", "at the bottom"), ("on the left", "", "on the right")
+WORDS = ("", "a", *SIZES, *STYLES, *COLORS, *KINDS, *dict.fromkeys(" ".join([*DOWN, *ACROSS]).split()))
+"""The vocabulary of captions; the first stands for the end."""
+CAPTION_WORDS = 11
 
 
 SWEPT = ("row", "column", "radius", "angle", "look")
@@ -52,7 +58,7 @@ _OWN = np.array([[number in own for number in range(6)] for own in ((1,), (2,), 
 class Shapes(Source):
     """One shape on light gray: its kind is the class; a caption, a label map and an edge map go with it.
 
-    In sweeps (Kulkarni et al. 2015, arXiv:1503.03167, section 3) one thing varies and all others stay. The extra
+    In sweeps (Kulkarni et al. 2015, arXiv:1503.03167, section 3) one thing varies and all others stay. The field
     `sweep` then tells of each image the number of its sweep and what varies in it, a number of `SWEPT`.
     """
 
@@ -70,15 +76,25 @@ class Shapes(Source):
 
     classes = KINDS
     channels = 3
-    factors = Factors._fields
+    field_knobs = {"sweep": {"sweep_images": 10}}
 
     def __init__(self, config: Config, root: Path) -> None:
         self.config = config
 
     @property
-    def fields(self) -> tuple[str, ...]:
-        swept = ("sweep",) if self.config.sweep_images > 1 else ()
-        return ("caption", "label_map", "edge_map", *swept)
+    def fields(self) -> Mapping[str, FieldSpec]:
+        names = {"kind": KINDS, "color": tuple(COLORS), "style": STYLES}
+        classes = {name: FieldSpec("class", (), len(of), of) for name, of in names.items()}
+        numbers = {name: FieldSpec("number") for name in Factors._fields if name not in names}
+        swept = {"sweep": FieldSpec("number", (2,))} if self.config.sweep_images > 1 else {}
+        return {
+            **classes,
+            **numbers,
+            **swept,
+            "caption": FieldSpec("tokens", (CAPTION_WORDS,), len(WORDS), WORDS),
+            "label_map": FieldSpec("label_map", (SIDE, SIDE), 1 + len(KINDS), ("background", *KINDS)),
+            "edge_map": FieldSpec("image", (1, SIDE, SIDE)),
+        }
 
     def collection(self, seed: int) -> Collection:
         count, together = self.config.images, self.config.sweep_images
@@ -100,11 +116,11 @@ def _drawn(rows: np.ndarray, kinds: np.ndarray, seed: int, sweep_images: int) ->
     for some, kind in zip(pieces(rows), pieces(kinds), strict=True):
         factors = _factors(some, kind, seed) if sweep_images == 1 else _swept(some, kind, seed, sweep_images)
         images, inside, edges = draw(factors)
-        maps = {"label_map": inside * (kind[:, None, None] + 1).astype(np.uint8), "edge_map": edges}
+        maps = {"label_map": inside * (kind[:, None, None] + 1).astype(np.uint8), "edge_map": edges[..., None]}
         known = {**factors._asdict(), "angle": np.exp(2j * np.pi * factors.angle / _TURNS[kind])}
         if sweep_images > 1:
             known["sweep"] = np.stack(_sweeps(some, sweep_images), axis=1)
-        yield Chunk(images, {**known, "caption": captions(factors), **maps})
+        yield Chunk(images, {**known, "caption": tokens(captions(factors)), **maps})
 
 
 def _factors(rows: np.ndarray, kind: np.ndarray, seed: int) -> Factors:
@@ -145,20 +161,27 @@ def draw(factors: Factors) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return images, (depth >= 0).astype(np.uint8), (np.abs(depth) < 0.75).astype(np.uint8) * np.uint8(255)
 
 
-def captions(factors: Factors) -> np.ndarray:
+def captions(factors: Factors) -> list[str]:
     """A sentence for each image."""
-    sizes = np.array(["small", "medium", "large"])[np.digitize(factors.radius, np.linspace(*RADII, 4)[1:3])]
+    sizes = np.array(SIZES)[np.digitize(factors.radius, np.linspace(*RADII, 4)[1:3])]
     colors = np.array(list(COLORS))[factors.color]
     places = [_place(row, column) for row, column in zip(factors.row, factors.column, strict=True)]
     styles, kinds = np.array(STYLES)[factors.style], np.array(KINDS)[factors.kind]
     words = zip(sizes, styles, colors, kinds, places, strict=True)
-    return np.array([f"a {size} {style} {color} {kind} {place}" for size, style, color, kind, place in words], "U80")
+    return [f"a {size} {style} {color} {kind} {place}" for size, style, color, kind, place in words]
+
+
+def tokens(texts: Sequence[str]) -> np.ndarray:
+    """The words of captions as numbers of WORDS [n 11], 0 after the last."""
+    found = np.zeros((len(texts), CAPTION_WORDS), np.uint8)
+    for row, text in zip(found, texts, strict=True):
+        numbers = [WORDS.index(word) for word in text.split()]
+        row[: len(numbers)] = numbers
+    return found
 
 
 def _place(row: float, column: float) -> str:
-    down = ("at the top", "in the middle", "at the bottom")[int(row * 3 // SIDE)]
-    across = ("on the left", "", "on the right")[int(column * 3 // SIDE)]
-    return f"{down} {across}".strip()
+    return f"{DOWN[int(row * 3 // SIDE)]} {ACROSS[int(column * 3 // SIDE)]}".strip()
 
 
 def _cover(depth: np.ndarray) -> np.ndarray:

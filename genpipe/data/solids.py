@@ -10,6 +10,7 @@ from pydantic import Field
 
 from genpipe.dataset.splitting import pieces, splits_of
 from genpipe.interfaces.sources import Chunk, Collection, Source
+from genpipe.interfaces.spec import FieldSpec
 from genpipe.schema import Strict
 
 SIDE = 64
@@ -44,7 +45,7 @@ class Solids(Source):
 
     classes = tuple(SOLIDS)
     channels = 3
-    factors = QUATERNION
+    fields = {name: FieldSpec("number") for name in QUATERNION}
 
     def __init__(self, config: Config, root: Path) -> None:
         self.config = config

@@ -1,9 +1,10 @@
 """Batches of training images in an order that depends on (seed, epoch) alone."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from time import perf_counter
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,14 +14,22 @@ from torch import Tensor
 from genpipe.dataset.prefetch import Prefetcher
 from genpipe.dataset.storage import Prepared
 from genpipe.interfaces.phases import Batch
+from genpipe.interfaces.spec import FieldSpec, Kind
 from genpipe.nn.pixel_range import to_model
 
 _SHARE_OF_DEVICE = 0.5
-"""Images live on the device if they take at most this share of its free memory."""
+"""Images and fields live on the device if they take at most this share of its free memory."""
 _AHEAD = 4
 """The number of batches to read from disk in advance, by default."""
 _Raw = tuple[Tensor, Tensor | None, dict[str, Tensor]]
-"""uint8 images [b c h w], their labels, and the requested fields."""
+"""uint8 images [b c h w], their labels, and the requested fields as they are stored."""
+
+
+class StoredField(NamedTuple):
+    """A field of all images: its rows [n *shape] as they are stored, and what they are."""
+
+    rows: np.ndarray
+    spec: FieldSpec
 
 
 class BatchLoader:
@@ -43,18 +52,20 @@ class BatchLoader:
         device: torch.device,
         horizontal_flip: bool = False,
         part: tuple[int, int] = (0, 1),
-        fields: Mapping[str, np.ndarray] | None = None,
+        fields: Mapping[str, StoredField] | None = None,
         group_by: np.ndarray | None = None,
         second: Bool[np.ndarray, "n"] | None = None,
     ) -> None:
         self.size, self.seed, self.device, self.count = size, seed, device, len(images)
         self.horizontal_flip = horizontal_flip
         self._mine = slice(part[0] * size // part[1], (part[0] + 1) * size // part[1])
-        self._resident = _fits(images.nbytes, device)
+        rows = {name: field.rows for name, field in (fields or {}).items()}
+        self._specs = {name: field.spec for name, field in (fields or {}).items()}
+        self._resident = _fits(images.nbytes + sum(values.nbytes for values in rows.values()), device)
         self._home = device if self._resident else torch.device("cpu")
-        self._images = torch.from_numpy(np.array(images)).to(device) if self._resident else images
+        self._images = self._kept(images)
         self._labels = None if labels is None else torch.from_numpy(np.array(labels)).to(self._home)
-        self._extras = {name: torch.from_numpy(np.array(rows)).to(self._home) for name, rows in (fields or {}).items()}
+        self._fields = {name: self._kept(values) for name, values in rows.items()}
         self._groups = None if group_by is None else np.unique(group_by, axis=0, return_inverse=True)[1].ravel()
         self._kinds = [] if second is None else [np.flatnonzero(~second), np.flatnonzero(second)]
         self._order = lru_cache(maxsize=4)(self._shuffled)
@@ -71,7 +82,7 @@ class BatchLoader:
         seed: int,
         device: torch.device,
         part: tuple[int, int] = (0, 1),
-        fields: Sequence[str] = (),
+        fields: Iterable[str] = (),
         group_by: str | None = None,
         balance_by: str | None = None,
     ) -> "BatchLoader":
@@ -80,7 +91,7 @@ class BatchLoader:
         Raises DataError if the data set does not know them.
         """
         images, labels = prepared.images("train"), prepared.labels("train")
-        asked = {name: prepared.field("train", name) for name in fields}
+        asked = {name: StoredField(prepared.field("train", name), prepared.spec.fields[name]) for name in fields}
         together = prepared.field("train", group_by) if group_by else None
         second = np.any(prepared.field("train", balance_by), axis=1) if balance_by else None
         return cls(
@@ -97,7 +108,7 @@ class BatchLoader:
         raw = self._raw(self._rows(number)) if self._resident else self._read_ahead.get(number, ahead)
         batch = self._sent(raw)
         if self.horizontal_flip:
-            batch = replace(batch, x=torch.where(self._mirrored(number), batch.x.flip(3), batch.x))
+            batch = self._flipped(batch, self._mirrored(number))
         self.waited_sec += perf_counter() - begun
         return batch
 
@@ -139,28 +150,56 @@ class BatchLoader:
 
     def _raw(self, rows: Tensor) -> _Raw:
         labels = None if self._labels is None else self._labels[rows]
-        extras = {name: values[rows] for name, values in self._extras.items()}
-        if isinstance(self._images, Tensor):
-            return self._images[rows], labels, extras
-        pinned = self.device.type == "cuda"
-        pixels = torch.empty((len(rows), *self._images.shape[1:]), dtype=torch.uint8, pin_memory=pinned)
-        np.take(self._images, rows.numpy(), axis=0, out=pixels.numpy(), mode="clip")  # the one mode without a copy
-        if pinned:
-            labels = None if labels is None else labels.pin_memory()
-            extras = {name: values.pin_memory() for name, values in extras.items()}
-        return pixels, labels, extras
+        if labels is not None and not self._resident and self.device.type == "cuda":
+            labels = labels.pin_memory()
+        return self._taken(self._images, rows), labels, {k: self._taken(v, rows) for k, v in self._fields.items()}
+
+    def _kept(self, values: np.ndarray) -> Tensor | np.ndarray:
+        """All rows on the device, or as they were, on the disk."""
+        return torch.from_numpy(np.array(values)).to(self.device) if self._resident else values
+
+    def _taken(self, values: Tensor | np.ndarray, rows: Tensor) -> Tensor:
+        if isinstance(values, Tensor):
+            return values[rows]
+        dtype = torch.from_numpy(np.empty(0, values.dtype)).dtype
+        found = torch.empty((len(rows), *values.shape[1:]), dtype=dtype, pin_memory=self.device.type == "cuda")
+        np.take(values, rows.numpy(), axis=0, out=found.numpy(), mode="clip")  # the one mode without a copy
+        return found
 
     def _sent(self, raw: _Raw) -> Batch:
-        pixels, labels, extras = raw
+        pixels, labels, fields = raw
         y = None if labels is None else labels.to(self.device, non_blocking=True)
-        sent = {name: values.to(self.device, non_blocking=True) for name, values in extras.items()}
-        return Batch(to_model(pixels.to(self.device, non_blocking=True)), y, sent)
+        sent = {name: values.to(self.device, non_blocking=True) for name, values in fields.items()}
+        of_kind = {name: as_tensor(values, self._specs[name].kind) for name, values in sent.items()}
+        return Batch(to_model(pixels.to(self.device, non_blocking=True)), y, of_kind)
+
+    def _flipped(self, batch: Batch, mirrored: Tensor) -> Batch:
+        """A batch of which these images [b 1 1 1] are mirrored, with all that has their shape."""
+
+        def flip(x: Tensor) -> Tensor:
+            return torch.where(mirrored.view(-1, *[1] * (x.ndim - 1)), x.flip(-1), x)
+
+        shaped = {name: flip(x) if self._specs[name].image_shaped else x for name, x in batch.fields.items()}
+        return replace(batch, x=flip(batch.x), fields=shaped)
 
     def _mirrored(self, number: int) -> Tensor:
         """Which images are mirrored [b 1 1 1]."""
         drawn = torch.from_numpy(np.random.default_rng((self.seed, number, 1)).random(self.size) < 0.5)[self._mine]
         drawn = drawn.pin_memory() if self.device.type == "cuda" else drawn
         return drawn.to(self.device, non_blocking=True)[:, None, None, None]
+
+
+def as_tensor(stored: Tensor, kind: Kind) -> Tensor:
+    """Returns rows of a field as a model gets them: see `Batch.fields`."""
+    match kind:
+        case "image" | "frames":
+            return to_model(stored.flatten(0, -4)).view(stored.shape)
+        case "mask" | "attributes":
+            return stored.float()
+        case "label_map" | "tokens" | "class":
+            return stored.long()
+        case _:
+            return stored
 
 
 def _fits(size_bytes: int, device: torch.device) -> bool:

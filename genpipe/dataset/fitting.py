@@ -12,44 +12,56 @@ _FILTER_PIXELS = 2
 """So far a bicubic filter reaches to each side, of the larger pixels."""
 
 
-def fitted(images: np.ndarray, size: int, fit: str, at: Sequence[tuple[float, float]] = ()) -> np.ndarray:
+def fitted(
+    images: np.ndarray, size: int, fit: str, at: Sequence[tuple[float, float]] = (), *, nearest: bool = False
+) -> np.ndarray:
     """Returns images [n h w c] resized to size×size.
 
     "pad" keeps the whole picture on black, shrunk only if it is too large; "crop" scales the shorter side to size and
     takes the center, "random_crop" a place that `at` gives for each image, (0, 0) to (1, 1); "stretch" ignores the
-    aspect. Scaling is antialiased.
+    aspect. Scaling is antialiased, bicubic, of uint8; or takes the nearest pixel, of any type, for numbers that stand
+    for something else.
     """
     height, width = images.shape[1:3]
     if fit == "stretch":
-        return _resized(images, size, size)
+        return _resized(images, size, size, nearest)
     if fit == "pad":
-        return _centered(_resized(images, *_scaled(height, width, min(1.0, size / max(height, width)))), size)
+        tall, wide = _scaled(height, width, min(1.0, size / max(height, width)))
+        return _centered(_resized(images, tall, wide, nearest), size)
     tall, wide = _scaled(height, width, size / min(height, width))
     if tall == wide:
-        return _resized(images, size, size)
+        return _resized(images, size, size, nearest)
     down, right = tall - size, wide - size
     middle = [(down // 2, right // 2)] * len(images)
     corners = middle if fit == "crop" else [(int(y * (down + 1)), int(x * (right + 1))) for y, x in at]
-    return np.stack([_cut(i, size, tall, wide, *corner) for i, corner in zip(images, corners, strict=True)])
+    cut = _cut_nearest if nearest else _cut
+    return np.stack([cut(i, size, tall, wide, *corner) for i, corner in zip(images, corners, strict=True)])
 
 
 def _scaled(height: int, width: int, scale: float) -> tuple[int, int]:
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
-def _resized(images: np.ndarray, height: int, width: int) -> np.ndarray:
+def _resized(images: np.ndarray, height: int, width: int, nearest: bool = False) -> np.ndarray:
     if images.shape[1:3] == (height, width):
         return images
+    if nearest:
+        return images[:, _nearest(images.shape[1], height)][:, :, _nearest(images.shape[2], width)]
     channels = images.shape[3]
     pictures = (Image.fromarray(i[..., 0] if channels == 1 else i) for i in images)
     resized = [np.asarray(p.resize((width, height), Image.Resampling.BICUBIC)) for p in pictures]
     return np.stack(resized).reshape(-1, height, width, channels)
 
 
+def _nearest(length: int, scaled: int) -> np.ndarray:
+    """The pixel of a side whose middle is the nearest to that of each pixel of the scaled side."""
+    return (2 * np.arange(scaled) + 1) * length // (2 * scaled)
+
+
 def _centered(images: np.ndarray, size: int) -> np.ndarray:
     """The central size×size part, on black where the images are smaller."""
     n, height, width, channels = images.shape
-    out = np.zeros((n, size, size, channels), np.uint8)
+    out = np.zeros((n, size, size, channels), images.dtype)
     tall, wide = min(height, size), min(width, size)
     top, left, row, column = (size - tall) // 2, (size - wide) // 2, (height - tall) // 2, (width - wide) // 2
     out[:, top : top + tall, left : left + wide] = images[:, row : row + tall, column : column + wide]
@@ -67,6 +79,12 @@ def _cut(image: np.ndarray, size: int, tall: int, wide: int, top: int, left: int
     if tall > wide:
         return _cut_along(image.swapaxes(0, 1), size, tall, top, long_first).swapaxes(0, 1)
     return _cut_along(image, size, wide, left, long_first)
+
+
+def _cut_nearest(image: np.ndarray, size: int, tall: int, wide: int, top: int, left: int) -> np.ndarray:
+    """The same part with the nearest pixels, of which no other is touched."""
+    rows, columns = _nearest(image.shape[0], tall)[top : top + size], _nearest(image.shape[1], wide)[left : left + size]
+    return image[rows][:, columns]
 
 
 def _height_first(image: np.ndarray, tall: int, wide: int) -> bool:

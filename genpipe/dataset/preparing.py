@@ -1,6 +1,6 @@
 """Preparation of a source as arrays on disk."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +14,8 @@ from genpipe.dataset.storage import ArrayFile, Prepared, field_file, images_file
 from genpipe.dataset.working import Done, Target, Work, cores, done, in_order
 from genpipe.errors import DataError
 from genpipe.files import atomic_directory
-from genpipe.interfaces.sources import KNOWN_LABEL, SPLITS, Chunk, Collection, Source
-from genpipe.interfaces.spec import DataSpec
+from genpipe.interfaces.sources import KNOWN_LABEL, SPLITS, Chunk, Collection, Source, fields_of
+from genpipe.interfaces.spec import DataSpec, FieldSpec
 
 CHUNK_BYTES = 4 * 2**20
 """No more finished pixels than this travel between processes at once."""
@@ -40,18 +40,18 @@ def prepare(
     workers: int | None = None,
     shown: Shown = lambda images, of: None,
 ) -> Prepared:
-    """Reads a source once, chunk by chunk, and writes its splits as uint8 arrays [n c size size] with labels.
+    """Reads a source once, chunk by chunk, and writes its splits: uint8 images [n c size size], labels and fields.
 
     Of the classes in `exclude_classes` no training image is taken; `num_labels` is how many labels a model may
     know. The same images come in the same order for any number of workers. Raises DataError for a broken picture,
     unless `skip_broken` leaves it out, and if the source is not what it announced.
     """
     collection, broken = source.collection(seed), list[str]()
-    spec = DataSpec(channels or source.channels, image_size, image_size, source.classes, 2 if binarize else 256)
+    spec = _spec(source, image_size, channels, binarize, num_labels)
     rows = taken(collection, source.classes, exclude_classes, max_images, seed)
     with atomic_directory(folder) as temporary:
-        with Writer(temporary, collection, _named(source)) as writer:
-            target = Target(image_size, spec.channels, resize_mode, seed, binarize)
+        with Writer(temporary, collection) as writer:
+            target = Target(image_size, spec.channels, resize_mode, seed, binarize, fields_of(source, image_size, None))
             for piece in finished(collection, rows, target, cores() if workers is None else workers):
                 if piece.broken and not skip_broken:
                     raise DataError(_complaint(piece.broken, folder.name))
@@ -63,6 +63,13 @@ def prepare(
         noted, unused = _noted(temporary, spec), collection.unused_images
         write_meta(temporary, noted, horizontal_flip=horizontal_flip, broken=broken, unused_images=unused)
     return Prepared.open(folder)
+
+
+def _spec(
+    source: Source, image_size: int, channels: int | None, binarize: str | None, num_labels: int | None
+) -> DataSpec:
+    levels, fields = 2 if binarize else 256, fields_of(source, image_size, num_labels)
+    return DataSpec(channels or source.channels, image_size, image_size, source.classes, levels, fields=fields)
 
 
 def _noted(folder: Path, spec: DataSpec) -> DataSpec:
@@ -94,9 +101,12 @@ def finished(collection: Collection, rows: np.ndarray, target: Target, workers: 
 
 
 def _works(chunks: Iterable[Chunk], rows: np.ndarray, target: Target) -> Iterator[Work]:
-    first, most = 0, max(1, CHUNK_BYTES // (target.image_size**2 * target.channels))
+    values = target.image_size**2 * target.channels + sum(spec.values for spec in (target.fields or {}).values())
+    first, most = 0, max(1, CHUNK_BYTES // values)
     for chunk in chunks:
         _verify(chunk, first, len(rows))
+        if target.fields is not None:
+            _verify_fields(chunk, target.fields)
         for start in range(0, len(chunk.images), most):
             some = slice(start, start + most)
             fields = {name: values[some] for name, values in chunk.fields.items()}
@@ -120,16 +130,23 @@ def _verify(chunk: Chunk, first: int, count: int) -> None:
         raise DataError(f"of images of {width}×{height} pixels one side is more than {MAX_ASPECT} times the other.")
 
 
-def _named(source: Source) -> tuple[str, ...] | None:
-    """The fields that a source has named; None if only reading tells."""
-    return None if source.factors is None or source.fields is None else (*source.factors, *source.fields)
+def _verify_fields(chunk: Chunk, declared: Mapping[str, FieldSpec]) -> None:
+    """Raises DataError unless a chunk has exactly these fields, with a row for each image."""
+    if undeclared := [name for name in chunk.fields if name not in declared]:
+        raise DataError(
+            f"images came with '{undeclared[0]}', which is no field that the source declares. Name it in `fields`."
+        )
+    for name in declared:
+        rows, images = len(chunk.fields.get(name, ())), len(chunk.images)
+        if rows != images:
+            raise DataError(f"{images} images came with {rows} rows of the field '{name}'; a row per image is needed.")
 
 
 class Writer:
     """Writes the arrays of a data set image by image."""
 
-    def __init__(self, folder: Path, collection: Collection, named: Sequence[str] | None) -> None:
-        self.folder, self.collection, self.named, self.count = folder, collection, named, 0
+    def __init__(self, folder: Path, collection: Collection) -> None:
+        self.folder, self.collection, self.count = folder, collection, 0
         self._files: dict[Path, ArrayFile] = {}
         self._open = ExitStack()
 
@@ -140,11 +157,7 @@ class Writer:
         self._open.close()
 
     def write(self, piece: Done) -> None:
-        """Adds each image to the split that it is in. Raises DataError if it has an extra that was not named."""
-        named = piece.fields if self.named is None else self.named
-        for name in piece.fields:
-            if name not in named:
-                raise DataError(f"images came with '{name}', which the source names neither as factor nor as extra.")
+        """Adds each image to the split that it is in."""
         self.count += len(piece.images)
         parts = self.collection.splits[piece.rows]
         for part in np.unique(parts):

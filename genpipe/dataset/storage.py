@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from genpipe.config.data_spec import spec_from_json
+from genpipe.config.data_spec import spec_from_json, spec_to_json
 from genpipe.config.validation import described
 from genpipe.errors import ConfigError, DataError, nearest
 from genpipe.files import write_json
@@ -20,8 +20,6 @@ from genpipe.schema import Strict
 
 __all__ = ["SPLITS", "ArrayFile", "Prepared", "field_file", "images_file", "labels_file", "write_meta"]
 
-_NUMBERS = "biufc"
-"""The kinds of numpy's types that are numbers."""
 _NAMED = 1000
 """The number of broken pictures to record by name."""
 
@@ -37,7 +35,7 @@ def labels_file(folder: Path, split: str) -> Path:
 
 
 def field_file(folder: Path, split: str, name: str) -> Path:
-    """Returns the file of another field of a split, a row per image."""
+    """Returns the file of a field of a split, a row per image."""
     return folder / f"{split}_extra_{name}.npy"
 
 
@@ -90,7 +88,7 @@ def write_meta(
             digest.update(file.name.encode() + hashlib.file_digest(content, "sha256").digest())
     if horizontal_flip:
         digest.update(b"flip")
-    noted: dict[str, Any] = {"data_spec": asdict(spec), "sha256": digest.hexdigest()}
+    noted: dict[str, Any] = {"data_spec": spec_to_json(spec), "sha256": digest.hexdigest()}
     noted |= {"horizontal_flip": True} if horizontal_flip else {}
     noted |= {"broken_images": len(broken), "broken": list(broken[:_NAMED])} if broken else {}
     noted |= {"unused_images": dict(unused_images)} if unused_images else {}
@@ -161,21 +159,22 @@ class Prepared:
         return np.any(_array(file), axis=1) if file.exists() else None
 
     def factors(self, split: str) -> dict[str, np.ndarray]:
-        """Returns the factors of images by name, memory-mapped: all fields with one number per image."""
-        start = field_file(self.folder, split, "")
-        found = {file.stem.removeprefix(start.stem): _array(file) for file in self.folder.glob(f"{start.stem}*.npy")}
-        return {
-            name: found[name] for name in sorted(found) if found[name].ndim == 1 and found[name].dtype.kind in _NUMBERS
-        }
+        """Returns the factors of images by name, memory-mapped: all fields with one class or number per image."""
+        return {name: self.field(split, name) for name in sorted(self.spec.factors)}
 
     def field(self, split: str, name: str) -> np.ndarray:
-        """Returns another field of each image, memory-mapped. Raises DataError if the source does not give it."""
+        """Returns a field [n, *shape] as it is stored, memory-mapped.
+
+        Raises DataError if the data set does not have it, or if its rows are not those of the images.
+        """
+        if name not in self.spec.fields:
+            raise DataError(f"{self.folder} knows no '{name}' of its images.{nearest(name, self.spec.fields)}")
         file = field_file(self.folder, split, name)
-        if not file.exists():
-            start = field_file(self.folder, split, "").stem
-            known = [found.stem.removeprefix(start) for found in self.folder.glob(f"{start}*.npy")]
-            raise DataError(f"{self.folder} knows no '{name}' of its images.{nearest(name, known)}")
-        return _array(file)
+        found, needed = _array(file), (len(self.images(split)), *self.spec.fields[name].shape)
+        if found.shape != needed:
+            remedy = f"Delete {self.folder} and run `dvc repro`."
+            raise DataError(f"{file} holds {found.shape}, but {needed} is needed. {remedy}")
+        return found
 
 
 def _array(file: Path) -> np.ndarray:

@@ -14,8 +14,10 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from genpipe.dataset.decoding import Broken, decoded
+from genpipe.dataset.fields import stored
 from genpipe.dataset.fitting import fitted
 from genpipe.errors import DataError
+from genpipe.interfaces.spec import FieldSpec
 
 ALONE_SEC = 3.0
 """Shorter work is done without processes, as starting one costs about a second per core."""
@@ -32,6 +34,8 @@ class Target(NamedTuple):
     resize_mode: str = "crop"
     seed: int = 0
     binarize: str | None = None
+    fields: Mapping[str, FieldSpec] | None = None
+    """The fields at this size; None: they are left out."""
 
 
 class Work(NamedTuple):
@@ -59,11 +63,12 @@ def done(work: Work) -> Done:
     if isinstance(work.images, np.ndarray):
         images = _fitted(_in_channels(work.images, work.target.channels), work.rows, work.target)
         sizes = np.tile(work.images.shape[1:3], (len(images), 1))
-        return Done(_finished_pixels(images, work.rows, work.target), work.rows, work.fields, sizes, [])
+        fields = _stored(work.fields, work.rows, sizes, work.target)
+        return Done(_finished_pixels(images, work.rows, work.target), work.rows, fields, sizes, [])
     images, kept, sizes, broken = _decoded(work.images, work.rows, work.target)
-    extras = work.fields if len(kept) == len(work.rows) else {k: v[kept] for k, v in work.fields.items()}
     rows = work.rows[kept]
-    return Done(_finished_pixels(images, rows, work.target), rows, extras, sizes, broken)
+    fields = _stored({name: values[kept] for name, values in work.fields.items()}, rows, sizes, work.target)
+    return Done(_finished_pixels(images, rows, work.target), rows, fields, sizes, broken)
 
 
 def _decoded(
@@ -88,10 +93,22 @@ def _decoded(
     return pixels[: len(kept)], np.array(kept, np.int64), np.array(sizes, np.int64).reshape(-1, 2), broken
 
 
-def _fitted(images: np.ndarray, rows: np.ndarray, target: Target) -> np.ndarray:
+def _stored(
+    fields: Mapping[str, np.ndarray], rows: np.ndarray, sizes: np.ndarray, target: Target
+) -> dict[str, np.ndarray]:
+    """The fields as they are stored, cut and resized as their images are; none if there are no images."""
+
+    def fit(pictures: np.ndarray, nearest: bool) -> np.ndarray:
+        return _fitted(pictures, rows, target, nearest)
+
+    known = target.fields or {}
+    return {name: stored(name, fields[name], spec, sizes, fit) for name, spec in known.items() if len(rows)}
+
+
+def _fitted(images: np.ndarray, rows: np.ndarray, target: Target, nearest: bool = False) -> np.ndarray:
     random = target.resize_mode == "random_crop"
     at = [tuple(np.random.default_rng((target.seed, int(row))).random(2)) for row in rows] if random else []
-    return fitted(images, target.image_size, target.resize_mode, at)
+    return fitted(images, target.image_size, target.resize_mode, at, nearest=nearest)
 
 
 def _in_channels(images: np.ndarray, channels: int) -> np.ndarray:

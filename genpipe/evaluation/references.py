@@ -7,7 +7,7 @@ stored apart from that, by whoever asks first, so that a new metric makes no ref
 
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import numpy as np
 from genpipe import fingerprints, paths
 from genpipe.artifacts.extractors import ABOUT, WEIGHTS, About, built_extractor
 from genpipe.artifacts.models import save_weights
+from genpipe.config.data_spec import spec_to_json
 from genpipe.config.project import Project
 from genpipe.config.validation import described
 from genpipe.dataset.storage import Prepared
@@ -85,7 +86,7 @@ def store_reference(
         "key": key,
         "described": found,
         "config": config.model_dump(mode="json"),
-        "data_spec": asdict(prepared.spec),
+        "data_spec": spec_to_json(prepared.spec),
     }
     write_json(folder / ABOUT, about)
 

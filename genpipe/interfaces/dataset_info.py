@@ -30,10 +30,6 @@ class DatasetInfo:
     """Facts about a data set that are known before its images are read."""
 
     spec: DataSpec
-    factors: tuple[str, ...] | None = ()
-    """The names of the fields with one number per image; None if only reading the data tells."""
-    fields: tuple[str, ...] | None = ()
-    """The names of all fields of an image, with the factors; None if only reading the data tells."""
     images: Counts = Counts()
     """The numbers of images at most; for samples, the number to generate."""
     training_by_class: tuple[int, ...] | None = None

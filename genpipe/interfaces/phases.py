@@ -9,6 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from genpipe.interfaces.spec import Kind
 from genpipe.interfaces.tensors import Images, Labels, Logs, Scalar
 
 
@@ -19,7 +20,11 @@ class Batch:
     x: Images
     y: Labels | None = None
     fields: Mapping[str, Tensor] = field(default_factory=dict)
-    """The other fields that the model asked for, by name, a row per image."""
+    """The fields that the model asks for, by name.
+
+    image and frames: float32 in [-1, 1] [b (t) c h w]; label_map: int64 [b h w]; mask: float32, 0 or 1 [b 1 h w];
+    tokens: int64 [b length]; attributes: float32, 0 or 1 [b k]; class: int64 [b]; number: as the source has it.
+    """
 
 
 @dataclass(frozen=True)
@@ -53,8 +58,8 @@ class Phase:
 class Trainable(nn.Module, ABC):
     """Anything that `fit` can train."""
 
-    fields: ClassVar[tuple[str, ...]] = ()
-    """The fields that it needs besides the label, by the names in the source."""
+    fields: ClassVar[Mapping[str, Kind]] = {}
+    """The kind of each field that it needs besides the label, by the name in the source."""
     group_by: ClassVar[str | None] = None
     """The field by which images are grouped: images with equal values stay together when shuffled."""
     balance_by: ClassVar[str | None] = None

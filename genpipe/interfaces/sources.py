@@ -9,12 +9,13 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Int, UInt8
 
+from genpipe.interfaces.spec import FieldSpec
 from genpipe.schema import Strict
 
 SPLITS = ("train", "test")
 """The parts of every data set, in the order of their numbers."""
 KNOWN_LABEL = "known_label"
-"""The field with the few known labels, one-hot; unknown labels are zeros."""
+"""The field with the few known labels, attributes of which a known label has one and an unknown label none."""
 Pixels = UInt8[np.ndarray, "n h w c"]
 EncodedImage = tuple[str, bytes | Path]
 """The name of a picture in its source, and its file: the content or the path."""
@@ -26,10 +27,12 @@ class Chunk:
 
     images: Pixels | Sequence[EncodedImage]
     fields: Mapping[str, np.ndarray] = field(default_factory=dict)
-    """Other fields by name: an array with a row per image.
+    """Exactly the fields that the source declares, by name: an array with a row per image.
 
-    A number an image is a factor of it: whole numbers are categories, real ones are continuous, and complex ones of
-    length 1 are places on a circle, for what comes round again. What is no factor has rows, or is text.
+    image: uint8 [n h w c]; frames: uint8 [n t h w c]; label_map: whole numbers [n h w]; mask: 0 and 1 [n h w], each as
+    high and wide as its image. class: whole numbers [n]; tokens: whole numbers [n length], 0 after the last;
+    attributes: 0 and 1 [n k]; number: any shape of whole, real or complex numbers; complex ones of length 1 are places
+    on a circle, for what comes round again.
     """
 
 
@@ -56,6 +59,8 @@ class Source(ABC):
     """A source of images; it is built from its own `Config` and the folder at which relative paths begin."""
 
     Config: ClassVar[type[Strict]]
+    field_knobs: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """Knobs with which the source has a field that it lacks by default, by the field's name."""
 
     @abstractmethod
     def __init__(self, config: Any, root: Path) -> None: ...
@@ -75,14 +80,12 @@ class Source(ABC):
         """Returns all images; the seed decides the splits, if the source leaves them open."""
 
     @property
-    def factors(self) -> tuple[str, ...] | None:
-        """The names of chunk fields with one number per image; None if only reading tells."""
-        return ()
+    def fields(self) -> Mapping[str, FieldSpec]:
+        """The fields of every image, by name, found without reading images; height and width may be left at 0.
 
-    @property
-    def fields(self) -> tuple[str, ...] | None:
-        """The names of all other chunk fields, in the same way."""
-        return ()
+        One class or one number per image is a factor of it.
+        """
+        return {}
 
     @property
     def watched_path(self) -> str | None:
@@ -92,3 +95,9 @@ class Source(ABC):
     def state(self) -> str:
         """Returns a text that changes with the files at `watched_path`. Raises DataError if they cannot be read."""
         return ""
+
+
+def fields_of(source: Source, image_size: int, num_labels: int | None) -> Mapping[str, FieldSpec]:
+    """Returns the fields of a data set: those of its source at its size, and which labels are known, if few are."""
+    known = {KNOWN_LABEL: FieldSpec("attributes", (len(source.classes),))} if num_labels else {}
+    return {**{name: spec.resized(image_size, image_size) for name, spec in source.fields.items()}, **known}

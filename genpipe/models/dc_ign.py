@@ -27,7 +27,7 @@ class DCIGN(LatentVariableModel):
         invariance_weight: Annotated[float, Field(ge=0)] = 1.0
         """Of the gradient that pulls the other codes to their mean."""
 
-    fields = ("sweep",)
+    fields = {"sweep": "number"}
     group_by = "sweep"
     owner: Tensor
 

@@ -40,7 +40,7 @@ class SSVAE(StandardNormalPrior, Generative, GeneratesClasses, Classifies):
         classification_weight: Annotated[float, Field(ge=0)] = 0.1
         """Of the cross-entropy of known labels, in nats per image: α/N of the paper."""
 
-    fields = (KNOWN_LABEL,)
+    fields = {KNOWN_LABEL: "attributes"}
     balance_by = KNOWN_LABEL
 
     def __init__(self, config: Config, spec: DataSpec) -> None:

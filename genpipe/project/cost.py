@@ -41,7 +41,7 @@ class Memory:
     activations: int | None
     """Kept for the backward pass of the largest phase, for one batch."""
     images: int | None
-    """The training images; None if they are not prepared yet."""
+    """The training images with the fields that the model needs; None if they are not prepared yet."""
 
     @property
     def total(self) -> int:
@@ -75,7 +75,7 @@ def memory(root: Path, experiment: Experiment) -> Memory | None:
         optimizer=sum(STATE[experiment.knobs.optim[name].algorithm] * size for name, size in moved),
         average=weights if experiment.knobs.train.ema_halflife_images else 0,
         activations=_activations(model, experiment),
-        images=_images(root / paths.data(experiment.data.name)),
+        images=_images(root / paths.data(experiment.data.name), model.fields),
     )
 
 
@@ -87,29 +87,33 @@ def _bytes(tensors: Iterable["Tensor"]) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
-def _images(folder: Path) -> int | None:
-    from genpipe.dataset.storage import images_file
+def _images(folder: Path, fields: Iterable[str]) -> int | None:
+    from genpipe.dataset.storage import field_file, images_file
 
-    file = images_file(folder, "train")
-    return file.stat().st_size if file.exists() else None
+    files = [images_file(folder, "train"), *(field_file(folder, "train", name) for name in fields)]
+    return sum(file.stat().st_size for file in files) if all(file.exists() for file in files) else None
 
 
 def _activations(model: "Generative", experiment: Experiment) -> int | None:
     """What autograd keeps, counted by a forward pass without numbers.
 
-    None for a model whose loss needs numbers, or asks for what is only known of data or models that are there.
+    None for a model whose loss needs numbers, or asks for what is only known of models that are there.
     """
     import torch
 
+    from genpipe.dataset.batches import as_tensor
     from genpipe.interfaces.phases import Batch
     from genpipe.interfaces.prerequisites import HasPrerequisites
 
-    if model.fields or isinstance(model, HasPrerequisites):
+    if isinstance(model, HasPrerequisites):
         return None
     train, spec = experiment.knobs.train, experiment.data.spec()
     size = train.batch_size // train.grad_accumulation_steps
     labels = torch.zeros(size, dtype=torch.int64, device="meta") if spec.classes else None
-    batch = Batch(torch.zeros(size, *spec.shape, device="meta"), labels)
+    needed = {name: spec.fields[name] for name in model.fields}
+    stored = {name: torch.zeros(size, *one.shape, dtype=torch.uint8, device="meta") for name, one in needed.items()}
+    fields = {name: as_tensor(values, needed[name].kind) for name, values in stored.items()}
+    batch = Batch(torch.zeros(size, *spec.shape, device="meta"), labels, fields)
     try:
         return max(_kept(model, phase, batch) for phase in model.phases())
     except RuntimeError:

@@ -6,11 +6,13 @@ import pytest
 import torch
 
 from genpipe.dataset import batches
-from genpipe.dataset.batches import BatchLoader
+from genpipe.dataset.batches import BatchLoader, StoredField
+from genpipe.interfaces.spec import FieldSpec
 from genpipe.nn.pixel_range import to_model, to_pixels
 
 IMAGES = np.arange(10, dtype=np.uint8).reshape(10, 1, 1, 1)
 CPU = torch.device("cpu")
+NUMBER = FieldSpec("number")
 
 
 def seen(batches: BatchLoader, numbers: range) -> list[int]:
@@ -38,9 +40,9 @@ def test_labels_stay_with_their_images() -> None:
     assert (to_pixels(batch.x).flatten().long() * 2 == batch.y).all()
 
 
-def test_extras_stay_with_their_images() -> None:
+def test_fields_stay_with_their_images() -> None:
     knobs = {"size": 6, "seed": 0, "device": CPU, "horizontal_flip": True}
-    batches = BatchLoader(IMAGES, None, **knobs, fields={"double": np.arange(10) * 2})
+    batches = BatchLoader(IMAGES, None, **knobs, fields={"double": StoredField(np.arange(10) * 2, NUMBER)})
     for batch in (batches.batch(3), next(batches.in_order())):
         assert (to_pixels(batch.x).flatten().long() * 2 == batch.fields["double"]).all()
 
@@ -70,7 +72,13 @@ def everything(batches: BatchLoader) -> list[tuple[list[int], ...]]:
 def test_images_that_do_not_fit_stay_on_disk_and_come_as_the_others_do(tmp_path, request) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (10, 1, 2, 2), dtype=np.uint8)
     np.save(tmp_path / "images.npy", pixels)
-    knobs = {"size": 4, "seed": 0, "device": CPU, "horizontal_flip": True, "fields": {"number": np.arange(10)}}
+    knobs = {
+        "size": 4,
+        "seed": 0,
+        "device": CPU,
+        "horizontal_flip": True,
+        "fields": {"number": StoredField(np.arange(10), NUMBER)},
+    }
     expected = everything(BatchLoader(pixels, np.arange(10), **knobs))
     request.getfixturevalue("_too_large")
     streamed = BatchLoader(np.load(tmp_path / "images.npy", mmap_mode="r"), np.arange(10), **knobs)
@@ -142,7 +150,12 @@ def test_half_of_the_images_are_mirrored_by_seed_and_number_alone() -> None:
 @pytest.mark.parametrize("size", [1, 4, 5])
 def test_two_kinds_of_image_alternate_and_each_comes_as_often(size: int) -> None:
     second = np.isin(np.arange(10), [2, 7, 8])
-    knobs = {"size": size, "seed": 1, "device": torch.device("cpu"), "fields": {"number": np.arange(10)}}
+    knobs = {
+        "size": size,
+        "seed": 1,
+        "device": torch.device("cpu"),
+        "fields": {"number": StoredField(np.arange(10), NUMBER)},
+    }
     batches = BatchLoader(IMAGES, None, **knobs, second=second)
     found = np.concatenate([batches.batch(k).fields["number"].numpy() for k in range(84 // size)])
     np.testing.assert_array_equal(second[found], np.arange(len(found)) % 2 == 1)
@@ -154,7 +167,13 @@ def test_two_kinds_of_image_alternate_and_each_comes_as_often(size: int) -> None
 
 def test_the_parts_of_a_batch_of_two_kinds_make_the_whole() -> None:
     second = np.isin(np.arange(10), [2, 7, 8])
-    knobs = {"size": 6, "seed": 1, "device": torch.device("cpu"), "second": second, "fields": {"number": np.arange(10)}}
+    knobs = {
+        "size": 6,
+        "seed": 1,
+        "device": torch.device("cpu"),
+        "second": second,
+        "fields": {"number": StoredField(np.arange(10), NUMBER)},
+    }
     whole = BatchLoader(IMAGES, None, **knobs)
     parts = [BatchLoader(IMAGES, None, **knobs, part=(k, 2)) for k in range(2)]
     for number in (0, 3, 50):

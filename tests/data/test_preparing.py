@@ -15,6 +15,7 @@ from genpipe.dataset.storage import Prepared
 from genpipe.dataset.working import Target, Work, done
 from genpipe.errors import DataError
 from genpipe.interfaces.sources import Chunk, Collection, Source
+from genpipe.interfaces.spec import FieldSpec
 from genpipe.schema import Strict
 
 
@@ -65,10 +66,13 @@ class Given(Source):
     class Config(Strict): ...
 
     classes, channels = ("a", "b"), 1
-    factors, fields = ("number",), ("word",)
 
     def __init__(self, chunks: list[Chunk], announced: int) -> None:
         self.chunks, self.announced = chunks, announced
+
+    @property
+    def fields(self) -> dict[str, FieldSpec]:
+        return {name: FieldSpec("number") for name in ("number", "weight") if name in self.chunks[0].fields}
 
     def collection(self, seed: int) -> Collection:
         parts = np.arange(self.announced) % 2
@@ -93,20 +97,18 @@ def test_a_source_that_gives_something_else_is_found_out_and_leaves_nothing(
     assert not list(tmp_path.glob("*x*"))
 
 
-def test_extras_follow_their_images(tmp_path: Path) -> None:
-    chunk = Chunk(square(4), {"number": np.arange(4), "word": np.array(["a", "bb", "c", "d"])})
+def test_fields_follow_their_images(tmp_path: Path) -> None:
+    chunk = Chunk(square(4), {"number": np.arange(4), "weight": np.linspace(0, 1, 4)})
     prepared = prepare(Given([chunk], 4), image_size=6, resize_mode="pad", seed=0, folder=tmp_path / "x")
     assert prepared.field("test", "number").tolist() == [1, 3]
-    assert prepared.field("train", "word").tolist() == ["a", "c"]
+    assert prepared.field("train", "weight").tolist() == [0, 2 / 3]
     with pytest.raises(DataError, match=r"knows no 'nubmer' of its images\. Did you mean 'number'"):
         prepared.field("train", "nubmer")
 
 
-def test_an_extra_that_was_not_named_is_refused(tmp_path: Path) -> None:
+def test_a_field_that_was_not_declared_is_refused(tmp_path: Path) -> None:
     chunk = Chunk(square(4), {"color": np.arange(4)})
-    with pytest.raises(
-        DataError, match="images came with 'color', which the source names neither as factor nor as extra"
-    ):
+    with pytest.raises(DataError, match="images came with 'color', which is no field that the source declares"):
         prepare(Given([chunk], 4), image_size=6, resize_mode="pad", seed=0, folder=tmp_path / "x")
 
 
@@ -118,9 +120,9 @@ def test_a_source_names_what_it_knows_of_each_image(
 ) -> None:
     found = source(name, images=60, test_images=20, **knobs)
     (chunk, *_) = found.collection(0).read(np.arange(60))
-    assert {*found.factors, *found.fields} == {*chunk.fields}
-    numbers = {extra for extra, values in chunk.fields.items() if values.ndim == 1 and values.dtype.kind in "biufc"}
-    assert set(found.factors) == numbers
+    assert {*found.fields} == {*chunk.fields}
+    prepared = prepare(found, image_size=16, resize_mode="crop", seed=0, folder=tmp_path / "o")
+    assert {*prepared.factors("train")} == {name for name, values in chunk.fields.items() if values.ndim == 1}
 
 
 def test_flip_is_noted_and_makes_another_data_set(tmp_path: Path) -> None:
@@ -140,14 +142,12 @@ def test_flip_is_noted_and_makes_another_data_set(tmp_path: Path) -> None:
 
 
 def test_channels_may_be_asked_for(tmp_path: Path) -> None:
-    color = prepare(
-        Given([Chunk(square(4))], 4), image_size=6, resize_mode="pad", seed=0, folder=tmp_path / "x", channels=3
-    ).images("train")
+    knobs = {"image_size": 6, "resize_mode": "pad", "seed": 0, "folder": tmp_path / "x"}
+    color = prepare(Given([Chunk(square(4))], 4), **knobs, channels=3).images("train")
     assert color.shape == (2, 3, 6, 6)
     assert (color == color[:, :1]).all()
-    red = np.zeros((4, 6, 6, 3), np.uint8)
-    red[..., 0] = 255
-    gray = prepare(Given([Chunk(red)], 4), image_size=6, resize_mode="pad", seed=0, folder=tmp_path / "x", channels=1)
+    red = np.tile(np.array([255, 0, 0], np.uint8), (4, 6, 6, 1))
+    gray = prepare(Given([Chunk(red)], 4), **knobs, channels=1)
     assert set(gray.images("train").ravel()) == {76}
 
 

@@ -82,18 +82,29 @@ def test_the_angle_points_to_a_corner(drawn: Chunk) -> None:
         assert abs(drawn.fields["angle"][i]) == pytest.approx(1)
 
 
+def words(caption: np.ndarray) -> str:
+    return " ".join(shapes.WORDS[number] for number in caption if number)
+
+
+def test_captions_are_told_apart_by_their_words_and_are_none_too_long() -> None:
+    places = [f"{down} {across}".strip() for down in shapes.DOWN for across in shapes.ACROSS]
+    said = [f"a {size} {style} {color} {kind} {place}" for size in shapes.SIZES for style in shapes.STYLES
+            for color in COLORS for kind in KINDS for place in places]  # fmt: skip
+    assert [words(row) for row in shapes.tokens(said)] == said
+
+
 def test_maps_and_captions_say_what_is_drawn(drawn: Chunk) -> None:
     kinds, filled = drawn.fields["kind"], drawn.fields["style"] == 0
     for i in range(len(kinds)):
         ink = cover(drawn.images[i], drawn.fields["color"][i])
-        label_map, edge_map = drawn.fields["label_map"][i], drawn.fields["edge_map"][i]
+        label_map, edge_map = drawn.fields["label_map"][i], drawn.fields["edge_map"][i, ..., 0]
         assert set(np.unique(label_map)) == {0, kinds[i] + 1}
         assert (label_map[ink > 0.5] > 0).all()
         assert not filled[i] or (ink[label_map > 0] >= 0.49).all()
         assert set(np.unique(edge_map)) == {0, 255}
         between = (ink > 0.05) & (ink < 0.95)
         assert not filled[i] or (edge_map[between] == 255).mean() > 0.9
-        caption = str(drawn.fields["caption"][i])
+        caption = words(drawn.fields["caption"][i])
         assert KINDS[kinds[i]] in caption
         assert list(COLORS)[drawn.fields["color"][i]] in caption
         assert ("filled" in caption) == filled[i]
@@ -110,8 +121,9 @@ def test_an_image_depends_on_seed_and_number_alone(drawn: Chunk) -> None:
 def test_all_that_is_known_is_stored_beside_the_images(tmp_path: Path) -> None:
     source = Shapes(Shapes.Config(images=40, test_images=8), Path())
     prepared = prepare(source, image_size=32, resize_mode="crop", seed=0, folder=tmp_path / "o")
-    assert prepared.field("test", "label_map").shape == (8, 64, 64)
-    assert prepared.field("train", "caption")[0].startswith("a ")
+    assert prepared.field("test", "label_map").shape == (8, 32, 32)
+    assert prepared.field("test", "edge_map").shape == (8, 1, 32, 32)
+    assert words(prepared.field("train", "caption")[0]).startswith("a ")
     assert (prepared.field("train", "kind") == prepared.labels("train")).all()
     assert set(prepared.factors("test")) == set(shapes.Factors._fields), "neither maps nor captions are factors"
     assert [prepared.factors("test")[name].dtype.kind for name in ("kind", "radius", "angle")] == ["i", "f", "c"]

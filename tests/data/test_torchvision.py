@@ -11,6 +11,7 @@ import torch
 from torchvision import datasets
 
 from genpipe import paths
+from genpipe.data.celeba import ATTRIBUTES
 from genpipe.dataset.preparing import prepare
 from genpipe.errors import DataError
 
@@ -77,15 +78,15 @@ def test_faces_with_attributes(source: Build, tmp_path: Path, picture: Any, monk
         first = 0 if part(wanted) == 12 else 12
         names = [f"{n:06}.jpg" for n in range(first, first + part(wanted))]
         attributes = (torch.arange(first, first + part(wanted))[:, None] >> torch.arange(40).clamp(max=20)) & 1
-        called = {"attr": attributes, "attr_names": [*(f"Is_{k}" for k in range(40)), ""]}
+        called = {"attr": attributes, "attr_names": [*map(str.title, ATTRIBUTES), ""]}
         return SimpleNamespace(root=str(tmp_path), base_folder="celeba", filename=names, **called)
 
     monkeypatch.setattr(datasets, "CelebA", fake(found)[0])
     prepared = prepare(source("celeba"), image_size=16, resize_mode="crop", seed=0, folder=tmp_path / "o")
     assert prepared.labels("train") is None
     assert len(prepared.factors("train")) == 40
-    for k in range(5):
-        assert prepared.factors("test")[f"is_{k}"].tolist() == [n >> k & 1 for n in range(12, 18)]
+    for k, name in enumerate(ATTRIBUTES[:5]):
+        assert prepared.factors("test")[name].tolist() == [n >> k & 1 for n in range(12, 18)]
 
 
 def test_flowers(source: Build, tmp_path: Path, picture: Any, monkeypatch: pytest.MonkeyPatch) -> None:

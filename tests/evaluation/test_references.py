@@ -14,6 +14,7 @@ from genpipe.errors import DataError
 from genpipe.evaluation.extractor_training import make_references
 from genpipe.evaluation.references import Reference, load_references
 from genpipe.evaluation.scoring import scored, unscored, view
+from genpipe.files import read_json, write_json
 from genpipe.interfaces.extractors import FeatureSet
 from genpipe.metrics._balls import balls, of_evidence
 from genpipe.metrics._frechet import GAUSSIAN, distance, statistics
@@ -106,7 +107,11 @@ def test_what_the_source_knows_of_an_image_comes_with_it(made: Project, tmp_path
     assert reference(made).real.training.factors == {}, "digits know of nothing but their class"
     for split, count in (("train", 1437), ("test", 360)):
         np.save(field_file(tmp_path / "data" / "tiny", split, "slant"), np.linspace(0, 1, count))
-        np.save(field_file(tmp_path / "data" / "tiny", split, "word"), np.full(count, "text"))
+        np.save(field_file(tmp_path / "data" / "tiny", split, "point"), np.zeros((count, 2)))
+    meta = tmp_path / "data" / "tiny" / "meta.json"
+    said, number = read_json(meta), {"kind": "number", "shape": [], "size": 0, "names": []}
+    said["data_spec"]["fields"] = {"slant": number, "point": {**number, "shape": [2]}}
+    write_json(meta, said)
     held_out = reference(made).real.held_out
     assert list(held_out.factors) == ["slant"]
     assert held_out.part(slice(350, 360)).factors["slant"].tolist() == np.linspace(0, 1, 360)[350:].tolist()

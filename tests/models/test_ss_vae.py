@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from genpipe.config.training import Optim, Train
-from genpipe.dataset.batches import BatchLoader
+from genpipe.dataset.batches import BatchLoader, StoredField
 from genpipe.dataset.splitting import known_labels
 from genpipe.errors import Stopped
-from genpipe.interfaces.spec import DataSpec
+from genpipe.interfaces.spec import DataSpec, FieldSpec
 from genpipe.models.ss_vae import SSVAE
 from genpipe.nn.pixel_range import to_model
 from genpipe.training.checkpoints import Checkpoints
@@ -23,6 +23,11 @@ from genpipe.training.loop import fit, seed
 SPEC = DataSpec(1, 8, 8, ("left", "right"))
 SMALL = {"architecture": "mlp", "widths": [16], "latent_dim": 2, "feature_widths": [16], "classification_weight": 20.0}
 WAYS = pytest.mark.parametrize("feature_dim", [None, 3], ids=["m2", "m1+m2"])
+
+
+def few(rows: np.ndarray) -> StoredField:
+    """The few known labels as a field."""
+    return StoredField(rows, FieldSpec("attributes", (2,)))
 
 
 def halves(n: int, number: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -45,7 +50,7 @@ def trained(
         model, device = SSVAE(SSVAE.Config(**SMALL, feature_dim=feature_dim), SPEC), fabric("32-true")
         knobs = Train(steps=steps, batch_size=20, checkpoint_every_steps=max(1, first))
         batches = BatchLoader(
-            images, given, size=20, seed=0, device=device.device, fields={"known_label": rows}, second=rows.any(1)
+            images, given, size=20, seed=0, device=device.device, fields={"known_label": few(rows)}, second=rows.any(1)
         )
         kept = Checkpoints(folder) if folder else None
         optim = {"autoencoder": Optim(lr=1e-2)}
@@ -101,7 +106,7 @@ def test_known_labels_change_the_classifier() -> None:
     model = SSVAE(SSVAE.Config(**SMALL), SPEC)
     images, labels = halves(8)
     rows = known_labels(labels, 2, 4, 0)
-    batches = BatchLoader(images, labels, size=8, seed=0, device=torch.device("cpu"), fields={"known_label": rows})
+    batches = BatchLoader(images, labels, size=8, seed=0, device=torch.device("cpu"), fields={"known_label": few(rows)})
     batch = batches.batch(0)
     losses = []
     for given in (batch.fields["known_label"], batch.fields["known_label"].flip(1)):
@@ -114,7 +119,7 @@ def test_features_are_learned_from_images_without_a_known_label() -> None:
     model = SSVAE(SSVAE.Config(**SMALL, feature_dim=3), SPEC)
     images, labels = halves(8)
     rows = known_labels(labels, 2, 4, 0)
-    batches = BatchLoader(images, labels, size=8, seed=0, device=torch.device("cpu"), fields={"known_label": rows})
+    batches = BatchLoader(images, labels, size=8, seed=0, device=torch.device("cpu"), fields={"known_label": few(rows)})
     batch = batches.batch(0)
     known = batch.fields["known_label"].any(1)
     losses = []

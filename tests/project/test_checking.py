@@ -137,11 +137,6 @@ def test_classes_are_asked_for_where_nothing_else_is_named(name: str) -> None:
         assert ("two are needed" in (told or "") or "needs two classes" in (told or "")) == missing
 
 
-def test_what_only_reading_tells_is_not_refused() -> None:
-    kind = registry.load("analyses", "arithmetic")
-    assert kind(kind.Config(factor="smiling")).unmet_requirement(DatasetInfo(DataSpec(1, 8, 8), None, None)) is None
-
-
 @pytest.mark.parametrize(
     ("data", "analysis"),
     [
@@ -165,9 +160,13 @@ def test_of_data_that_know_enough_nothing_is_told(small_project: Path, data: str
         (
             "ss_vae",
             "mnist5k",
-            "ss_vae needs 'known_label' of each image, which is not known; write `num_labels: 100` there",
+            "ss_vae needs the field 'known_label' (attributes), which these images lack; write `num_labels: 100` there",
         ),
-        ("dc_ign", "shapes", "dc_ign needs 'sweep' of each image, which is not known; write `source: shapes` and"),
+        (
+            "dc_ign",
+            "shapes",
+            "dc_ign needs the field 'sweep' (number), which these images lack; write `source: shapes` and `sweep_",
+        ),
     ],
 )
 def test_what_a_model_has_to_be_told_of_each_image_is_asked_of_the_data_set(

@@ -8,6 +8,7 @@ import torch
 from genpipe import registry
 from genpipe.config.project import Experiment, Project
 from genpipe.config.training import Optim
+from genpipe.dataset.storage import field_file
 from genpipe.project.cost import STATE, Memory, memory, parameters, size
 from genpipe.project.new_experiment import ExperimentRequest, plan
 from genpipe.training.optimizers import optimizer
@@ -75,11 +76,23 @@ def test_what_is_fitted_in_closed_form_is_not_estimated(small_project: Path) -> 
 @pytest.mark.parametrize("name", registry.names("models"))
 def test_activations_of_every_model_can_be_counted(small_project: Path, name: str) -> None:
     found = memory(small_project, experiment(small_project, name))
-    if registry.load("models", name).fields:
-        assert found
-        assert found.activations is None, "nobody knows of what shape they are before there are data"
-    else:
-        assert found is None or found.activations
+    fields = registry.load("models", name).fields
+    assert found is None or found.activations or fields, "only a loss that chooses by a field's values cannot be"
+
+
+def test_the_fields_that_a_model_needs_count(small_project: Path) -> None:
+    needing = experiment(small_project, "dc_ign")
+    prepared = small_project / "data" / needing.data.name
+    prepared.mkdir(parents=True)
+    np.save(prepared / "train_images.npy", np.zeros((10, 3, 32, 32), np.uint8))
+    found = memory(small_project, needing)
+    assert found
+    assert found.activations
+    assert found.images is None, "the field is not there yet"
+    np.save(field_file(prepared, "train", "sweep"), np.zeros((10, 2), np.int64))
+    found = memory(small_project, needing)
+    assert found
+    assert found.images == pytest.approx(10 * (3 * 1024 + 16), abs=400)
 
 
 def test_words() -> None:
