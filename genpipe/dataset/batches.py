@@ -93,7 +93,7 @@ class BatchLoader:
         images, labels = prepared.images("train"), prepared.labels("train")
         asked = {name: StoredField(prepared.field("train", name), prepared.spec.fields[name]) for name in fields}
         together = prepared.field("train", group_by) if group_by else None
-        second = np.any(prepared.field("train", balance_by), axis=1) if balance_by else None
+        second = _nonzero(prepared.field("train", balance_by)) if balance_by else None
         return cls(
             images, labels, size=size, seed=seed, device=device, horizontal_flip=prepared.horizontal_flip, part=part,
             fields=asked, group_by=together, second=second,
@@ -187,6 +187,11 @@ class BatchLoader:
         drawn = torch.from_numpy(np.random.default_rng((self.seed, number, 1)).random(self.size) < 0.5)[self._mine]
         drawn = drawn.pin_memory() if self.device.type == "cuda" else drawn
         return drawn.to(self.device, non_blocking=True)[:, None, None, None]
+
+
+def _nonzero(rows: np.ndarray) -> Bool[np.ndarray, "n"]:
+    """Which rows of a field are not zero."""
+    return np.asarray(rows.reshape(len(rows), -1).any(axis=1))
 
 
 def as_tensor(stored: Tensor, kind: Kind) -> Tensor:

@@ -23,8 +23,9 @@ from genpipe.interfaces.dataset_info import Counts
 from genpipe.interfaces.extractors import FeatureSet, Real
 from genpipe.interfaces.generative import Generative
 from genpipe.interfaces.metrics import Metric, Score
+from genpipe.interfaces.translation import IMAGE
 from genpipe.provenance import run_key
-from genpipe.sampling.conditions import held_out_conditions
+from genpipe.sampling.conditions import conditions_of, held_out_conditions, items
 from genpipe.sampling.drawing import generate_samples, load_samples, requested_labels, save_picture
 from genpipe.schema import Strict
 from genpipe.training.callbacks import Row
@@ -126,9 +127,11 @@ def _context(experiment: Experiment, model: Generative, reference: Reference, vi
         conditions = held_out_conditions(model, reference.prepared, n)
         return generate_samples(model, n, seed=seed, conditions=conditions)
 
-    def held_out_field(name: str) -> np.ndarray:
-        return reference.prepared.field("test", name)
+    def draw_for(rows: np.ndarray) -> np.ndarray:
+        conditions = conditions_of(model, reference.prepared, rows)
+        return generate_samples(model, len(rows), seed=seed, conditions=conditions)
 
+    prepared = reference.prepared
     return AnalysisContext(
         model,
         view.generated,
@@ -137,7 +140,9 @@ def _context(experiment: Experiment, model: Generative, reference: Reference, vi
         extract=lambda images: reference.extractor.extract(images),
         scorer=score,
         draw=draw,
-        held_out_field=held_out_field,
+        conditions=lambda n: items(model, prepared)[:n],
+        draw_for=draw_for,
+        held_out_field=lambda name: prepared.images("test") if name == IMAGE else prepared.field("test", name),
     )
 
 
