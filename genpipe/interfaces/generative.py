@@ -28,7 +28,8 @@ class Generative(Trainable):
     def __new__(cls, *given: Any, **_: Any) -> "Generative":
         made = super().__new__(cls)
         object.__setattr__(made, "init_args", given)  # nn.Module is not ready for attributes yet
-        object.__setattr__(made, "fields", cls.needed_fields(given[0] if given else None))
+        if given:  # a copy gets them with all else that the model has
+            object.__setattr__(made, "fields", cls.needed_fields(given[0]))
         return made
 
     @abstractmethod

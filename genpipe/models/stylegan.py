@@ -79,11 +79,11 @@ class StyleGAN(Growing, HasStyles):
         level = self.level_of(batch)
         return self._at(batch, self.mixed(w, self.generator.layers_at(level)))
 
-    def generator_terms(self, of_fake: DiscriminatorOutput, batch: Batch) -> Mapping[str, Scalar]:
+    def generator_terms(self, fake: Images, of_fake: DiscriminatorOutput, batch: Batch) -> Mapping[str, Scalar]:
         uneven = self.path_length(
             lambda w: self._at(batch, self._repeated(w)), lambda: self.style(self._codes_like(batch))
         )
-        return {**super().generator_terms(of_fake, batch), **uneven}
+        return {**super().generator_terms(fake, of_fake, batch), **uneven}
 
     def mixed(self, w: Style, layers: int) -> Styles:
         """The styles of all layers, of some images from a layer on those of other codes: section 3.1."""
