@@ -22,12 +22,15 @@ from genpipe.nn.layers import layer_outputs
 from genpipe.nn.priors import StandardNormalPrior
 from genpipe.schema import Strict
 
-DiscriminatorOutput = Float[Tensor, "b k"]
-"""D's output for images: the logit first, then further columns if the head has more outputs."""
+DiscriminatorOutput = Any
+"""D's output for images: [b k *places] with the logit first, then further columns if the head has more outputs.
+
+A model whose D gives something else says where the logits are: `logits_of`.
+"""
 
 
 class AdversarialConfig(Strict):
-    """Knobs of the game, whatever the generator gets."""
+    """Knobs of the game of a generator and a discriminator."""
 
     loss: objectives.Loss = "non-saturating"
     penalty: penalties.Kind = "none"
@@ -48,23 +51,25 @@ class AdversarialConfig(Strict):
         return self
 
 
-class _Latent(Strict):
+class CodeConfig(Strict):
+    """The knob of codes from N(0, I)."""
+
     latent_dim: Annotated[int, Field(ge=1)] = 100
 
 
-class GANConfig(AdversarialConfig, _Latent):
-    """Knobs of a game whose generator gets codes; `latent_dim` is the first of them."""
+class GANConfig(AdversarialConfig, CodeConfig):
+    """Knobs of a game whose generator gets codes."""
 
 
 class AdversarialModel(Generative):
-    """A generator and a discriminator, trained in turns. Subclasses define what either gets besides images."""
+    """A generator and a discriminator, trained in turns. Subclasses define what each of them gets."""
 
     adversarial_weight: float = 1.0
-    """Of D's opinion in G's loss, beside its additional terms."""
+    """Weight of D's opinion in G's loss."""
 
     def __init__(self, config: AdversarialConfig, generator: nn.Module, discriminator: nn.Module) -> None:
         nn.Module.__init__(self)
-        self.config: Any = config
+        self.config = config
         self.generator, self.discriminator = generator, discriminator
         self.penalty = penalties.Penalty(config.penalty, config.penalty_weight, config.penalty_interval)
         self.augment = augmentation.augmentation(config.augment, config.ada_ramp_images)
@@ -73,15 +78,20 @@ class AdversarialModel(Generative):
 
     @abstractmethod
     def fake(self, batch: Batch) -> Images:
-        """Returns as many new images of G as there are in the batch, given the allowed parts of it."""
+        """Returns as many images of G as the batch has, given the allowed parts of it."""
 
     @abstractmethod
     def discriminate(self, x: Images, batch: Batch) -> DiscriminatorOutput:
-        """Returns D's output for images after `judged`, given the allowed parts of the batch."""
+        """Returns D's output for its input, given the allowed parts of the batch."""
 
-    def judged(self, x: Images, batch: Batch) -> Images:
-        """Returns what D sees of images, before it is augmented: the images, or more channels beside theirs."""
+    def discriminator_input(self, x: Images, batch: Batch) -> Float[Tensor, "b k h w"]:
+        """Returns images, and after their channels those of maps beside them, which D sees moved like the images."""
         return x
+
+    @staticmethod
+    def logits_of(output: DiscriminatorOutput) -> objectives.Logits:
+        """Returns the logits in D's output, one for each image or for each place."""
+        return output[:, :1]
 
     def phases(self) -> list[Phase]:
         turns = self.config.discriminator_steps
@@ -93,12 +103,13 @@ class AdversarialModel(Generative):
     def discriminator_loss(self, batch: Batch) -> tuple[Scalar, Logs]:
         """Returns D's loss, with its additional terms."""
         with torch.no_grad():
-            fake = self.fake(batch)
-        of_real, of_fake = self._seen(batch.x, batch), self._seen(fake, batch)
-        real, generated = _logit(of_real), _logit(of_fake)
+            fake = self.discriminator_input(self.fake(batch), batch)
+        given = self.discriminator_input(batch.x, batch)
+        of_real, of_fake = self._judged(given, batch), self._judged(fake, batch)
+        real, generated = self.logits_of(of_real), self.logits_of(of_fake)
         self.augment.update(real.detach())
         terms = {
-            **self.penalty(lambda x: _logit(self._seen(x, batch)), batch.x, fake),
+            **self.penalty(lambda x: self.logits_of(self._judged(x, batch)), given, fake),
             **self.discriminator_terms(of_real, of_fake, batch),
         }
         loss = self._objective.discriminator(real, generated)
@@ -108,10 +119,11 @@ class AdversarialModel(Generative):
     def generator_loss(self, batch: Batch) -> tuple[Scalar, Logs]:
         """Returns G's loss, with its additional terms."""
         fake = self.fake(batch)
-        of_fake = self._seen(fake, batch)
-        compared = [_logit(self._seen(batch.x, batch))] if self._objective.compares else []
+        of_fake = self.judged(fake, batch)
+        compared = [self.logits_of(self.judged(batch.x, batch))] if self._objective.compares else []
         terms = self.generator_terms(fake, of_fake, batch)
-        return _sum(self._weighted(self._objective.generator(_logit(of_fake), *compared)), terms), _detached(terms)
+        opinion = self.adversarial_weight * self._objective.generator(self.logits_of(of_fake), *compared)
+        return _sum(opinion, terms), _detached(terms)
 
     def discriminator_terms(
         self, of_real: DiscriminatorOutput, of_fake: DiscriminatorOutput, batch: Batch
@@ -123,12 +135,12 @@ class AdversarialModel(Generative):
         """Returns additional terms of G's loss, by their names in the curves."""
         return {}
 
-    def _seen(self, x: Images, batch: Batch) -> DiscriminatorOutput:
-        """What D says of images that were augmented."""
-        return self.discriminate(self.augment(self.judged(x, batch)), batch)
+    def judged(self, x: Images, batch: Batch) -> DiscriminatorOutput:
+        """Returns D's output for images that were augmented."""
+        return self._judged(self.discriminator_input(x, batch), batch)
 
-    def _weighted(self, loss: Scalar) -> Scalar:
-        return loss if self.adversarial_weight == 1 else self.adversarial_weight * loss
+    def _judged(self, given: Float[Tensor, "b k h w"], batch: Batch) -> DiscriminatorOutput:
+        return self.discriminate(self.augment(given, batch.x.shape[1]), batch)
 
     @property
     def _objective(self) -> objectives.Objective:
@@ -136,7 +148,7 @@ class AdversarialModel(Generative):
 
 
 class LatentGAN(StandardNormalPrior, AdversarialModel):
-    """A GAN whose generator gets codes."""
+    """A GAN whose generator draws codes."""
 
     class Sampling(SamplingConfig):
         truncation: Annotated[float, Field(gt=0)] | None = None
@@ -156,7 +168,7 @@ class LatentGAN(StandardNormalPrior, AdversarialModel):
         return self.generate(self.codes_like(batch), batch)
 
     def codes_like(self, batch: Batch) -> Codes:
-        """Returns a code of the prior for each image of a batch."""
+        """Returns a code for each image of a batch."""
         return torch.randn(len(batch.x), self.latent_dim, device=batch.x.device)
 
     def sampled_codes(self, n: int, rng: torch.Generator) -> Codes:
@@ -218,10 +230,6 @@ class ConditionalGAN(LatentGAN, GeneratesClasses):
         if said[0].shape[1] == 1:
             return {}
         return {"classes": torch.stack([cross_entropy(columns[:, 1:], known(batch)) for columns in said]).sum()}
-
-
-def _logit(said: DiscriminatorOutput) -> objectives.Logits:
-    return said[:, :1]
 
 
 def _sum(loss: Scalar, terms: Mapping[str, Scalar]) -> Scalar:

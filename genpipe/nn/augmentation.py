@@ -1,5 +1,6 @@
 """Differentiable augmentation: real and generated images get the same random changes, in D's and G's updates."""
 
+from collections.abc import Callable
 from math import pi
 from typing import Literal
 
@@ -16,9 +17,13 @@ PerImage = Float[Tensor, "b 1 1 1"]
 
 
 class Augmentation(nn.Module):
-    """No augmentation; the base of the others."""
+    """No augmentation; the base of the others.
 
-    def forward(self, x: Images) -> Images:
+    Of the channels, the first `image_channels` are those of images, all of them by default; others are of maps beside
+    them, which move with the images and keep their values.
+    """
+
+    def forward(self, x: Images, image_channels: int | None = None) -> Images:
         return x
 
     def update(self, real: Logits) -> None:
@@ -35,11 +40,14 @@ class DiffAugment(Augmentation):
     MOVED, CUT = 1 / 8, 1 / 2
     """Shares of the side: the largest shift of an image, and the size of the square that is cut out."""
 
-    def forward(self, x: Images) -> Images:
+    def forward(self, x: Images, image_channels: int | None = None) -> Images:
+        x = _recolored(x, image_channels, self._colored)
+        return self._cut(moved(x, self.MOVED, mirrored_border=False))
+
+    def _colored(self, x: Images) -> Images:
         x = x + _uniform(x, -0.5, 0.5)
         x = _from_mean(x, _uniform(x, 0.0, 2.0), dims=(1,))
-        x = _from_mean(x, _uniform(x, 0.5, 1.5), dims=(1, 2, 3))
-        return self._cut(moved(x, self.MOVED, mirrored_border=False))
+        return _from_mean(x, _uniform(x, 0.5, 1.5), dims=(1, 2, 3))
 
     def _cut(self, x: Images) -> Images:
         rows, columns = (self._within_cut(x, side) for side in (2, 3))
@@ -79,13 +87,13 @@ class ADA(Augmentation):
             self.register_buffer(name, torch.zeros(()))
         self.register_buffer("turns", torch.zeros((), dtype=torch.long))
 
-    def forward(self, x: Images) -> Images:
-        return self._colored(self._placed(x))
+    def forward(self, x: Images, image_channels: int | None = None) -> Images:
+        return _recolored(self._placed(x), image_channels, self._colored)
 
     @torch.no_grad()
     def update(self, real: Logits) -> None:
         """Changes p at every fourth update, all on the device."""
-        self.signs += _over_processes(real.float().sign().sum())
+        self.signs += _over_processes(real.float().sign().flatten(1).mean(1).sum())
         self.images += _over_processes(torch.full_like(self.images, len(real)))
         self.turns += 1
         due = self.turns % self.EVERY_TURNS == 0
@@ -147,6 +155,13 @@ def augmentation(kind: Kind, ramp_images: int) -> Augmentation:
     if kind == "ada":
         return ADA(ramp_images)
     return DiffAugment() if kind == "diffaugment" else Augmentation()
+
+
+def _recolored(x: Images, image_channels: int | None, change: Callable[[Images], Images]) -> Images:
+    """The same with other colors of the channels of images."""
+    if image_channels in (None, x.shape[1]):
+        return change(x)
+    return torch.cat([change(x[:, :image_channels]), x[:, image_channels:]], dim=1)
 
 
 def _uniform(x: Images, low: float, high: float) -> PerImage:
