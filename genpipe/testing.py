@@ -34,7 +34,7 @@ from genpipe.training.loop import fit, seed
 
 Check = Callable[[str, DataSpec], None]
 """Given the name of a model and images; raises Broken or NotApplicable."""
-SPECS = (DataSpec(1, 8, 8, ("a", "b")), DataSpec(3, 16, 24, ("a", "b")))
+SPECS: tuple[DataSpec, ...] = (DataSpec(1, 8, 8, ("a", "b")), DataSpec(3, 16, 24, ("a", "b")))
 """The images for which a model is tried: gray squares, and in color what is wider than high."""
 
 

@@ -15,3 +15,8 @@ def parsed(text: str) -> ImageSize:
         return image_size([int(found[1]), int(found[2] or found[1])] if found else text)
     except ValueError:
         raise UsageError(f"'{text}' is no size; give pixels from 1, as 32, or HEIGHTxWIDTH, as 24x32.") from None
+
+
+def written(size: ImageSize) -> int | list[int]:
+    """Returns a size as YAML and JSON have it."""
+    return size if isinstance(size, int) else list(size)

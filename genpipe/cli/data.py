@@ -79,14 +79,14 @@ def add(
 ) -> None:
     """Add a data set: one line of params.yaml."""
     from genpipe import paths
-    from genpipe.cli._image_size import parsed
+    from genpipe.cli._image_size import parsed, written
     from genpipe.project import datasets
 
-    root, size = paths.root(), parsed(image_size)
+    root = paths.root()
     given = {
         "source": source,
         "path": path and datasets.relative(path, root),
-        "image_size": size if isinstance(size, int) else list(size),
+        "image_size": written(parsed(image_size)),
         "resize_mode": FIT[crop],
         "channels": channels and int(channels),
         "max_images": max_images,
@@ -182,13 +182,14 @@ def _row(project: "Project", name: str) -> dict[str, Any]:
     import numpy as np
 
     from genpipe import paths
+    from genpipe.cli._image_size import written
     from genpipe.files import read_json
 
     common = project.data(name).common
     row: dict[str, Any] = {
         "name": name,
         "source": common.source,
-        "image_size": common.image_size,
+        "image_size": written(common.image_size),
         "resize_mode": common.resize_mode,
     }
     folder = project.root / paths.data(name)

@@ -103,8 +103,10 @@ def contract(
 
     with suppress(UsageError):  # where no project is, the models are genpipe's
         load_project()
-    asked = {} if size is None else dict(zip(("height", "width"), sides(parsed(size)), strict=True))
-    specs = tuple(replace(spec, **asked) for spec in SPECS)
+    specs = SPECS
+    if size is not None:
+        height, width = sides(parsed(size))
+        specs = tuple(replace(spec, height=height, width=width) for spec in SPECS)
     failed = 0
     for check, spec in checks_of(name, specs):
         try:
