@@ -59,9 +59,9 @@ def doublings(spec: DataSpec) -> int:
     if times < 1 or any(side % 2**times for side in sides):
         height, width = _nearest(sides)
         raise Unsuitable(
-            f"the nets halve an image, once at least, until its shorter side has {SEED_PIXELS} to {2 * SEED_PIXELS - 1} "
-            f"pixels, and {sides[0]}×{sides[1]} cannot be halved so; nearest: {height}×{width}. Change `image_size` of "
-            "the data set."
+            f"the nets halve an image, once at least, until its shorter side has {SEED_PIXELS} to "
+            f"{2 * SEED_PIXELS - 1} pixels, and {sides[0]}×{sides[1]} cannot be halved so; nearest: {height}×{width}. "
+            "Change `image_size` of the data set."
         )
     return times
 
