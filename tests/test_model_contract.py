@@ -28,15 +28,13 @@ def test_it_keeps_the_contract(name: str, spec: DataSpec, check: Check) -> None:
 @pytest.mark.parametrize("name", registry.names("models"))
 def test_a_size_that_it_cannot_have_is_refused_with_the_nearest_that_it_can(name: str) -> None:
     """All other models take images of any sides."""
-    mlps = {"copies", "gan", "pca", "stacked_denoising_ae", "tied_ae"}
-    try:
-        build(name, DataSpec(3, 17, 25, ("a", "b")))
-    except Unsuitable as error:
-        assert "17×25" in str(error)
-        assert "nearest: 16×24. Change `image_size`" in str(error)
-        build(name, DataSpec(3, 16, 24, ("a", "b")))
+    odd, even = (DataSpec(3, *sides, ("a", "b")) for sides in ((17, 25), (16, 24)))
+    build(name, even)
+    if name in {"copies", "gan", "pca", "stacked_denoising_ae", "tied_ae"}:
+        build(name, odd)
     else:
-        assert name in mlps
+        with pytest.raises(Unsuitable, match=r"17×25.*nearest: 16×24\. Change `image_size`"):
+            build(name, odd)
 
 
 def test_a_vae_that_needs_fields_of_every_kind_gets_them(monkeypatch: pytest.MonkeyPatch) -> None:

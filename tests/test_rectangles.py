@@ -1,5 +1,6 @@
 """Images that are not square, from the index to the report."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +49,9 @@ def test_an_experiment_on_rectangles_reaches_the_report(project: Path) -> None:
     assert np.isfinite(scores["fid_classifier"])
     with Image.open(project / "reports/figures/first/sample_grid.png") as picture:
         assert picture.size == (3 * (12 + 2) + 2, 3 * (8 + 2) + 2)
-    assert "sample_grid" in write_report(project).read_text()
+    shown = re.search(r'width="(\d+)" height="(\d+)"[^>]*alt="The first 9 samples', write_report(project).read_text())
+    assert shown
+    assert int(shown[1]) * 32 == int(shown[2]) * 44, "the aspect is kept"
 
 
 def test_a_square_by_its_sides_is_the_square(project: Path) -> None:
