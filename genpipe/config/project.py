@@ -183,7 +183,7 @@ class Project:
         )
         if not problems:
             known = dataset_info_of(data, knobs, model)
-            problems += (unmet := unmet_fields(model_class, model_name, data, self.document))
+            problems += (unmet := unmet_fields(model_class.needed_fields(model), model_name, data, self.document))
             problems += [document.problem(at, told) for at, told in unsupported(known, metrics, analyses).items()]
             if not unmet:  # a model may build on the fields that it needs
                 problems += optim_problems(model_class, model, data, knobs.optim, document)
