@@ -8,6 +8,7 @@ import typer
 
 from genpipe.cli import _names, _screen
 from genpipe.cli._examples import examples
+from genpipe.cli._image_size import parsed, written
 from genpipe.cli.experiments import DryRun, tell_removed
 from genpipe.cli.inspecting import AsJson
 from genpipe.errors import ExistsError
@@ -79,7 +80,6 @@ def add(
 ) -> None:
     """Add a data set: one line of params.yaml."""
     from genpipe import paths
-    from genpipe.cli._image_size import parsed, written
     from genpipe.project import datasets
 
     root = paths.root()
@@ -182,7 +182,6 @@ def _row(project: "Project", name: str) -> dict[str, Any]:
     import numpy as np
 
     from genpipe import paths
-    from genpipe.cli._image_size import written
     from genpipe.files import read_json
 
     common = project.data(name).common
