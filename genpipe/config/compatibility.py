@@ -12,9 +12,9 @@ from genpipe.errors import DataError, GenpipeError, Problem, Unsuitable, nearest
 
 
 def missing_capabilities(
-    model_class: Any, name: str, knobs: Any, metrics: Collection[str], analyses: Collection[str], document: Document
+    model_class: Any, name: str, knobs: Any, metrics: Collection[str], analyses: Mapping[str, Any], document: Document
 ) -> list[Problem]:
-    """The metrics, analyses and knobs that ask for what a model cannot do."""
+    """The metrics, analyses and knobs that ask for what a model cannot do; None stands for wrong knobs."""
     from genpipe.interfaces.generative import Generates
     from genpipe.interfaces.translation import GeneratesFor
 
@@ -24,19 +24,29 @@ def missing_capabilities(
         *((("evaluate", "metrics", one), needed) for one in metrics if (needed := _needed(one))),
         *((("train", "score_every_steps"), generates) for _ in range(bool(knobs and knobs.train.score_every_steps))),
     ]
+    judges = {one: config and registry.load("analyses", one)(config) for one, config in analyses.items()}
     unscored = [
         document.problem(("analyses", one), f"draws the metric {metric}; write it under evaluate.metrics too.")
         for one in analyses
-        for metric in registry.load("analyses", one).metrics
+        for metric in (judges[one] or registry.load("analyses", one)).metrics
         if metric not in metrics
     ]
-    return unscored + [
-        document.problem(
-            at, f"needs a model that {' or '.join(one.__name__ for one in needed)}, and {name} does not; remove it."
-        )
-        for at, needed in asked
-        if not issubclass(model_class, needed)
+    unsuited = [
+        document.problem(("analyses", one), told)
+        for one, judge in judges.items()
+        if judge and (told := judge.unsuited(model_class))
     ]
+    return (
+        unscored
+        + unsuited
+        + [
+            document.problem(
+                at, f"needs a model that {' or '.join(one.__name__ for one in needed)}, and {name} does not; remove it."
+            )
+            for at, needed in asked
+            if not issubclass(model_class, needed)
+        ]
+    )
 
 
 def unmet_fields(needed: Mapping[str, Any], name: str, data: Any, index: Document) -> list[Problem]:

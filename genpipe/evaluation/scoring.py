@@ -24,7 +24,8 @@ from genpipe.interfaces.extractors import FeatureSet, Real
 from genpipe.interfaces.generative import Generative
 from genpipe.interfaces.metrics import Metric, Score
 from genpipe.provenance import run_key
-from genpipe.sampling.drawing import load_samples, requested_labels, save_picture
+from genpipe.sampling.conditions import held_out_conditions
+from genpipe.sampling.drawing import generate_samples, load_samples, requested_labels, save_picture
 from genpipe.schema import Strict
 from genpipe.training.callbacks import Row
 from genpipe.training.curves import read_curves, write_curves
@@ -59,6 +60,7 @@ def evaluate(project: Project, experiment: Experiment) -> None:
     references = load_references(project, experiment.data.name)
     views = [view(project, experiment, reference) for reference in references]
     model, _ = load_model(project.root / paths.model(experiment.name))
+    model.sampling = experiment.knobs.sample
     by_step, told = _without_gaps(_scored_by_step(project, experiment, references, model))
     write_curves(by_step, project.root / paths.score_curves(experiment.name))
     curves = read_curves(project.root / paths.curves(experiment.name))
@@ -120,8 +122,22 @@ def _context(experiment: Experiment, model: Generative, reference: Reference, vi
         chosen = {name: experiment.metrics[name] for name in metrics}
         return scored(chosen, [replace(view, generated=images, real_baseline=None)], seed)[0]
 
+    def draw(n: int) -> np.ndarray:
+        conditions = held_out_conditions(model, reference.prepared, n)
+        return generate_samples(model, n, seed=seed, conditions=conditions)
+
+    def held_out_field(name: str) -> np.ndarray:
+        return reference.prepared.field("test", name)
+
     return AnalysisContext(
-        model, view.generated, view.real, seed, lambda images: reference.extractor.extract(images), score
+        model,
+        view.generated,
+        view.real,
+        seed,
+        extract=lambda images: reference.extractor.extract(images),
+        scorer=score,
+        draw=draw,
+        held_out_field=held_out_field,
     )
 
 

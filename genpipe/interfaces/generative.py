@@ -13,12 +13,13 @@ from typing import Any, ClassVar
 import torch
 
 from genpipe.interfaces.phases import Trainable
+from genpipe.interfaces.sampling import Sampled
 from genpipe.interfaces.spec import DataSpec, Kinds
 from genpipe.interfaces.tensors import Codes, Images
 from genpipe.schema import Strict
 
 
-class Generative(Trainable):
+class Generative(Trainable, Sampled):
     """A generative model, built from its own `Config` and the data's `DataSpec`."""
 
     Config: ClassVar[type[Strict]]
@@ -28,6 +29,7 @@ class Generative(Trainable):
     def __new__(cls, *given: Any, **_: Any) -> "Generative":
         made = super().__new__(cls)
         object.__setattr__(made, "init_args", given)  # nn.Module is not ready for attributes yet
+        object.__setattr__(made, "sampling", cls.Sampling())
         object.__setattr__(made, "fields", cls.needed_fields(given[0] if given else None))
         return made
 

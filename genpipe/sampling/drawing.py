@@ -14,16 +14,19 @@ from torch import Tensor
 
 from genpipe import paths
 from genpipe.artifacts.models import load_model
+from genpipe.config.project import Experiment
+from genpipe.dataset.storage import Prepared
 from genpipe.errors import DataError, UsageError
 from genpipe.files import atomic_directory, atomic_file
 from genpipe.interfaces.classes import GeneratesClasses
 from genpipe.interfaces.generative import Generates, Generative, Reconstructs
+from genpipe.interfaces.sampling import SamplingConfig, changed
 from genpipe.interfaces.translation import GeneratesFor
 from genpipe.nn.batched_inference import passed
 from genpipe.nn.image_grid import grid
 from genpipe.nn.multi_device import spread
 from genpipe.nn.pixel_range import Output, warn_beyond
-from genpipe.sampling.conditions import Conditions
+from genpipe.sampling.conditions import Conditions, held_out_conditions
 
 _AT_ONCE = 500
 _FRAME_MS = 80
@@ -51,7 +54,7 @@ class PicklableModel:
     model: Any
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _arrived, (type(self.model), self.model.init_args, self.model.state_dict())
+        return _arrived, (type(self.model), self.model.init_args, self.model.state_dict(), self.model.sampling)
 
 
 def generate_samples(
@@ -111,10 +114,16 @@ def load_samples(folder: Path | str) -> Samples:
         raise DataError(f"{folder} cannot be read ({error}). Delete it and run `dvc repro`.") from None
 
 
-def draw_grid(experiment: str, n: int, seed: int, path: Path) -> None:
-    """Writes n samples of a trained experiment as a picture, in a nearly square grid."""
-    model, _ = load_model(paths.root() / paths.model(experiment))
-    save_picture(grid(generate_samples(model, n, seed=seed), int(np.ceil(np.sqrt(n)))), path)
+def draw_grid(root: Path, experiment: Experiment, n: int, seed: int, path: Path, **options: Any) -> None:
+    """Writes n samples of a trained experiment as a picture, in a nearly square grid; fewer, if it has not so many.
+
+    `options` are of those under `sample`, in place of what the YAML says. Raises UsageError for wrong ones.
+    """
+    model, _ = load_model(root / paths.model(experiment.name))
+    model.sampling = changed(experiment.knobs.sample, options)
+    conditions = held_out_conditions(model, Prepared.open(root / paths.data(experiment.data.name)), n)
+    images = generate_samples(model, n, seed=seed, conditions=conditions)
+    save_picture(grid(images, int(np.ceil(np.sqrt(len(images))))), path)
 
 
 def save_picture(picture: UInt8[np.ndarray, "*f h w c"], path: Path | str) -> None:
@@ -142,8 +151,11 @@ def _drawn(portable: PicklableModel, seed: int, conditions: Conditions | None, b
     return output.pixels(x).cpu().numpy(), output
 
 
-def _arrived(kind: type[Generative], init_args: tuple[Any, ...], state: dict[str, Tensor]) -> PicklableModel:
+def _arrived(
+    kind: type[Generative], init_args: tuple[Any, ...], state: dict[str, Tensor], sampling: SamplingConfig
+) -> PicklableModel:
     model = kind(*init_args)
+    model.sampling = sampling
     model.load_state_dict(state)
     return PicklableModel(model.to(next(iter(state.values())).device).eval())
 

@@ -17,6 +17,7 @@ def run(name: str, inputs: Inputs) -> Facts:
     inputs.verify()
     knobs, prepared = experiment.knobs, Prepared.open(paths.data(experiment.data.name))
     model = load_model(paths.model(name))[0]
+    model.sampling = knobs.sample
     n, batch_size, devices = knobs.sample.images, knobs.sample.batch_size, wanted_devices()
     conditions = held_out_conditions(model, prepared, n)
     images = generate_samples(model, n, seed=knobs.seed, batch_size=batch_size, devices=devices, conditions=conditions)
