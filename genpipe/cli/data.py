@@ -8,6 +8,7 @@ import typer
 
 from genpipe.cli import _names, _screen
 from genpipe.cli._examples import examples
+from genpipe.cli._image_size import parsed, written
 from genpipe.cli.experiments import DryRun, tell_removed
 from genpipe.cli.inspecting import AsJson
 from genpipe.errors import ExistsError
@@ -24,7 +25,7 @@ NAMED = 20
 
 
 class Crop(StrEnum):
-    """How pictures become square."""
+    """How pictures get another aspect."""
 
     CENTER = "center"
     RANDOM = "random"
@@ -61,10 +62,10 @@ def add(
         str, typer.Option("--source", "-s", help="Source of the images: folder, archive, arrays, cifar10, …")
     ],
     path: Annotated[str | None, typer.Option("--path", "-p", help="Your folder, .zip, .tar, .npz or .npy.")] = None,
-    image_size: Annotated[int, typer.Option(min=1, help="Width and height in pixels.")] = 64,
+    image_size: Annotated[str, typer.Option(metavar="PIXELS", help="64, or HEIGHTxWIDTH as 48x64.")] = "64",
     channels: Annotated[Channels | None, typer.Option(help="1: gray, 3: color. Default: as in the source.")] = None,
     max_images: Annotated[int | None, typer.Option(min=1, help="Take at most this many images of each split.")] = None,
-    crop: Annotated[Crop, typer.Option(help="Where to cut out a square; none: pad with black.")] = Crop.CENTER,
+    crop: Annotated[Crop, typer.Option(help="Where to cut; none: pad with black.")] = Crop.CENTER,
     horizontal_flip: Flip = False,
     binarize: Annotated[
         Binarize | None, typer.Option(help="Make pixels 0 or 255: the nearer one, or a random draw.")
@@ -85,7 +86,7 @@ def add(
     given = {
         "source": source,
         "path": path and datasets.relative(path, root),
-        "image_size": image_size,
+        "image_size": written(parsed(image_size)),
         "resize_mode": FIT[crop],
         "channels": channels and int(channels),
         "max_images": max_images,
@@ -187,7 +188,7 @@ def _row(project: "Project", name: str) -> dict[str, Any]:
     row: dict[str, Any] = {
         "name": name,
         "source": common.source,
-        "image_size": common.image_size,
+        "image_size": written(common.image_size),
         "resize_mode": common.resize_mode,
     }
     folder = project.root / paths.data(name)
@@ -251,7 +252,7 @@ def _tell(found: "Inspection", picture: Path) -> None:
         _screen.say(f"left out, in neither train nor test: {counted(found.unused_images)}")
     if found.skipped_files:
         _screen.say(f"skipped, not pictures: {counted(found.skipped_files)}")
-    _screen.say(f"sizes: {_sizes(found)}")
+    _screen.say(f"sizes (height×width): {_sizes(found)}")
     _screen.say(f"duplicates: {len(found.duplicates)}, {found.leaked} of them across splits")
     _some(f"{image} = {first}" for image, first in found.duplicates[: NAMED + 1])
     _screen.say(f"broken: {len(found.broken)}")
@@ -262,7 +263,7 @@ def _tell(found: "Inspection", picture: Path) -> None:
 
 
 def _sizes(found: "Inspection") -> str:
-    common = [f"{w}×{h} ({n})" for (w, h), n in found.sizes.most_common(5)]
+    common = [f"{h}×{w} ({n})" for (w, h), n in found.sizes.most_common(5)]
     return ", ".join(common) + (f" and {len(found.sizes) - 5} more" if len(found.sizes) > 5 else "")
 
 

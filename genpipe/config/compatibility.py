@@ -128,12 +128,12 @@ def _images(data: Any, knobs: Any) -> Any:
 def spec_of(data: Any) -> Any:
     """The DataSpec that a data set will have, as far as it is known before any image is read. Raises DataError."""
     from genpipe.interfaces.sources import fields_of
-    from genpipe.interfaces.spec import DataSpec
+    from genpipe.interfaces.spec import DataSpec, sides
 
     channels, classes = data.common.channels or data.opened.channels, data.opened.classes
     size, levels = data.common.image_size, 2 if data.common.binarize else 256
     fields = fields_of(data.opened, size, data.common.num_labels)
-    return DataSpec(channels, size, size, classes, levels, _untrained(data, classes), fields)
+    return DataSpec(channels, *sides(size), classes, levels, _untrained(data, classes), fields)
 
 
 def counts_of(data: Any) -> Any:

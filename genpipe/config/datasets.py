@@ -2,8 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
+from genpipe.interfaces.spec import ImageSize, image_size
 from genpipe.schema import Count, Strict
 
 
@@ -11,7 +12,8 @@ class Dataset(Strict):
     """What every data set says of itself; the rest is its source's."""
 
     source: str
-    image_size: Count
+    image_size: Annotated[ImageSize, BeforeValidator(image_size)]
+    """The side of square images, or [height, width], in pixels."""
     resize_mode: Literal["pad", "crop", "random_crop", "stretch"] = "crop"
     channels: Literal[1, 3] | None = None
     """1 for gray, 3 for color; as the source has it, if not given."""

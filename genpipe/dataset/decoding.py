@@ -75,7 +75,7 @@ def _opened(file: BytesIO | BufferedReader) -> Image.Image:
 
 
 def too_long(height: int, width: int) -> bool:
-    """Returns whether the sides of a picture are too unequal for a square."""
+    """Returns whether the sides of a picture are too unequal for it to be resized."""
     return max(height, width) > MAX_ASPECT * min(height, width)
 
 

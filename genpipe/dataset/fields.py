@@ -8,7 +8,7 @@ from genpipe.errors import DataError
 from genpipe.interfaces.spec import FieldSpec
 
 Fit = Callable[[np.ndarray, bool], np.ndarray]
-"""Makes pictures [n h w c] as square as their images are made; of those that may not be mixed, the nearest pixels."""
+"""Resizes pictures [n h w c] as their images are resized; of those that may not be mixed, the nearest pixels."""
 _LAYOUTS = {
     "image": "uint8 [n h w c]",
     "frames": "uint8 [n t h w c]",

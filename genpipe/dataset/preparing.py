@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from genpipe.dataset.working import Done, Target, Work, cores, done, in_order
 from genpipe.errors import DataError
 from genpipe.files import atomic_directory
 from genpipe.interfaces.sources import KNOWN_LABEL, SPLITS, Chunk, Collection, Source, fields_of
-from genpipe.interfaces.spec import DataSpec, FieldSpec
+from genpipe.interfaces.spec import DataSpec, FieldSpec, ImageSize, sides
 
 CHUNK_BYTES = 4 * 2**20
 """No more finished pixels than this travel between processes at once."""
@@ -26,7 +27,7 @@ Shown = Callable[[int, int], None]
 def prepare(
     source: Source,
     *,
-    image_size: int,
+    image_size: ImageSize,
     resize_mode: str,
     seed: int,
     folder: Path,
@@ -40,7 +41,7 @@ def prepare(
     workers: int | None = None,
     shown: Shown = lambda images, of: None,
 ) -> Prepared:
-    """Reads a source once, chunk by chunk, and writes its splits: uint8 images [n c size size], labels and fields.
+    """Reads a source once, chunk by chunk, and writes its splits: uint8 images [n c h w], labels and fields.
 
     Of the classes in `exclude_classes` no training image is taken; `num_labels` is how many labels a model may
     know. The same images come in the same order for any number of workers. Raises DataError for a broken picture,
@@ -66,10 +67,10 @@ def prepare(
 
 
 def _spec(
-    source: Source, image_size: int, channels: int | None, binarize: str | None, num_labels: int | None
+    source: Source, image_size: ImageSize, channels: int | None, binarize: str | None, num_labels: int | None
 ) -> DataSpec:
     levels, fields = 2 if binarize else 256, fields_of(source, image_size, num_labels)
-    return DataSpec(channels or source.channels, image_size, image_size, source.classes, levels, fields=fields)
+    return DataSpec(channels or source.channels, *sides(image_size), source.classes, levels, fields=fields)
 
 
 def _noted(folder: Path, spec: DataSpec) -> DataSpec:
@@ -101,7 +102,9 @@ def finished(collection: Collection, rows: np.ndarray, target: Target, workers: 
 
 
 def _works(chunks: Iterable[Chunk], rows: np.ndarray, target: Target) -> Iterator[Work]:
-    values = target.image_size**2 * target.channels + sum(spec.values for spec in (target.fields or {}).values())
+    values = prod(sides(target.image_size)) * target.channels + sum(
+        spec.values for spec in (target.fields or {}).values()
+    )
     first, most = 0, max(1, CHUNK_BYTES // values)
     for chunk in chunks:
         _verify(chunk, first, len(rows))

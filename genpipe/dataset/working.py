@@ -17,7 +17,7 @@ from genpipe.dataset.decoding import Broken, decoded
 from genpipe.dataset.fields import stored
 from genpipe.dataset.fitting import fitted
 from genpipe.errors import DataError
-from genpipe.interfaces.spec import FieldSpec
+from genpipe.interfaces.spec import FieldSpec, ImageSize, sides
 
 ALONE_SEC = 3.0
 """Shorter work is done without processes, as starting one costs about a second per core."""
@@ -29,7 +29,7 @@ Made = TypeVar("Made")
 class Target(NamedTuple):
     """The target format of images."""
 
-    image_size: int
+    image_size: ImageSize
     channels: int
     resize_mode: str = "crop"
     seed: int = 0
@@ -48,7 +48,7 @@ class Work(NamedTuple):
 
 
 class Done(NamedTuple):
-    """A chunk of finished images [n c size size]; broken ones are left out and named."""
+    """A chunk of finished images [n c h w]; broken ones are left out and named."""
 
     images: np.ndarray
     rows: np.ndarray
@@ -75,8 +75,8 @@ def _decoded(
     files: Sequence[tuple[str, bytes | Path]], rows: np.ndarray, target: Target
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[tuple[str, str]]]:
     """The pictures [k h w c] that can be read, their places among the files, their sizes, and the others."""
-    side, channels = target.image_size, target.channels
-    pixels = np.empty((len(files), side, side, channels), np.uint8)
+    size, channels = sides(target.image_size), target.channels
+    pixels = np.empty((len(files), *size, channels), np.uint8)
     kept: list[int] = []
     sizes: list[tuple[int, ...]] = []
     broken: list[tuple[str, str]] = []
@@ -86,7 +86,7 @@ def _decoded(
         except Broken as error:
             broken.append((name, str(error)))
             continue
-        fits = picture.shape[:2] == (side, side)
+        fits = picture.shape[:2] == size
         pixels[len(kept)] = picture if fits else _fitted(picture[None], rows[place : place + 1], target)[0]
         kept.append(place)
         sizes.append(picture.shape[:2])

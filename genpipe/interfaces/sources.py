@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from genpipe.interfaces.spec import FieldSpec
+from genpipe.interfaces.spec import FieldSpec, ImageSize, sides
 from genpipe.schema import Strict
 
 SPLITS = ("train", "test")
@@ -97,7 +97,7 @@ class Source(ABC):
         return ""
 
 
-def fields_of(source: Source, image_size: int, num_labels: int | None) -> Mapping[str, FieldSpec]:
+def fields_of(source: Source, image_size: ImageSize, num_labels: int | None) -> Mapping[str, FieldSpec]:
     """Returns the fields of a data set: those of its source at its size, and which labels are known, if few are."""
     known = {KNOWN_LABEL: FieldSpec("attributes", (len(source.classes),))} if num_labels else {}
-    return {**{name: spec.resized(image_size, image_size) for name, spec in source.fields.items()}, **known}
+    return {**{name: spec.resized(*sides(image_size)) for name, spec in source.fields.items()}, **known}

@@ -38,7 +38,7 @@ class DiffAugment(Augmentation):
     """Color, translation and cutout of every image (Zhao et al. 2020, arXiv:2006.10738, section 4)."""
 
     MOVED, CUT = 1 / 8, 1 / 2
-    """Shares of the side: the largest shift of an image, and the size of the square that is cut out."""
+    """Shares of the side: the largest shift of an image, and the size of the rectangle that is cut out."""
 
     def forward(self, x: Images, image_channels: int | None = None) -> Images:
         x = _recolored(x, image_channels, self._colored)
@@ -54,7 +54,7 @@ class DiffAugment(Augmentation):
         return x * ~(rows[:, None, :, None] & columns[:, None, None, :])
 
     def _within_cut(self, x: Images, side: int) -> Bool[Tensor, "b n"]:
-        """Which lines lie in the square, whose middle is anywhere in the image."""
+        """Which lines lie in the rectangle, whose middle is anywhere in the image."""
         size = int(x.shape[side] * self.CUT + 0.5)
         first = torch.randint(x.shape[side] + 1 - size % 2, (len(x), 1), device=x.device) - size // 2
         place = torch.arange(x.shape[side], device=x.device)
@@ -66,7 +66,8 @@ class ADA(Augmentation):
 
     p rises while the mean sign of D's logits of real images is above `TARGET`, which is how it looks when D knows the
     training images by heart. The changes are those of the paper's appendix B that keep lines and columns what they are:
-    mirroring, quarter turns, whole moves, scale; brightness, contrast, luma, hue, saturation.
+    mirroring, quarter turns (half turns of images that are not square), whole moves, scale; brightness, contrast, luma,
+    hue, saturation.
     """
 
     TARGET = 0.6
@@ -116,6 +117,9 @@ class ADA(Augmentation):
         b, device = len(x), x.device
         mirrored = self._chosen(x) & (torch.rand(b, 1, device=device) < 0.5)
         quarters = torch.where(self._chosen(x), torch.randint(4, (b, 1), device=device), 0)
+        square = x.shape[2] == x.shape[3]
+        if not square:
+            quarters = quarters // 2 * 2  # a quarter turn would exchange height and width
         scale = self._or(x, torch.exp2(self.SCALED * torch.randn(b, 1, device=device)), 1.0)
         shifted = self._chosen(x)
         # a quarter turn mirrors an image at its diagonal, and then its rows or its columns
@@ -126,7 +130,7 @@ class ADA(Augmentation):
             shift = (_uniform(x, -self.MOVED, self.MOVED).view(-1, 1) * x.shape[side]).round()
             place = (lines(x, side) - torch.where(shifted, shift, 0) - middle) / scale
             sides.append(sampling(torch.where(flip, -place, place) + middle, True))
-        return warped(transposed(x, (quarters % 2 == 1)[:, 0]), *sides)
+        return warped(transposed(x, (quarters % 2 == 1)[:, 0]) if square else x, *sides)
 
     def _colored(self, x: Images) -> Images:
         b, c, device = len(x), x.shape[1], x.device
