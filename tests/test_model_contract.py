@@ -16,7 +16,7 @@ from genpipe.testing import CHECKS, SPECS, Check, NotApplicable
 
 
 @pytest.mark.parametrize("name", registry.names("models"))
-@pytest.mark.parametrize("spec", SPECS, ids=["gray-8x8", "rgb-24x16"])
+@pytest.mark.parametrize("spec", SPECS, ids=["gray-8x8", "rgb-16x24"])
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_it_keeps_the_contract(name: str, spec: DataSpec, check: Check) -> None:
     torch.manual_seed(0)
