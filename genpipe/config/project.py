@@ -25,6 +25,7 @@ from genpipe.config.compatibility import (
     unsupported,
 )
 from genpipe.config.datasets import Dataset
+from genpipe.config.derivations import field_name
 from genpipe.config.document import Document, KeyPath, read
 from genpipe.config.renamed import new_key
 from genpipe.config.schemas import Index, Knobs
@@ -62,6 +63,11 @@ class Data:
         Raises DataError if the source cannot be read, and ConfigError if a field cannot be made of its images.
         """
         return spec_of(self)
+
+    @property
+    def random_fields(self) -> set[str]:
+        """The fields that are drawn anew for each training batch, so that training images have none on the disk."""
+        return {field_name(name) for name in self.derivations if registry.load("derivations", name).random}
 
     @cached_property
     def counts(self) -> Any:

@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -64,10 +65,8 @@ def prepare(
         writer.verify(len(rows) - len(broken))
         _write_known_labels(temporary, len(spec.classes), num_labels, seed)
         random = write_derived(temporary, spec, derive, seed)
-        noted, unused = _noted(temporary, spec), collection.unused_images
-        write_meta(
-            temporary, noted, horizontal_flip=horizontal_flip, broken=broken, unused_images=unused, random_fields=random
-        )
+        more: dict[str, Any] = {"unused_images": collection.unused_images, "random_fields": random}
+        write_meta(temporary, _noted(temporary, spec), horizontal_flip=horizontal_flip, broken=broken, **more)
     return Prepared.open(folder)
 
 
