@@ -4,12 +4,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from genpipe.interfaces.spec import Kind
+from genpipe.interfaces.spec import Kinds
 from genpipe.interfaces.tensors import Images, Labels, Logs, Scalar
 
 
@@ -58,11 +57,11 @@ class Phase:
 class Trainable(nn.Module, ABC):
     """Anything that `fit` can train."""
 
-    fields: ClassVar[Mapping[str, Kind]] = {}
-    """The kind of each field that it needs besides the label, by the name in the source."""
-    group_by: ClassVar[str | None] = None
+    fields: Mapping[str, Kinds] = {}
+    """The fields that it needs besides the label, by their names in the data: of which kind, or of which kinds one."""
+    group_by: str | None = None
     """The field by which images are grouped: images with equal values stay together when shuffled."""
-    balance_by: ClassVar[str | None] = None
+    balance_by: str | None = None
     """The field by which images alternate in a batch: one with a zero row, then one without."""
 
     @abstractmethod

@@ -7,6 +7,8 @@ from typing import Literal
 
 Kind = Literal["image", "label_map", "mask", "tokens", "attributes", "class", "number", "frames"]
 """What a field is, which decides how it is stored and what tensor a batch has of it: see `FieldSpec`."""
+Kinds = Kind | tuple[Kind, ...]
+"""One kind of field, or any of several."""
 _SIDES = {"left", "right"}
 
 

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from jaxtyping import Float
@@ -14,8 +14,8 @@ from genpipe.interfaces.classes import GeneratesClasses
 from genpipe.interfaces.features import HasFeatures
 from genpipe.interfaces.generative import Decodes, Generative
 from genpipe.interfaces.phases import Batch, Phase
+from genpipe.interfaces.sampling import SamplingConfig
 from genpipe.interfaces.tensors import Codes, Images, Labels, Logs, Scalar
-from genpipe.interfaces.truncation import Truncates
 from genpipe.nn import augmentation, objectives, penalties
 from genpipe.nn.labels import known
 from genpipe.nn.layers import layer_outputs
@@ -26,10 +26,9 @@ DiscriminatorOutput = Float[Tensor, "b k"]
 """D's output for images: the logit first, then further columns if the head has more outputs."""
 
 
-class GANConfig(Strict):
-    """Knobs of the generator and the discriminator."""
+class AdversarialConfig(Strict):
+    """Knobs of the game, whatever the generator gets."""
 
-    latent_dim: Annotated[int, Field(ge=1)] = 100
     loss: objectives.Loss = "non-saturating"
     penalty: penalties.Kind = "none"
     """The penalty on D's gradient with respect to images, or on its change under augmentation."""
@@ -43,18 +42,29 @@ class GANConfig(Strict):
     """Fewest real images that D sees while the probability of `augment: ada` rises from 0 to 1."""
 
     @model_validator(mode="after")
-    def _hears_a_sign(self) -> "GANConfig":
+    def _hears_a_sign(self) -> "AdversarialConfig":
         if self.augment == "ada" and not objectives.OBJECTIVES[self.loss].signed:
             raise ValueError(f"`augment: ada` follows the sign of D's logits, which says nothing under {self.loss}")
         return self
 
 
-class AdversarialModel(StandardNormalPrior, Generative):
-    """A generator and a discriminator, trained in turns. Subclasses define further inputs besides codes and images."""
+class _Latent(Strict):
+    latent_dim: Annotated[int, Field(ge=1)] = 100
 
-    def __init__(self, config: GANConfig, generator: nn.Module, discriminator: nn.Module) -> None:
+
+class GANConfig(AdversarialConfig, _Latent):
+    """Knobs of a game whose generator gets codes; `latent_dim` is the first of them."""
+
+
+class AdversarialModel(Generative):
+    """A generator and a discriminator, trained in turns. Subclasses define what either gets besides images."""
+
+    adversarial_weight: float = 1.0
+    """Of D's opinion in G's loss, beside its additional terms."""
+
+    def __init__(self, config: AdversarialConfig, generator: nn.Module, discriminator: nn.Module) -> None:
         nn.Module.__init__(self)
-        self.config, self.latent_dim = config, config.latent_dim
+        self.config: Any = config
         self.generator, self.discriminator = generator, discriminator
         self.penalty = penalties.Penalty(config.penalty, config.penalty_weight, config.penalty_interval)
         self.augment = augmentation.augmentation(config.augment, config.ada_ramp_images)
@@ -62,12 +72,16 @@ class AdversarialModel(StandardNormalPrior, Generative):
             penalties.refuse_batch_norm(discriminator)
 
     @abstractmethod
-    def generate(self, z: Codes, batch: Batch) -> Images:
-        """Returns G's images of codes, given the allowed parts of the batch."""
+    def fake(self, batch: Batch) -> Images:
+        """Returns as many new images of G as there are in the batch, given the allowed parts of it."""
 
     @abstractmethod
     def discriminate(self, x: Images, batch: Batch) -> DiscriminatorOutput:
-        """Returns D's output for images, given the allowed parts of the batch."""
+        """Returns D's output for images after `judged`, given the allowed parts of the batch."""
+
+    def judged(self, x: Images, batch: Batch) -> Images:
+        """Returns what D sees of images, before it is augmented: the images, or more channels beside theirs."""
+        return x
 
     def phases(self) -> list[Phase]:
         turns = self.config.discriminator_steps
@@ -79,7 +93,7 @@ class AdversarialModel(StandardNormalPrior, Generative):
     def discriminator_loss(self, batch: Batch) -> tuple[Scalar, Logs]:
         """Returns D's loss, with its additional terms."""
         with torch.no_grad():
-            fake = self.generate(self._codes_like(batch), batch)
+            fake = self.fake(batch)
         of_real, of_fake = self._seen(batch.x, batch), self._seen(fake, batch)
         real, generated = _logit(of_real), _logit(of_fake)
         self.augment.update(real.detach())
@@ -93,10 +107,11 @@ class AdversarialModel(StandardNormalPrior, Generative):
 
     def generator_loss(self, batch: Batch) -> tuple[Scalar, Logs]:
         """Returns G's loss, with its additional terms."""
-        of_fake = self._seen(self.generate(self._codes_like(batch), batch), batch)
+        fake = self.fake(batch)
+        of_fake = self._seen(fake, batch)
         compared = [_logit(self._seen(batch.x, batch))] if self._objective.compares else []
-        terms = self.generator_terms(of_fake, batch)
-        return _sum(self._objective.generator(_logit(of_fake), *compared), terms), _detached(terms)
+        terms = self.generator_terms(fake, of_fake, batch)
+        return _sum(self._weighted(self._objective.generator(_logit(of_fake), *compared)), terms), _detached(terms)
 
     def discriminator_terms(
         self, of_real: DiscriminatorOutput, of_fake: DiscriminatorOutput, batch: Batch
@@ -104,30 +119,60 @@ class AdversarialModel(StandardNormalPrior, Generative):
         """Returns additional terms of D's loss, by their names in the curves."""
         return {}
 
-    def generator_terms(self, of_fake: DiscriminatorOutput, batch: Batch) -> Mapping[str, Scalar]:
+    def generator_terms(self, fake: Images, of_fake: DiscriminatorOutput, batch: Batch) -> Mapping[str, Scalar]:
         """Returns additional terms of G's loss, by their names in the curves."""
         return {}
 
     def _seen(self, x: Images, batch: Batch) -> DiscriminatorOutput:
         """What D says of images that were augmented."""
-        return self.discriminate(self.augment(x), batch)
+        return self.discriminate(self.augment(self.judged(x, batch)), batch)
+
+    def _weighted(self, loss: Scalar) -> Scalar:
+        return loss if self.adversarial_weight == 1 else self.adversarial_weight * loss
 
     @property
     def _objective(self) -> objectives.Objective:
         return objectives.OBJECTIVES[self.config.loss]
 
-    def _codes_like(self, batch: Batch) -> Codes:
+
+class LatentGAN(StandardNormalPrior, AdversarialModel):
+    """A GAN whose generator gets codes."""
+
+    class Sampling(SamplingConfig):
+        truncation: Annotated[float, Field(gt=0)] | None = None
+        """Bound on the numbers of a code (Brock et al. 2019, arXiv:1809.11096, section 3.1); null: none."""
+
+    sampling: Sampling
+
+    def __init__(self, config: GANConfig, generator: nn.Module, discriminator: nn.Module) -> None:
+        super().__init__(config, generator, discriminator)
+        self.latent_dim = config.latent_dim
+
+    @abstractmethod
+    def generate(self, z: Codes, batch: Batch) -> Images:
+        """Returns G's images of codes, given the allowed parts of the batch."""
+
+    def fake(self, batch: Batch) -> Images:
+        return self.generate(self.codes_like(batch), batch)
+
+    def codes_like(self, batch: Batch) -> Codes:
+        """Returns a code of the prior for each image of a batch."""
         return torch.randn(len(batch.x), self.latent_dim, device=batch.x.device)
 
+    def sampled_codes(self, n: int, rng: torch.Generator) -> Codes:
+        """Returns the codes of n samples, truncated if `sample` says so."""
+        threshold = self.sampling.truncation
+        return self.prior(n, rng) if threshold is None else self.truncated_prior(n, threshold, rng)
 
-class UnconditionalGAN(AdversarialModel, Decodes, Truncates, HasFeatures):
+
+class UnconditionalGAN(LatentGAN, Decodes, HasFeatures):
     """A GAN whose G(z) gets codes [b latent_dim] and whose D(x) gets images."""
 
     def decode(self, z: Codes) -> Images:
         return self.generator(z)
 
-    def sample_within(self, n: int, threshold: float, rng: torch.Generator) -> Images:
-        return self.decode(self.truncated_prior(n, threshold, rng))
+    def sample(self, n: int, rng: torch.Generator) -> Images:
+        return self.decode(self.sampled_codes(n, rng))
 
     def generate(self, z: Codes, batch: Batch) -> Images:
         return self.generator(z)
@@ -139,7 +184,7 @@ class UnconditionalGAN(AdversarialModel, Decodes, Truncates, HasFeatures):
         return layer_outputs(self.discriminator, lambda: self.discriminate(x, Batch(x)))
 
 
-class ConditionalGAN(AdversarialModel, GeneratesClasses, Truncates):
+class ConditionalGAN(LatentGAN, GeneratesClasses):
     """A GAN whose G(z, y) and D(x, y) also get labels: eq. 2 of Mirza & Osindero 2014 (arXiv:1411.1784).
 
     A generated image has the label of a real one, so that both come as often with each label. What D says after the
@@ -152,11 +197,7 @@ class ConditionalGAN(AdversarialModel, GeneratesClasses, Truncates):
         self.class_count = class_count
 
     def sample_of(self, y: Labels, rng: torch.Generator) -> Images:
-        return self.generator(self.prior(len(y), rng), y)
-
-    def sample_within(self, n: int, threshold: float, rng: torch.Generator) -> Images:
-        z = self.truncated_prior(n, threshold, rng)
-        return self.generator(z, self.in_turn(torch.arange(n, device=rng.device)))
+        return self.generator(self.sampled_codes(len(y), rng), y)
 
     def generate(self, z: Codes, batch: Batch) -> Images:
         return self.generator(z, known(batch))
@@ -169,7 +210,7 @@ class ConditionalGAN(AdversarialModel, GeneratesClasses, Truncates):
     ) -> Mapping[str, Scalar]:
         return self._of_classes((of_real, of_fake), batch)
 
-    def generator_terms(self, of_fake: DiscriminatorOutput, batch: Batch) -> Mapping[str, Scalar]:
+    def generator_terms(self, fake: Images, of_fake: DiscriminatorOutput, batch: Batch) -> Mapping[str, Scalar]:
         return self._of_classes((of_fake,), batch)
 
     @staticmethod

@@ -13,8 +13,8 @@ from genpipe.config.training import Optim, Train
 from genpipe.dataset.batches import BatchLoader
 from genpipe.errors import Stopped
 from genpipe.interfaces.phases import Batch
+from genpipe.interfaces.sampling import sampling_with
 from genpipe.interfaces.spec import DataSpec
-from genpipe.interfaces.truncation import Truncates
 from genpipe.models.stylegan import StyleGAN
 from genpipe.nn import penalties
 from genpipe.nn.modulation import ConditionalNorm
@@ -130,11 +130,15 @@ def test_truncation_in_w_leads_from_the_mean_image_to_the_sample() -> None:
     model = made(noisy=False)
     for _ in range(30):
         model.discriminator_loss(batch(32))
-    assert isinstance(model, Truncates)
     mean = model.from_styles(model.mean_style.expand(3, model.style_layers, -1))
-    torch.testing.assert_close(model.sample_within(3, 0.0, rng()), mean)
-    assert torch.equal(model.sample_within(3, 1.0, rng()), model.sample(3, rng()))
-    far = [(model.sample_within(3, psi, rng()) - mean).square().sum() for psi in (0.1, 0.5, 1.0)]
+
+    def truncated(psi: float) -> Tensor:
+        with sampling_with(model, truncation=psi):
+            return model.sample(3, rng())
+
+    torch.testing.assert_close(truncated(0.0), mean)
+    assert torch.equal(truncated(1.0), model.sample(3, rng()))
+    far = [(truncated(psi) - mean).square().sum() for psi in (0.1, 0.5, 1.0)]
     assert far[0] < far[1] < far[2]
 
 
@@ -169,7 +173,7 @@ def test_uneven_paths_cost_the_generator_at_every_kth_turn() -> None:
     model = made(path_length_weight=2.0, path_length_interval=3)
     noted = [model.generator_loss(batch())[1] for _ in range(4)]
     assert ["path_length" in logs for logs in noted] == [True, False, False, True]
-    loss, _ = model.generator_terms(torch.zeros(4, 1), batch()), None
+    loss, _ = model.generator_terms(torch.zeros(4, 1, 16, 16), torch.zeros(4, 1), batch()), None
     assert loss == {}
     term = penalties.PathLength(2.0, 1)
     codes = torch.randn(6, 4, requires_grad=True)
@@ -181,7 +185,7 @@ def test_uneven_paths_cost_the_generator_at_every_kth_turn() -> None:
 
 def test_an_uneven_path_reaches_every_weight_before_it() -> None:
     model = made(path_length_weight=2.0, path_length_interval=1)
-    model.generator_terms(torch.zeros(4, 1), batch())["path_length"].backward()
+    model.generator_terms(torch.zeros(4, 1, 16, 16), torch.zeros(4, 1), batch())["path_length"].backward()
     moved = {name for name, weight in model.generator.named_parameters() if weight.grad is not None}
     assert any("to_style" in name for name in moved)
     assert any("between" in name for name in moved)
