@@ -93,7 +93,7 @@ class BatchLoader:
         images, labels = prepared.images("train"), prepared.labels("train")
         asked = {name: StoredField(prepared.field("train", name), prepared.spec.fields[name]) for name in fields}
         together = prepared.field("train", group_by) if group_by else None
-        second = np.any(prepared.field("train", balance_by), axis=1) if balance_by else None
+        second = np.any(prepared.field("train", balance_by).reshape(len(images), -1), axis=1) if balance_by else None
         return cls(
             images, labels, size=size, seed=seed, device=device, horizontal_flip=prepared.horizontal_flip, part=part,
             fields=asked, group_by=together, second=second,

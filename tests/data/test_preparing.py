@@ -44,7 +44,7 @@ def test_a_source_has_what_the_configuration_asks_for(name: str) -> None:
     assert issubclass(kind, Source)
     assert registry.summary(registry.find("data", name))
     config = kind.Config(**({"path": "x"} if "path" in kind.Config.model_fields else {}))
-    assert kind(config, Path()).watched_path in (None, "x")
+    assert kind(config, Path()).watched_paths in ((), ("x",))
 
 
 def test_mnist5k_is_split_evenly(source: Callable[..., Source]) -> None:
