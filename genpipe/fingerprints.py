@@ -54,7 +54,6 @@ STAGES: Mapping[str, tuple[str, ...]] = {
 """The stages, and of which open folders each runs the files that YAML names."""
 _BESIDE = {
     "prepare": "genpipe.config.datasets",
-    "sample": "genpipe.config.sampling",
     "check": paths.PREREQUISITES_WIRING.as_posix(),
 }
 """Where defaults stand that a stage reads and does not import by itself; and what `check` compares, where it is."""

@@ -18,7 +18,7 @@ from genpipe.interfaces.extractors import Extractor, FeatureSet, pixels_only
 from genpipe.interfaces.generative import Decodes, Encodes, Generative, Reconstructs
 from genpipe.interfaces.phases import Phase, Trainable
 from genpipe.interfaces.prerequisites import HasPrerequisites
-from genpipe.interfaces.spec import DataSpec, FieldSpec, Kind
+from genpipe.interfaces.spec import DataSpec, FieldSpec, Kind, Kinds
 from genpipe.interfaces.tensors import Codes, Images
 from genpipe.schema import Strict
 
@@ -37,10 +37,11 @@ class NoStandIn(NotApplicable):
 def build(name: str, spec: DataSpec) -> Generative:
     """A small model: every width and depth is cut down where its Config has one; the data have the fields it needs."""
     kind = registry.load("models", name)
-    spec = replace(spec, fields={**{key: _field(of, spec) for key, of in kind.fields.items()}, **spec.fields})
-    known = {key: value for key, value in _SMALL.items() if key in kind.Config.model_fields}
+    config = kind.Config(**{key: value for key, value in _SMALL.items() if key in kind.Config.model_fields})
+    needed = {key: _first(of) for key, of in kind.needed_fields(config).items()}
+    spec = replace(spec, fields={**{key: _field(of, spec) for key, of in needed.items()}, **spec.fields})
     torch.manual_seed(0)
-    made: Generative = kind(kind.Config(**known), spec)
+    made: Generative = kind(config, spec)
     return made
 
 
@@ -48,6 +49,10 @@ def stored_fields(model: Generative, n: int) -> dict[str, StoredField]:
     """The fields that a model needs of n images, made by chance as they were described to it."""
     described = model.init_args[1].fields
     return {name: StoredField(_rows(described[name], n), described[name]) for name in model.fields}
+
+
+def _first(kinds: Kinds) -> Kind:
+    return kinds[0] if isinstance(kinds, tuple) else kinds
 
 
 def _field(kind: Kind, spec: DataSpec) -> FieldSpec:

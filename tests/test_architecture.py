@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 FLOORS = [
     {"cli", "stages", "api"},
     {"project", "reporting", "running", "tracking"},
-    {"testing", "standins"},
+    {"testing", "contract", "standins"},
     {"evaluation"},
     {"training"},
     {"sampling", "provenance"},

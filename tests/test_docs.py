@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import typer
 
-from genpipe.config import datasets, document, sampling, schemas, training
+from genpipe.config import datasets, document, schemas, training
 from genpipe.config.project import load_project
+from genpipe.interfaces import sampling
 from genpipe.schema import Strict
 from tests._pages import FENCE, PAGES, ROOT, Piece, blocks, commands
 
@@ -23,7 +24,7 @@ SCHEMAS: dict[str, type[Strict]] = {
     "`pipelines/NAME.yaml`": schemas.Knobs,
     "`optim.PHASE`": training.Optim,
     "`train`": training.Train,
-    "`sample`": sampling.Sample,
+    "`sample`": sampling.SamplingConfig,
     "`evaluate`": schemas.Evaluate,
 }
 """The schema under each heading of docs/experiments.md; what is in open folders documents itself."""

@@ -208,6 +208,6 @@ def test_nothing_that_decides_a_figure_is_left_out() -> None:
     ):
         assert f"genpipe.{module}" in code
     assert "genpipe.config.datasets" in fingerprints.of_stage(ROOT, "prepare", "mnist5k")
-    assert "genpipe.config.sampling" in fingerprints.of_stage(ROOT, "sample", "vae")
+    assert "genpipe.interfaces.sampling" in fingerprints.of_stage(ROOT, "sample", "vae")
     assert not [module for module in code if fingerprints.framed(module)]
     assert all(fingerprints.source_file(ROOT, module) for module in fingerprints.FRAME)

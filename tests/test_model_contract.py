@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from genpipe import registry
+from genpipe.contract.models import the_same_seed_trains_the_same_weights
 from genpipe.dataset.batches import BatchLoader
 from genpipe.interfaces.spec import DataSpec, FieldSpec, Kind
 from genpipe.standins import build, stored_fields
-from genpipe.testing import CHECKS, SPECS, Check, NotApplicable, the_same_seed_trains_the_same_weights
+from genpipe.testing import CHECKS, SPECS, Check, NotApplicable
 
 
 @pytest.mark.parametrize("name", registry.names("models"))

@@ -18,6 +18,7 @@ from genpipe.config.project import Experiment, Project
 from genpipe.dataset.storage import Prepared
 from genpipe.errors import DataError, UsageError
 from genpipe.interfaces.generative import Decodes, Encodes, Generates, Generative, Reconstructs
+from genpipe.interfaces.sampling import sampling_with
 from genpipe.interfaces.spec import DataSpec
 from genpipe.nn.batched_inference import decoded
 from genpipe.nn.latent_space import encoded, of_prior
@@ -62,12 +63,16 @@ class Model:
         """The images that it was built for: channels, height and width in pixels, classes."""
         return cast(DataSpec, self.model.init_args[1])
 
-    def sample(self, n: int = 16, *, seed: int = 0) -> Images:
-        """Returns n new images; the same seed gives the same images. Models of classes cycle through them."""
+    def sample(self, n: int = 16, *, seed: int = 0, **options: Any) -> Images:
+        """Returns n new images; the same seed gives the same images. Models of classes cycle through them.
+
+        `options` are those that the model has under `sample`, such as `truncation=0.5`.
+        """
         self._verify(Generates)
         if n < 1 or not 0 <= seed < 2**32:
             raise UsageError(f"{n} images of seed {seed}: give 1 or more, and a seed from 0 to {2**32 - 1}.")
-        return Images.of_planes(generate_samples(self.model, n, seed=seed))
+        with sampling_with(self.model, **options):
+            return Images.of_planes(generate_samples(self.model, n, seed=seed))
 
     def encode(self, given: Given) -> np.ndarray:
         """Returns the codes [n d], float32, of anything that `genpipe.images` takes."""
@@ -180,7 +185,13 @@ class ExperimentModel(Model):
         self._project, self._experiment = project, experiment
         knobs = {part: values for part, values in experiment.resolved().items() if part in ("optim", "train")}
         folder, fit = project.root / paths.model(experiment.name), experiment.data.common.resize_mode
-        super().__init__(experiment.name, experiment.model_name, lambda: load_model(folder)[0], knobs, fit)
+
+        def loaded() -> Generative:
+            model, _ = load_model(folder)
+            model.sampling = experiment.knobs.sample
+            return model
+
+        super().__init__(experiment.name, experiment.model_name, loaded, knobs, fit)
 
     @property
     def curves(self) -> pd.DataFrame:

@@ -56,9 +56,9 @@ def build(recipe: str | type[Generative], images: Given, labels: Any = None, *, 
     else:
         kind, given, values, name = recipe, knobs, {}, recipe.__name__
         model_name = kind.__name__
-    if kind.fields:
-        raise UsageError(f"{name} has to know {', '.join(kind.fields)} of each image, which only a project's data do.")
     knobs_of = validated(kind.Config, given, (), Document("genpipe.build", given))
+    if needed := kind.needed_fields(knobs_of):
+        raise UsageError(f"{name} has to know {', '.join(needed)} of each image, which only a project's data do.")
     if declared(kind, knobs_of) != Prerequisites():
         raise UsageError(f"{name} needs what other stages of a project have made: train it with `dvc repro`.")
     found = as_images(images)

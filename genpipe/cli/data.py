@@ -249,12 +249,9 @@ def _described(found: "Inspection", name: str) -> dict[str, Any]:
 
 
 def _tell_fields(found: "Inspection") -> None:
-    rows = [
-        {"field": name, "kind": spec.kind, "shape": "×".join(map(str, spec.shape)), "values": spec.size or ""}
-        for name, spec in found.fields.items()
-    ]
-    if rows:
-        _screen.table(rows)
+    if found.fields:
+        shapes = {name: "×".join(map(str, spec.shape)) for name, spec in found.fields.items()}
+        _screen.table([{"field": name, "kind": found.fields[name].kind, "shape": of} for name, of in shapes.items()])
         _screen.say("")
     for name, pixels in found.label_pixels.items():
         names = found.fields[name].names or tuple(map(str, range(len(pixels))))

@@ -15,6 +15,9 @@ def sample(
     images: Annotated[int, typer.Option("--images", "-n", min=1, max=10_000, help="Number of images.")] = 64,
     out: Annotated[Path, typer.Option("--out", "-o", help="Picture to write.")] = Path("grid.png"),
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The same seed gives the same images.")] = 0,
+    sets: Annotated[
+        list[str] | None, typer.Option("--set", "-s", metavar="OPTION=VALUE", help="Set an option of sampling.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the picture if it exists.")] = False,
 ) -> None:
     """Generate images with a trained model and write them as one picture."""
@@ -26,11 +29,10 @@ def sample(
         raise UnknownName(name, f"experiment in {paths.INDEX}", project.index.experiments)
     if out.exists() and not force:
         raise ExistsError(f"{out} exists. Give another -o, or --force to replace it.")
+    from genpipe.project.datasets import settings
     from genpipe.sampling.drawing import draw_grid
 
-    picture = out.resolve()
-    with chdir(project.root):
-        draw_grid(name, images, seed, picture)
+    draw_grid(project.root, project.experiment(name), images, seed, out, **settings(sets or []))
     _screen.say(f"Wrote {out}.")
 
 

@@ -12,68 +12,83 @@ from genpipe.errors import DataError, GenpipeError, Problem, Unsuitable, nearest
 
 
 def missing_capabilities(
-    model_class: Any, name: str, knobs: Any, metrics: Collection[str], analyses: Collection[str], document: Document
+    model_class: Any, name: str, knobs: Any, metrics: Collection[str], analyses: Mapping[str, Any], document: Document
 ) -> list[Problem]:
-    """The metrics, analyses and knobs that ask for what a model cannot do."""
+    """The metrics, analyses and knobs that ask for what a model cannot do; None stands for wrong knobs."""
     from genpipe.interfaces.generative import Generates
+    from genpipe.interfaces.translation import GeneratesFor
 
-    asked: list[tuple[KeyPath, type]] = [
-        *((("analyses", one), needed) for one in analyses for needed in registry.load("analyses", one).requires),
-        *((("evaluate", "metrics", one), needed) for one in metrics for needed in _needed(one)),
-        *((("train", "score_every_steps"), Generates) for _ in range(bool(knobs and knobs.train.score_every_steps))),
+    generates = (Generates, GeneratesFor)
+    asked: list[tuple[KeyPath, tuple[type, ...]]] = [
+        *((("analyses", one), (needed,)) for one in analyses for needed in registry.load("analyses", one).requires),
+        *((("evaluate", "metrics", one), needed) for one in metrics if (needed := _needed(one))),
+        *((("train", "score_every_steps"), generates) for _ in range(bool(knobs and knobs.train.score_every_steps))),
     ]
+    judges = {one: config and registry.load("analyses", one)(config) for one, config in analyses.items()}
     unscored = [
         document.problem(("analyses", one), f"draws the metric {metric}; write it under evaluate.metrics too.")
         for one in analyses
-        for metric in registry.load("analyses", one).metrics
+        for metric in (judges[one] or registry.load("analyses", one)).metrics
         if metric not in metrics
     ]
-    return unscored + [
-        document.problem(at, f"needs a model that {needed.__name__}, and {name} does not; remove it.")
-        for at, needed in asked
-        if not issubclass(model_class, needed)
+    unsuited = [
+        document.problem(("analyses", one), told)
+        for one, judge in judges.items()
+        if judge and (told := judge.unsuited(model_class))
     ]
+    return (
+        unscored
+        + unsuited
+        + [
+            document.problem(
+                at, f"needs a model that {' or '.join(one.__name__ for one in needed)}, and {name} does not; remove it."
+            )
+            for at, needed in asked
+            if not issubclass(model_class, needed)
+        ]
+    )
 
 
-def unmet_fields(model_class: Any, name: str, data: Any, index: Document) -> list[Problem]:
+def unmet_fields(needed: Mapping[str, Any], name: str, data: Any, index: Document) -> list[Problem]:
     """The fields that a model needs, and the data set lacks, has of another kind, or would make false by a flip."""
-    told = {field: _unmet(field, kind, data) for field, kind in model_class.fields.items()}
+    kinds = {field: (kind,) if isinstance(kind, str) else kind for field, kind in needed.items()}
+    told = {field: _unmet(field, allowed, data) for field, allowed in kinds.items()}
     return [
-        index.problem(("datasets", data.name), f"{name} needs the field '{field}' ({model_class.fields[field]}){why}.")
+        index.problem(("datasets", data.name), f"{name} needs the field '{field}' ({' or '.join(kinds[field])}){why}.")
         for field, why in told.items()
         if why
     ]
 
 
-def _unmet(field: str, kind: str, data: Any) -> str | None:
-    """Why a data set cannot give a model a field of this kind, and what to do; None if it can."""
+def _unmet(field: str, kinds: Collection[str], data: Any) -> str | None:
+    """Why a data set cannot give a model a field of one of these kinds, and what to do; None if it can."""
     found = data.spec().fields.get(field)
-    if found is None or found.kind != kind:
+    if found is None or found.kind not in kinds:
         there = "which these images lack" if found is None else f"and that of these images is of kind {found.kind}"
-        return f", {there}; {_remedy(field, kind, data.root)}"
+        return f", {there}; {_remedy(field, kinds, data.root)}"
     if data.common.horizontal_flip and found.names_sides:
         return ", which names left and right, and would be false of mirrored images; write `horizontal_flip: false`"
     return None
 
 
-def _remedy(field: str, kind: str, root: Path) -> str:
+def _remedy(field: str, kinds: Collection[str], root: Path) -> str:
     """How a data set gets a field: by its own knob, or from the sources that have it, with their knobs."""
     from genpipe.interfaces.sources import KNOWN_LABEL
 
     if field == KNOWN_LABEL:
         return "write `num_labels: 100` there, how many labels it may know"
-    sources = [given for source in registry.names("data") if (given := _given_by(source, field, kind, root))]
+    sources = [given for source in registry.names("data") if (given := _given_by(source, field, kinds, root))]
     return f"write {' or '.join(sources)} there" if sources else "no source has it; write one (docs/extending.md)"
 
 
-def _given_by(source: str, field: str, kind: str, root: Path) -> str | None:
+def _given_by(source: str, field: str, kinds: Collection[str], root: Path) -> str | None:
     """What to write to get a field from a source; None if it does not have it, or only its own knobs tell."""
     with suppress(GenpipeError):
         made = registry.load("data", source)
         knobs = made.field_knobs.get(field, {})
         config, problems = examined(made.Config, knobs, (), Document("", knobs))
         found = None if problems else made(config, root).fields.get(field)
-        if found and found.kind == kind:
+        if found and found.kind in kinds:
             return " and ".join([f"`source: {source}`", *(f"`{key}: {value}`" for key, value in knobs.items())])
     return None
 
@@ -154,12 +169,16 @@ def _untrained(data: Any, classes: Sequence[str]) -> tuple[int, ...]:
     return tuple(number for number, name in enumerate(classes) if name in left_out)
 
 
-def _needed(metric: str) -> list[type]:
+def _needed(metric: str) -> tuple[type, ...]:
+    """The capabilities one of which a metric needs; none, if any model will do."""
     from genpipe.interfaces.classes import GeneratesClasses
     from genpipe.interfaces.generative import Reconstructs
+    from genpipe.interfaces.translation import GeneratesFor, Inpaints, Translates
 
     wanted = registry.load("metrics", metric).input
-    return [GeneratesClasses] if wanted == "labels" else [Reconstructs] if "pairs" in wanted else []
+    if wanted == "labels":
+        return GeneratesClasses, GeneratesFor
+    return (Reconstructs, Translates, Inpaints) if "pairs" in wanted else ()
 
 
 def optim_problems(

@@ -27,7 +27,7 @@ from genpipe.config.compatibility import (
 from genpipe.config.datasets import Dataset
 from genpipe.config.document import Document, KeyPath, read
 from genpipe.config.renamed import new_key
-from genpipe.config.schemas import Index, Knobs
+from genpipe.config.schemas import Index, Knobs, knobs_of
 from genpipe.config.validation import DATA_RULE, RULE, data_name_allowed, examined, name_allowed, validated
 from genpipe.errors import ConfigError, PartError, Problem, UnknownName, nearest
 from genpipe.packages import Packages, refusal
@@ -174,7 +174,7 @@ class Project:
 
     def compose(self, name: str, model_name: str, model_class: Any, data: Data, document: Document) -> Experiment:
         """An experiment from its parts. Raises ConfigError with everything that is wrong in the document."""
-        knobs, problems = examined(Knobs, document.value, (), document)
+        knobs, problems = examined(knobs_of(model_class), document.value, (), document)
         model, more = examined(model_class.Config, document.mapping("model"), ("model",), document)
         metrics, wrong = self._named("metrics", ("evaluate", "metrics"), document)
         analyses, wrong_too = self._named("analyses", ("analyses",), document)
@@ -183,7 +183,7 @@ class Project:
         )
         if not problems:
             known = dataset_info_of(data, knobs, model)
-            problems += (unmet := unmet_fields(model_class, model_name, data, self.document))
+            problems += (unmet := unmet_fields(model_class.needed_fields(model), model_name, data, self.document))
             problems += [document.problem(at, told) for at, told in unsupported(known, metrics, analyses).items()]
             if not unmet:  # a model may build on the fields that it needs
                 problems += optim_problems(model_class, model, data, knobs.optim, document)
@@ -196,7 +196,7 @@ class Project:
         """What to say of each of a document's metrics and analyses that a data set cannot serve. Raises DataError."""
         metrics, _ = self._named("metrics", ("evaluate", "metrics"), document)
         analyses, _ = self._named("analyses", ("analyses",), document)
-        knobs, _ = examined(Knobs, document.value, (), document)
+        knobs, _ = examined(knobs_of(model_class), document.value, (), document)
         model, _ = examined(model_class.Config, document.mapping("model"), ("model",), document)
         return unsupported(dataset_info_of(data, knobs, model), metrics, analyses)
 

@@ -1,11 +1,12 @@
 """What YAML files say, but for the knobs of parts, which stand beside the parts."""
 
+from functools import cache
 from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, create_model, field_validator
 
-from genpipe.config.sampling import Sample
 from genpipe.config.training import Optim, Train
+from genpipe.interfaces.sampling import SamplingConfig
 from genpipe.schema import Strict
 
 
@@ -22,9 +23,16 @@ class Knobs(Strict):
     model: dict[str, Any]
     optim: dict[str, Optim]
     train: Train
-    sample: Sample
+    sample: SamplingConfig
     evaluate: Evaluate
     analyses: dict[str, dict[str, Any]]
+
+
+@cache
+def knobs_of(model_class: Any) -> type[Knobs]:
+    """Returns the schema of a pipeline file of a model: its own options stand under `sample`."""
+    sample: Any = (model_class.Sampling, ...)
+    return create_model("Knobs", __base__=Knobs, sample=sample)
 
 
 class Entry(Strict):

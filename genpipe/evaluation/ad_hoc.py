@@ -128,12 +128,11 @@ def _view(drawn: Given, against: Given, features: str, partners: Int[np.ndarray,
     extractor, described = _extractor(features, DataSpec(*drawn.images.shape[1:]))
     seen = [extractor.extract(images) for images in (drawn.images, against.images)]
     floor = None if against.held_out is None else extractor.extract(against.held_out)
-    real, rebuilt = Real(seen[1], floor or seen[1]), None
+    real, pairs = Real(seen[1], floor or seen[1]), None
     if partners is not None:
-        rebuilt = (seen[0] if drawn.reconstructions is None else extractor.extract(drawn.reconstructions)).part(
-            partners
-        )
-    return View(str(described["extractor"]), described, real, seen[0], floor, rebuilt)
+        images = seen[0] if drawn.reconstructions is None else extractor.extract(drawn.reconstructions)
+        pairs = images.part(partners), real.held_out
+    return View(str(described["extractor"]), described, real, seen[0], floor, pairs)
 
 
 def _extractor(features: str, spec: DataSpec) -> tuple[Extractor, Mapping[str, Any]]:

@@ -24,7 +24,8 @@ from genpipe.interfaces.extractors import FeatureSet, Real
 from genpipe.interfaces.generative import Generative
 from genpipe.interfaces.metrics import Metric, Score
 from genpipe.provenance import run_key
-from genpipe.sampling.drawing import load_samples, requested_labels, save_picture
+from genpipe.sampling.conditions import held_out_conditions
+from genpipe.sampling.drawing import generate_samples, load_samples, requested_labels, save_picture
 from genpipe.schema import Strict
 from genpipe.training.callbacks import Row
 from genpipe.training.curves import read_curves, write_curves
@@ -46,8 +47,8 @@ class View:
     """The images that are scored."""
     real_baseline: FeatureSet | None
     """Real images to score in their place, if there are any."""
-    reconstructions: FeatureSet | None = None
-    """The reconstructions of the held-out images, if a metric needs them."""
+    pairs: tuple[FeatureSet, FeatureSet] | None = None
+    """Images and what each of them should be, if a metric needs them: reconstructions or translations, and the real."""
 
 
 def evaluate(project: Project, experiment: Experiment) -> None:
@@ -59,6 +60,7 @@ def evaluate(project: Project, experiment: Experiment) -> None:
     references = load_references(project, experiment.data.name)
     views = [view(project, experiment, reference) for reference in references]
     model, _ = load_model(project.root / paths.model(experiment.name))
+    model.sampling = experiment.knobs.sample
     by_step, told = _without_gaps(_scored_by_step(project, experiment, references, model))
     write_curves(by_step, project.root / paths.score_curves(experiment.name))
     curves = read_curves(project.root / paths.curves(experiment.name))
@@ -95,16 +97,16 @@ def view(project: Project, experiment: Experiment, reference: Reference) -> View
     some = _of_trained_classes(reference)
     held_out = reference.real.held_out if some is None else reference.real.held_out.part(some)
     real = Real(reference.real.training, held_out, extractor_trainer(project, experiment.data.name))
-    drawn = _seen(project, experiment, reference, "generated", samples.images, samples.labels)
-    rebuilt = None
-    if samples.reconstructions is not None and any(
-        of_pairs(registry.load("metrics", name)) for name in experiment.metrics
-    ):
-        rebuilt = _seen(
-            project, experiment, reference, "reconstructions", samples.reconstructions, reference.real.held_out.labels
-        )
-        rebuilt = rebuilt if some is None else rebuilt.part(some)
-    return View(reference.name, reference.described, real, drawn, real.held_out, rebuilt)
+    generated = _seen(project, experiment, reference, "generated", samples.images, samples.labels)
+    wanted = any(of_pairs(registry.load("metrics", name)) for name in experiment.metrics)
+    pairs = None
+    if wanted and samples.rows is not None:
+        pairs = generated, reference.real.held_out.part(np.asarray(samples.rows))
+    elif wanted and samples.reconstructions is not None:
+        labels = reference.real.held_out.labels
+        rebuilt = _seen(project, experiment, reference, "reconstructions", samples.reconstructions, labels)
+        pairs = rebuilt if some is None else rebuilt.part(some), held_out
+    return View(reference.name, reference.described, real, generated, real.held_out, pairs)
 
 
 def _of_trained_classes(reference: Reference) -> Int[np.ndarray, "n"] | None:
@@ -120,8 +122,22 @@ def _context(experiment: Experiment, model: Generative, reference: Reference, vi
         chosen = {name: experiment.metrics[name] for name in metrics}
         return scored(chosen, [replace(view, generated=images, real_baseline=None)], seed)[0]
 
+    def draw(n: int) -> np.ndarray:
+        conditions = held_out_conditions(model, reference.prepared, n)
+        return generate_samples(model, n, seed=seed, conditions=conditions)
+
+    def held_out_field(name: str) -> np.ndarray:
+        return reference.prepared.field("test", name)
+
     return AnalysisContext(
-        model, view.generated, view.real, seed, lambda images: reference.extractor.extract(images), score
+        model,
+        view.generated,
+        view.real,
+        seed,
+        extract=lambda images: reference.extractor.extract(images),
+        scorer=score,
+        draw=draw,
+        held_out_field=held_out_field,
     )
 
 
@@ -205,8 +221,9 @@ def _made(metric: Metric, one: View, seed: int) -> tuple[Mapping[str, Score], Ma
     """The scores of the images, and those of real images in their place."""
     extractor = one.extractor
     if of_pairs(metric):
-        assert one.reconstructions, "a metric of pairs is refused where nothing is reconstructed"
-        return metric.scores(one.reconstructions, one.real, extractor, seed), {}
+        assert one.pairs, "a metric of pairs is refused where there are none"
+        images, truth = one.pairs
+        return metric.scores(images, replace(one.real, held_out=truth), extractor, seed), {}
     made = metric.scores(one.generated, one.real, extractor, seed)
     return made, metric.scores(one.real_baseline, one.real, extractor, seed) if made and one.real_baseline else {}
 
@@ -214,7 +231,7 @@ def _made(metric: Metric, one: View, seed: int) -> tuple[Mapping[str, Score], Ma
 def _protocol(metric: Metric, one: View, seed: int) -> dict[str, Any]:
     """What must agree before two scores compare, and what the report says of them."""
     by_pixels = metric.input in ("pixels", "pixel pairs")
-    images = one.reconstructions if of_pairs(metric) and one.reconstructions else one.generated
+    images = one.pairs[0] if of_pairs(metric) and one.pairs else one.generated
     return {
         "title": metric.title,
         "meaning": metric.meaning,

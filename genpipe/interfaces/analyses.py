@@ -13,6 +13,14 @@ from genpipe.interfaces.generative import Generative
 from genpipe.interfaces.judges import Judge
 
 
+def _draws_nothing(n: int) -> np.ndarray:
+    raise NotImplementedError("nothing to draw from was given")
+
+
+def _knows_nothing(name: str) -> np.ndarray:
+    raise NotImplementedError("no data set was given")
+
+
 @dataclass(frozen=True)
 class AnalysisContext:
     """The input of an analysis: a trained model, its samples, its training data, and the scores."""
@@ -25,6 +33,10 @@ class AnalysisContext:
     """Returns the extractor's features of uint8 images [n c h w]."""
     scorer: Callable[[FeatureSet, Sequence[str]], Mapping[str, float]] = lambda images, metrics: {}
     """The scores of images by name, as `evaluate` makes them of samples, of those metrics that are named."""
+    draw: Callable[[int], UInt8[np.ndarray, "n c h w"]] = _draws_nothing
+    """Returns that many samples at most, drawn as those that are scored, with the model's present options."""
+    held_out_field: Callable[[str], np.ndarray] = _knows_nothing
+    """Returns a field of the held-out images by its name [n *shape], as it is stored."""
     curves: Sequence[Mapping[str, float]] = ()
     """The curves of the training: a row per logged step, with `step` among the columns."""
     scores_by_step: Sequence[Mapping[str, float]] = ()
@@ -43,10 +55,14 @@ class Analysis(Judge, ABC):
     """A latent tool or a check of a claim, for every model with the capabilities that it requires."""
 
     requires: ClassVar[tuple[type, ...]] = ()
-    metrics: ClassVar[tuple[str, ...]] = ()
+    metrics: tuple[str, ...] = ()
     """Those that it asks the subject's scorer for; the experiment needs them among its own."""
     sees_outliers: ClassVar[bool] = False
     """Whether the held-out images are to be those of classes without training images too."""
+
+    def unsuited(self, model_class: type[Generative]) -> str | None:
+        """Returns what else it cannot do with a model, and a remedy; None if nothing."""
+        return None
 
     @abstractmethod
     def run(self, context: AnalysisContext) -> AnalysisResult:

@@ -7,17 +7,19 @@ Images are float32 in [-1, 1], [batch channels height width], inside models; uin
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
 
 from genpipe.interfaces.phases import Trainable
-from genpipe.interfaces.spec import DataSpec
+from genpipe.interfaces.sampling import Sampled
+from genpipe.interfaces.spec import DataSpec, Kinds
 from genpipe.interfaces.tensors import Codes, Images
 from genpipe.schema import Strict
 
 
-class Generative(Trainable):
+class Generative(Trainable, Sampled):
     """A generative model, built from its own `Config` and the data's `DataSpec`."""
 
     Config: ClassVar[type[Strict]]
@@ -27,11 +29,18 @@ class Generative(Trainable):
     def __new__(cls, *given: Any, **_: Any) -> "Generative":
         made = super().__new__(cls)
         object.__setattr__(made, "init_args", given)  # nn.Module is not ready for attributes yet
+        object.__setattr__(made, "sampling", cls.Sampling())
+        object.__setattr__(made, "fields", cls.needed_fields(given[0] if given else None))
         return made
 
     @abstractmethod
     def __init__(self, config: Strict, spec: DataSpec) -> None:
         super().__init__()
+
+    @classmethod
+    def needed_fields(cls, config: Any) -> Mapping[str, Kinds]:
+        """Returns the fields that a model with these knobs needs: `fields` of the class, if knobs do not decide it."""
+        return cls.fields
 
 
 class Generates(ABC):

@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from genpipe.interfaces.spec import Kind
+from genpipe.interfaces.spec import Kinds
 from genpipe.interfaces.tensors import Images, Labels, Logs, Scalar
 
 
@@ -58,8 +58,8 @@ class Phase:
 class Trainable(nn.Module, ABC):
     """Anything that `fit` can train."""
 
-    fields: ClassVar[Mapping[str, Kind]] = {}
-    """The kind of each field that it needs besides the label, by the name in the source."""
+    fields: Mapping[str, Kinds] = {}
+    """The fields that it needs besides the label, by their names in the data: of which kind, or of which kinds one."""
     group_by: ClassVar[str | None] = None
     """The field by which images are grouped: images with equal values stay together when shuffled."""
     balance_by: ClassVar[str | None] = None

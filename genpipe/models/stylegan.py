@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from genpipe.interfaces.phases import Batch
+from genpipe.interfaces.sampling import SamplingConfig
 from genpipe.interfaces.spec import DataSpec
 from genpipe.interfaces.styles import HasStyles, Style, Styles
 from genpipe.interfaces.tensors import Codes, Images, Scalar
@@ -48,6 +49,12 @@ class StyleGAN(Growing, HasStyles):
         path_length_interval: Annotated[int, Field(ge=1)] = 8
         """Of G; at each of these it is so many times as heavy."""
 
+    class Sampling(SamplingConfig):
+        truncation: Annotated[float, Field(ge=0)] = 1.0
+        """The ψ of appendix B: the distance of a style from the mean style is multiplied by it."""
+
+    sampling: Sampling  # type: ignore[assignment]
+
     def __init__(self, config: Config, spec: DataSpec) -> None:
         levels, most = len(sizes(config, spec)), config.most_channels
         to_style = mapping(config.latent_dim, config.style_dim, config.mapping_layers, config.mapping_lr_multiplier)
@@ -66,11 +73,7 @@ class StyleGAN(Growing, HasStyles):
         return self._drawn(w, self.generator.kept_noise)
 
     def sample(self, n: int, rng: torch.Generator) -> Images:
-        return self.sample_within(n, 1.0, rng)
-
-    def sample_within(self, n: int, threshold: float, rng: torch.Generator) -> Images:
-        """Styles at `threshold`, the ψ of appendix B, of their distance from the mean style; at 1 it is a sample."""
-        w = torch.lerp(self.mean_style, self.style(self.prior(n, rng)), threshold)
+        w = torch.lerp(self.mean_style, self.style(self.prior(n, rng)), self.sampling.truncation)
         return self._drawn(self._repeated(w), self.generator.noise(n, rng.device, rng))
 
     def generate(self, z: Codes, batch: Batch) -> Images:

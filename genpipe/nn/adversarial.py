@@ -14,8 +14,8 @@ from genpipe.interfaces.classes import GeneratesClasses
 from genpipe.interfaces.features import HasFeatures
 from genpipe.interfaces.generative import Decodes, Generative
 from genpipe.interfaces.phases import Batch, Phase
+from genpipe.interfaces.sampling import SamplingConfig
 from genpipe.interfaces.tensors import Codes, Images, Labels, Logs, Scalar
-from genpipe.interfaces.truncation import Truncates
 from genpipe.nn import augmentation, objectives, penalties
 from genpipe.nn.labels import known
 from genpipe.nn.layers import layer_outputs
@@ -52,6 +52,12 @@ class GANConfig(Strict):
 class AdversarialModel(StandardNormalPrior, Generative):
     """A generator and a discriminator, trained in turns. Subclasses define further inputs besides codes and images."""
 
+    class Sampling(SamplingConfig):
+        truncation: Annotated[float, Field(gt=0)] | None = None
+        """Bound on the numbers of a code (Brock et al. 2019, arXiv:1809.11096, section 3.1); null: none."""
+
+    sampling: Sampling
+
     def __init__(self, config: GANConfig, generator: nn.Module, discriminator: nn.Module) -> None:
         nn.Module.__init__(self)
         self.config, self.latent_dim = config, config.latent_dim
@@ -68,6 +74,11 @@ class AdversarialModel(StandardNormalPrior, Generative):
     @abstractmethod
     def discriminate(self, x: Images, batch: Batch) -> DiscriminatorOutput:
         """Returns D's output for images, given the allowed parts of the batch."""
+
+    def sampled_codes(self, n: int, rng: torch.Generator) -> Codes:
+        """Returns the codes of n samples, truncated if `sample` says so."""
+        threshold = self.sampling.truncation
+        return self.prior(n, rng) if threshold is None else self.truncated_prior(n, threshold, rng)
 
     def phases(self) -> list[Phase]:
         turns = self.config.discriminator_steps
@@ -120,14 +131,14 @@ class AdversarialModel(StandardNormalPrior, Generative):
         return torch.randn(len(batch.x), self.latent_dim, device=batch.x.device)
 
 
-class UnconditionalGAN(AdversarialModel, Decodes, Truncates, HasFeatures):
+class UnconditionalGAN(AdversarialModel, Decodes, HasFeatures):
     """A GAN whose G(z) gets codes [b latent_dim] and whose D(x) gets images."""
 
     def decode(self, z: Codes) -> Images:
         return self.generator(z)
 
-    def sample_within(self, n: int, threshold: float, rng: torch.Generator) -> Images:
-        return self.decode(self.truncated_prior(n, threshold, rng))
+    def sample(self, n: int, rng: torch.Generator) -> Images:
+        return self.decode(self.sampled_codes(n, rng))
 
     def generate(self, z: Codes, batch: Batch) -> Images:
         return self.generator(z)
@@ -139,7 +150,7 @@ class UnconditionalGAN(AdversarialModel, Decodes, Truncates, HasFeatures):
         return layer_outputs(self.discriminator, lambda: self.discriminate(x, Batch(x)))
 
 
-class ConditionalGAN(AdversarialModel, GeneratesClasses, Truncates):
+class ConditionalGAN(AdversarialModel, GeneratesClasses):
     """A GAN whose G(z, y) and D(x, y) also get labels: eq. 2 of Mirza & Osindero 2014 (arXiv:1411.1784).
 
     A generated image has the label of a real one, so that both come as often with each label. What D says after the
@@ -152,11 +163,7 @@ class ConditionalGAN(AdversarialModel, GeneratesClasses, Truncates):
         self.class_count = class_count
 
     def sample_of(self, y: Labels, rng: torch.Generator) -> Images:
-        return self.generator(self.prior(len(y), rng), y)
-
-    def sample_within(self, n: int, threshold: float, rng: torch.Generator) -> Images:
-        z = self.truncated_prior(n, threshold, rng)
-        return self.generator(z, self.in_turn(torch.arange(n, device=rng.device)))
+        return self.generator(self.sampled_codes(len(y), rng), y)
 
     def generate(self, z: Codes, batch: Batch) -> Images:
         return self.generator(z, known(batch))

@@ -6,7 +6,7 @@ from typing import Any, get_args
 from genpipe import registry
 from genpipe.config.document import parse
 from genpipe.config.renamed import new_key
-from genpipe.config.schemas import Knobs
+from genpipe.config.schemas import knobs_of
 from genpipe.config.training import Optim
 from genpipe.errors import UnknownName, UsageError
 from genpipe.project.editing import put
@@ -51,7 +51,7 @@ def _knobs(values: Mapping[str, Any], model_class: Any, wanted: str) -> set[str]
     Of metrics and analyses only the one that is wanted is looked into.
     """
     present = dict(_paths(values))
-    room = {*_fields(Knobs, ""), *_fields(model_class.Config, "model.")}
+    room = {*_fields(knobs_of(model_class), ""), *_fields(model_class.Config, "model.")}
     phases = [path for path in present if path.startswith("optim.") and path.count(".") == 1]
     room |= {path for phase in phases for path in _fields(Optim, f"{phase}.")}
     for at, kind in _OPEN.items():

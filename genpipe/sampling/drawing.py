@@ -14,14 +14,19 @@ from torch import Tensor
 
 from genpipe import paths
 from genpipe.artifacts.models import load_model
+from genpipe.config.project import Experiment
+from genpipe.dataset.storage import Prepared
 from genpipe.errors import DataError, UsageError
 from genpipe.files import atomic_directory, atomic_file
 from genpipe.interfaces.classes import GeneratesClasses
 from genpipe.interfaces.generative import Generates, Generative, Reconstructs
+from genpipe.interfaces.sampling import SamplingConfig, changed
+from genpipe.interfaces.translation import GeneratesFor
 from genpipe.nn.batched_inference import passed
 from genpipe.nn.image_grid import grid
 from genpipe.nn.multi_device import spread
 from genpipe.nn.pixel_range import Output, warn_beyond
+from genpipe.sampling.conditions import Conditions, held_out_conditions
 
 _AT_ONCE = 500
 _FRAME_MS = 80
@@ -35,7 +40,9 @@ class Samples:
 
     images: UInt8[np.ndarray, "n c h w"]
     labels: Int[np.ndarray, "n"] | None = None
-    """The requested classes, if the model generates classes."""
+    """The requested classes, if the model generates classes; or those of the items whose conditions it was given."""
+    rows: Int[np.ndarray, "n"] | None = None
+    """The held-out item whose condition each image was generated for, if the model needs conditions."""
     reconstructions: UInt8[np.ndarray, "m c h w"] | None = None
     """The reconstructions of the held-out images, if the model reconstructs."""
 
@@ -47,22 +54,32 @@ class PicklableModel:
     model: Any
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _arrived, (type(self.model), self.model.init_args, self.model.state_dict())
+        return _arrived, (type(self.model), self.model.init_args, self.model.state_dict(), self.model.sampling)
 
 
 def generate_samples(
-    model: Generative, n: int, *, seed: int, batch_size: int = 500, devices: int = 1
+    model: Generative,
+    n: int,
+    *,
+    seed: int,
+    batch_size: int = 500,
+    devices: int = 1,
+    conditions: Conditions | None = None,
 ) -> UInt8[np.ndarray, "n c h w"]:
     """Returns uint8 samples; a class-conditional model takes each class with training images in turn.
 
-    Every batch has random numbers of its own, so that the same seed and batch size on the same kind of device give the
-    same images, however many devices there are. Raises UsageError if the model cannot draw any, NonFiniteImages if they
-    are NaN or infinite; warns if much of them lies beyond [-1, 1].
+    With conditions, it is an image for each of them, n at most. Every batch has random numbers of its own, so that the
+    same seed and batch size on the same kind of device give the same images, however many devices there are.
+    Raises UsageError if the model cannot draw any, NonFiniteImages if they are NaN or infinite; warns if much of them
+    lies beyond [-1, 1].
     """
-    if not isinstance(model, Generates):
+    if not isinstance(model, Generates | GeneratesFor):
         raise UsageError(f"{type(model).__name__} draws no samples; it is no generator.")
+    if isinstance(model, GeneratesFor) and conditions is None:
+        raise UsageError(f"{type(model).__name__} draws no samples without conditions: {', '.join(model.condition)}.")
+    n = n if conditions is None else min(n, len(conditions.rows))
     batches = [range(first, min(first + batch_size, n)) for first in range(0, n, batch_size)]
-    return _together(spread(partial(_drawn, PicklableModel(model), seed), batches, devices))
+    return _together(spread(partial(_drawn, PicklableModel(model), seed, conditions), batches, devices))
 
 
 def requested_labels(model: Generative, n: int) -> Int[np.ndarray, "n"] | None:
@@ -97,10 +114,16 @@ def load_samples(folder: Path | str) -> Samples:
         raise DataError(f"{folder} cannot be read ({error}). Delete it and run `dvc repro`.") from None
 
 
-def draw_grid(experiment: str, n: int, seed: int, path: Path) -> None:
-    """Writes n samples of a trained experiment as a picture, in a nearly square grid."""
-    model, _ = load_model(paths.root() / paths.model(experiment))
-    save_picture(grid(generate_samples(model, n, seed=seed), int(np.ceil(np.sqrt(n)))), path)
+def draw_grid(root: Path, experiment: Experiment, n: int, seed: int, path: Path, **options: Any) -> None:
+    """Writes n samples of a trained experiment as a picture, in a nearly square grid; fewer, if it has not so many.
+
+    `options` are of those under `sample`, in place of what the YAML says. Raises UsageError for wrong ones.
+    """
+    model, _ = load_model(root / paths.model(experiment.name))
+    model.sampling = changed(experiment.knobs.sample, options)
+    conditions = held_out_conditions(model, Prepared.open(root / paths.data(experiment.data.name)), n)
+    images = generate_samples(model, n, seed=seed, conditions=conditions)
+    save_picture(grid(images, int(np.ceil(np.sqrt(len(images))))), path)
 
 
 def save_picture(picture: UInt8[np.ndarray, "*f h w c"], path: Path | str) -> None:
@@ -113,12 +136,14 @@ def save_picture(picture: UInt8[np.ndarray, "*f h w c"], path: Path | str) -> No
 
 
 @torch.inference_mode()
-def _drawn(portable: PicklableModel, seed: int, batch: range) -> Part:
+def _drawn(portable: PicklableModel, seed: int, conditions: Conditions | None, batch: range) -> Part:
     """The samples with these numbers."""
     model = portable.model
     own = int(np.random.SeedSequence((seed, batch.start)).generate_state(1)[0])
     rng = torch.Generator(model.device).manual_seed(own)
-    if isinstance(model, GeneratesClasses):
+    if conditions is not None:
+        x = model.sample_for(conditions.batch(batch, model.device), rng)
+    elif isinstance(model, GeneratesClasses):
         x = model.sample_of(_classes(model, batch).to(rng.device), rng)
     else:
         x = model.sample(len(batch), rng)
@@ -126,8 +151,11 @@ def _drawn(portable: PicklableModel, seed: int, batch: range) -> Part:
     return output.pixels(x).cpu().numpy(), output
 
 
-def _arrived(kind: type[Generative], init_args: tuple[Any, ...], state: dict[str, Tensor]) -> PicklableModel:
+def _arrived(
+    kind: type[Generative], init_args: tuple[Any, ...], state: dict[str, Tensor], sampling: SamplingConfig
+) -> PicklableModel:
     model = kind(*init_args)
+    model.sampling = sampling
     model.load_state_dict(state)
     return PicklableModel(model.to(next(iter(state.values())).device).eval())
 

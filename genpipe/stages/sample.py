@@ -7,6 +7,7 @@ from genpipe.dataset.storage import Prepared
 from genpipe.nn.multi_device import wanted_devices
 from genpipe.running.inputs import Inputs
 from genpipe.running.stages import Facts, stage
+from genpipe.sampling.conditions import held_out_conditions
 from genpipe.sampling.drawing import Samples, generate_samples, reconstruct_images, requested_labels, save_samples
 
 
@@ -14,14 +15,17 @@ def run(name: str, inputs: Inputs) -> Facts:
     """Draws from the finished model, and lets it reconstruct the held-out images if it can."""
     experiment = load_project().experiment(name)
     inputs.verify()
-    knobs, held_out = experiment.knobs, Prepared.open(paths.data(experiment.data.name)).images("test")
+    knobs, prepared = experiment.knobs, Prepared.open(paths.data(experiment.data.name))
     model = load_model(paths.model(name))[0]
+    model.sampling = knobs.sample
     n, batch_size, devices = knobs.sample.images, knobs.sample.batch_size, wanted_devices()
-    images = generate_samples(model, n, seed=knobs.seed, batch_size=batch_size, devices=devices)
-    save_samples(
-        Samples(images, requested_labels(model, n), reconstruct_images(model, held_out, devices)), paths.samples(name)
-    )
-    yield {"images": n, "device": str(model.device), "devices": devices}
+    conditions = held_out_conditions(model, prepared, n)
+    images = generate_samples(model, n, seed=knobs.seed, batch_size=batch_size, devices=devices, conditions=conditions)
+    reconstructions = reconstruct_images(model, prepared.images("test"), devices)
+    rows = None if conditions is None else conditions.rows
+    labels = requested_labels(model, n) if conditions is None else conditions.labels
+    save_samples(Samples(images, labels, rows, reconstructions), paths.samples(name))
+    yield {"images": len(images), "device": str(model.device), "devices": devices}
 
 
 def main() -> int:

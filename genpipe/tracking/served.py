@@ -30,6 +30,8 @@ class SampleRequest(BaseModel):
 
     n: int = Field(default=1, ge=1, le=MOST_IMAGES)
     seed: int = Field(default=0, ge=0, lt=2**32)
+    options: dict[str, Any] = {}
+    """Those that the model has under `sample`, by name."""
 
 
 class ServedModel(mlflow.pyfunc.PythonModel):  # type: ignore[name-defined]
@@ -48,11 +50,16 @@ class ServedModel(mlflow.pyfunc.PythonModel):  # type: ignore[name-defined]
     def predict(self, model_input: list[SampleRequest]) -> list[Images]:
         """The images of every wish. Raises UsageError if there are too many."""
         from genpipe.errors import UsageError
+        from genpipe.interfaces.sampling import sampling_with
         from genpipe.sampling.drawing import generate_samples
 
         if (asked := sum(wish.n for wish in model_input)) > MOST_IMAGES:
             raise UsageError(f"{asked:,} images are asked for at once; at most {MOST_IMAGES:,} are drawn.")
-        return [generate_samples(self.model, wish.n, seed=wish.seed).tolist() for wish in model_input]
+        answers = []
+        for wish in model_input:
+            with sampling_with(self.model, **wish.options):
+                answers.append(generate_samples(self.model, wish.n, seed=wish.seed).tolist())
+        return answers
 
 
 def download(model: str, folder: Path) -> Path:

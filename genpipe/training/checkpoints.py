@@ -11,6 +11,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 from lightning_fabric.utilities.seed import seed_everything
+from torch import Tensor, nn
 
 from genpipe.errors import CheckpointError
 from genpipe.files import settle
@@ -95,6 +96,18 @@ def _loaded(path: Path) -> Any:
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def transient(model: nn.Module) -> dict[str, Tensor]:
+    """Returns the buffers of a model that are not persistent: state of its training that is no weight."""
+    kept = model.state_dict().keys()
+    return {name: buffer for name, buffer in model.named_buffers() if name not in kept}
+
+
+def restore_transient(model: nn.Module, saved: Mapping[str, Tensor]) -> None:
+    """Puts values of buffers that are not persistent back into a model."""
+    for name, buffer in transient(model).items():
+        buffer.copy_(saved[name])
 
 
 def fresh_random_states(seed: int, *numbers: int) -> None:

@@ -14,6 +14,7 @@ from genpipe.artifacts.prerequisites import provide
 from genpipe.config.project import Experiment, Project, load_project
 from genpipe.dataset.storage import Prepared
 from genpipe.provenance import result_key
+from genpipe.sampling.conditions import held_out_conditions
 from genpipe.training.callbacks import Outcome, StepInfo
 from genpipe.training.checkpoints import Checkpoints
 from genpipe.training.curves import write_curves
@@ -43,7 +44,8 @@ def train(
     verify_alike(device, kept.folder.name)
     provide(project, experiment, model, device.device)
     batches = shared_batches(prepared, model, knobs.train, knobs.seed, device)
-    snapshots = Snapshots(kept.folder / "snapshots", knobs.train, knobs.seed)
+    conditions = held_out_conditions(model, prepared, knobs.train.score_images)
+    snapshots = Snapshots(kept.folder / "snapshots", knobs.train, knobs.seed, conditions)
     with memory_of(experiment, device.device):
         outcome = fit(
             model, batches, knobs.train, knobs.optim,

@@ -16,7 +16,14 @@ from genpipe.errors import NonFiniteLoss, Stopped
 from genpipe.interfaces.phases import Phase, Trainable
 from genpipe.training.batchnorm import synchronize
 from genpipe.training.callbacks import REWINDS, Outcome, Row, SampleHook, StepInfo, Throughput
-from genpipe.training.checkpoints import Checkpoints, fresh_random_states, random_states, restore_random_states
+from genpipe.training.checkpoints import (
+    Checkpoints,
+    fresh_random_states,
+    random_states,
+    restore_random_states,
+    restore_transient,
+    transient,
+)
 from genpipe.training.curve_logger import CurveLogger
 from genpipe.training.devices import all_gather, any_signal, broadcast_weights, full_tensor, mean
 from genpipe.training.ema import EMA
@@ -189,6 +196,7 @@ class _Run:
             "position": self.position,
             "curves": self.logger.curves,
             "model": self.model.state_dict(),
+            "transient": all_gather(self.device, {n: buffer.cpu() for n, buffer in transient(self.model).items()}),
             "average": self.ema.state_dict() if self.ema else {},
             "optimizers": [o.state_dict() for o in self.optimizers],
             "random": all_gather(self.device, random_states()),
@@ -222,8 +230,8 @@ class _Run:
         ]
         averaged = self.ema.state_dict() if self.ema else {}
         Training(
-            self.phases, self.train.steps, self.batches_per_step, self.model.state_dict(), averaged, optimizers,
-            self.device._precision.state_dict(),
+            self.phases, self.train.steps, self.batches_per_step, self.model.state_dict(), transient(self.model),
+            averaged, optimizers, self.device._precision.state_dict(),
         ).verify(state)  # fmt: skip
 
     def load(self, state: dict[str, Any]) -> None:
@@ -241,6 +249,7 @@ class _Run:
         rank = self.device.global_rank
         if rank < len(state["random"]):  # or else the training has more processes now, and this one is new
             restore_random_states(state["random"][rank])
+            restore_transient(self.model, state["transient"][rank])
 
     def rewind(self, error: NonFiniteLoss) -> None:
         """Goes back to the newest checkpoint, and on with other random numbers and the images that come next.

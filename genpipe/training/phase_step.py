@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from genpipe.interfaces.phases import Batch, Phase
 from genpipe.interfaces.tensors import Logs, Scalar
-from genpipe.training.checkpoints import random_states, restore_random_states
+from genpipe.training.checkpoints import random_states, restore_random_states, restore_transient, transient
 from genpipe.training.devices import average_gradients
 
 _OPTIONS: dict[str, Any] = {"fallback_random": True}
@@ -105,10 +105,12 @@ def _replayed(loss: Loss) -> Loss:
 def _untouched(model: nn.Module) -> Iterator[None]:
     """Puts back weights, buffers and random generators, and drops gradients, when the block ends."""
     states, kept = random_states(), {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    before = {name: buffer.clone() for name, buffer in transient(model).items()}
     try:
         yield
     finally:
         model.load_state_dict(kept)
+        restore_transient(model, before)
         restore_random_states(states)
         for weight in model.parameters():
             weight.grad = None

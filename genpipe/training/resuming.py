@@ -32,6 +32,8 @@ class Training:
     batches_per_step: int
     tensors: Mapping[str, Tensor]
     """Of the model."""
+    transient: Mapping[str, Tensor]
+    """Of the model too, and of each process its own."""
     averaged: Mapping[str, Tensor]
     optimizers: Sequence[tuple[Optimizer, Optim]]
     scaler: Mapping[str, Any]
@@ -49,6 +51,7 @@ class Training:
         yield from self._counted(state)
         yield from self._noted(state["curves"], state["pending"], state["step"])
         yield from unlike(state["model"], self.tensors, "model")
+        yield from unlike(state["transient"], [self.transient] * len(state["random"]), "transient")
         yield from unlike(state["average"], self.averaged, "average")
         yield from unlike(state["scaler"], self.scaler, "scaler")
         if len(_listed(state["optimizers"], "optimizers")) != len(self.optimizers):

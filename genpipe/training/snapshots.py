@@ -10,6 +10,7 @@ from genpipe.config.training import Train
 from genpipe.errors import CheckpointError, DataError, NonFiniteImages, TrainingError
 from genpipe.files import atomic_directory, atomic_file
 from genpipe.interfaces.generative import Generative
+from genpipe.sampling.conditions import Conditions
 from genpipe.sampling.drawing import generate_samples
 from genpipe.training.callbacks import SampleHook
 
@@ -17,8 +18,8 @@ from genpipe.training.callbacks import SampleHook
 class Snapshots:
     """Samples at regular steps, each in its own file, so that a resumed training still has them."""
 
-    def __init__(self, folder: Path, train: Train, seed: int) -> None:
-        self.folder, self.train, self.seed = folder, train, seed
+    def __init__(self, folder: Path, train: Train, seed: int, conditions: Conditions | None = None) -> None:
+        self.folder, self.train, self.seed, self.conditions = folder, train, seed, conditions
 
     @property
     def hook(self) -> SampleHook | None:
@@ -49,7 +50,8 @@ class Snapshots:
         """Draws samples, always from the same random numbers, and keeps them. Raises TrainingError."""
         training = model.training
         try:
-            images = generate_samples(model.eval(), self.train.score_images, seed=self.seed)
+            n, conditions = self.train.score_images, self.conditions
+            images = generate_samples(model.eval(), n, seed=self.seed, conditions=conditions)
         except NonFiniteImages as error:
             raise TrainingError(f"step {step}: {error}") from None
         finally:

@@ -13,14 +13,17 @@ from genpipe.analyses._points import Lattice, components
 from genpipe.analyses.critic_estimate import CriticEstimate
 from genpipe.analyses.discriminator_optimum import DiscriminatorOptimum, Game
 from genpipe.analyses.generator_gradient import GeneratorGradient, gradient_norms
-from genpipe.analyses.truncation import Truncation, drawn_within
+from genpipe.analyses.sampling_sweep import SamplingSweep
 from genpipe.data.mixture import Mixture
 from genpipe.errors import Unsuitable
 from genpipe.interfaces.analyses import AnalysisContext
 from genpipe.interfaces.extractors import FeatureSet, Real
+from genpipe.interfaces.sampling import sampling_with
 from genpipe.interfaces.spec import DataSpec
 from genpipe.models.gan import GAN
+from genpipe.models.vae import VAE
 from genpipe.nn.priors import StandardNormalPrior
+from genpipe.sampling.drawing import generate_samples
 
 
 def points(layout: str, count: int = 20_000) -> tuple[Mixture, FeatureSet]:
@@ -147,7 +150,7 @@ def test_truncated_codes_are_normal_within_the_threshold(threshold: float) -> No
     )
 
 
-def test_truncation_scores_samples_at_each_threshold(make: Any, random_images: Any) -> None:
+def test_a_sweep_scores_samples_at_each_value_of_an_option(make: Any, random_images: Any) -> None:
     asked: list[FeatureSet] = []
 
     def scorer(images: FeatureSet, metrics: Any) -> dict[str, float]:
@@ -157,16 +160,35 @@ def test_truncation_scores_samples_at_each_threshold(make: Any, random_images: A
 
     given = make(*(random_images(20, k) for k in range(3)))
     model = GAN(GAN.Config(latent_dim=4, widths=[16]), DataSpec(1, 8, 8)).eval()
-    looked_at = AnalysisContext(model, given.samples, given.real, 0, given.extract, scorer)
-    found = Truncation(Truncation.Config(thresholds=[2.0, 0.01, 0.5], images=30)).run(looked_at)
+
+    def draw(n: int) -> np.ndarray:
+        return generate_samples(model, n, seed=0)
+
+    looked_at = AnalysisContext(model, given.samples, given.real, 0, given.extract, scorer, draw)
+    found = SamplingSweep(SamplingSweep.Config(values=[2.0, 0.01, 0.5], images=30)).run(looked_at)
     assert found.numbers == {
-        "truncation_precision_rank_correlation": pytest.approx(-1),
-        "truncation_recall_rank_correlation": pytest.approx(1),
+        "truncation_precision_x_rank_correlation": pytest.approx(-1),
+        "truncation_recall_x_rank_correlation": pytest.approx(1),
     }
-    assert set(found.pictures) == {"truncation", "truncated_samples"}
+    assert set(found.pictures) == {"truncation_sweep", "truncation_samples"}
     spread = [images.images.astype(float).std(0).mean() for images in asked]
     assert spread[0] < spread[1] < spread[2], "the smallest threshold first"
-    assert (drawn_within(looked_at, 2.0, 30) == asked[2].images).all()
+    with sampling_with(model, truncation=2.0):
+        assert (draw(30) == asked[2].images).all()
+    assert model.sampling.truncation is None, "the sweep changes nothing that lasts"
+
+
+@pytest.mark.parametrize(
+    ("model_class", "knobs", "told"),
+    [
+        (VAE, {}, "`truncation` is no option of sampling; the model has none"),
+        (GAN, {"option": "steps"}, "`steps` is no option of sampling; the model has truncation"),
+        (GAN, {"values": [1.0, -1.0, 2.0]}, "`truncation` is -1.0: Input should be greater than 0"),
+    ],
+)
+def test_a_sweep_of_what_a_model_has_not_is_refused(model_class: Any, knobs: Any, told: str) -> None:
+    assert told in (SamplingSweep(SamplingSweep.Config(**knobs)).unsuited(model_class) or "")
+    assert SamplingSweep(SamplingSweep.Config()).unsuited(GAN) is None
 
 
 def test_the_critics_estimate_is_set_beside_fid_of_the_same_steps(make: Any, random_images: Any) -> None:

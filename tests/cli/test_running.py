@@ -14,7 +14,9 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     """What was asked of the library, and from which folder."""
     asked: list[tuple[Any, ...]] = []
     sampling: Any = ModuleType("genpipe.sampling.drawing")
-    sampling.draw_grid = lambda *given: asked.append((*given, Path.cwd()))
+    sampling.draw_grid = lambda root, experiment, *given, **options: asked.append(
+        (root, experiment.name, *given, options)
+    )
     tracking: Any = ModuleType("genpipe.tracking.pages")
     tracking.ui = lambda port: asked.append((port, Path.cwd()))
     monkeypatch.setitem(sys.modules, "genpipe.sampling.drawing", sampling)
@@ -31,9 +33,9 @@ def below(genpipe: Run, small_project: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_sample_draws_where_the_person_stands(genpipe: Run, calls: list[Any], small_project: Path, below: Path) -> None:
-    done = genpipe("sample", "vae", "-n", "9", "-o", "nine.png", "--seed", "3")
+    done = genpipe("sample", "vae", "-n", "9", "-o", "nine.png", "--seed", "3", "--set", "truncation=0.5")
     assert (done.status, done.out) == (0, "Wrote nine.png.\n")
-    assert calls == [("vae", 9, 3, below / "nine.png", small_project)]
+    assert calls == [(small_project, "vae", 9, 3, Path("nine.png"), {"truncation": 0.5})]
 
 
 def test_sample_refuses_to_overwrite(genpipe: Run, calls: list[Any], below: Path) -> None:

@@ -147,13 +147,11 @@ def test_held_out_images_of_such_a_class_are_scored_in_no_ones_place(without: Pr
     pipeline = project / "pipelines" / "first.yaml"
     pipeline.write_text(pipeline.read_text().replace("    fid: {}", "    fid: {}\n    psnr: {}"))
     seen = view(without, without.experiment("first"), reference(without))
-    assert (
-        len(seen.real_baseline.images)
-        == len(seen.reconstructions.images)
-        == (~np.isin(held_out.labels, [0, 4, 9])).sum()
-    )
+    images, truth = seen.pairs
+    assert len(seen.real_baseline.images) == len(images.images) == (~np.isin(held_out.labels, [0, 4, 9])).sum()
     assert set(seen.real_baseline.labels) == {1, 2, 3, 5, 6, 7, 8}
-    assert (seen.reconstructions.images == seen.real.held_out.images).all()
+    assert (images.images == seen.real.held_out.images).all()
+    assert (truth.images == images.images).all()
     assert len(seen.real.training.images) == len(reference(without).real.training.images)
 
 

@@ -13,8 +13,8 @@ from genpipe.config.training import Optim, Train
 from genpipe.dataset.batches import BatchLoader
 from genpipe.errors import Stopped
 from genpipe.interfaces.phases import Batch
+from genpipe.interfaces.sampling import sampling_with
 from genpipe.interfaces.spec import DataSpec
-from genpipe.interfaces.truncation import Truncates
 from genpipe.models.stylegan import StyleGAN
 from genpipe.nn import penalties
 from genpipe.nn.modulation import ConditionalNorm
@@ -130,11 +130,15 @@ def test_truncation_in_w_leads_from_the_mean_image_to_the_sample() -> None:
     model = made(noisy=False)
     for _ in range(30):
         model.discriminator_loss(batch(32))
-    assert isinstance(model, Truncates)
     mean = model.from_styles(model.mean_style.expand(3, model.style_layers, -1))
-    torch.testing.assert_close(model.sample_within(3, 0.0, rng()), mean)
-    assert torch.equal(model.sample_within(3, 1.0, rng()), model.sample(3, rng()))
-    far = [(model.sample_within(3, psi, rng()) - mean).square().sum() for psi in (0.1, 0.5, 1.0)]
+
+    def truncated(psi: float) -> Tensor:
+        with sampling_with(model, truncation=psi):
+            return model.sample(3, rng())
+
+    torch.testing.assert_close(truncated(0.0), mean)
+    assert torch.equal(truncated(1.0), model.sample(3, rng()))
+    far = [(truncated(psi) - mean).square().sum() for psi in (0.1, 0.5, 1.0)]
     assert far[0] < far[1] < far[2]
 
 

@@ -13,9 +13,9 @@ from PIL import Image
 from genpipe import files, registry
 from genpipe.config.document import read
 from genpipe.config.project import Project
-from genpipe.config.sampling import Sample
 from genpipe.config.training import Optim, Train
 from genpipe.errors import ConfigError, ExistsError, UnknownName, UsageError
+from genpipe.interfaces.sampling import SamplingConfig
 from genpipe.project.cost import parameters
 from genpipe.project.new_experiment import ExperimentRequest, plan
 from genpipe.project.overrides import apply_overrides
@@ -267,7 +267,7 @@ def test_every_knob_of_the_schema_can_be_set(small_project: Path, setting: str, 
 def test_every_documented_knob_of_training_is_known(small_project: Path) -> None:
     text = (small_project / "pipelines" / "vae.yaml").read_text()
     model_class = registry.load("models", "vae")
-    for schema, at in ((Train, "train"), (Optim, "optim.autoencoder"), (Sample, "sample")):
+    for schema, at in ((Train, "train"), (Optim, "optim.autoencoder"), (SamplingConfig, "sample")):
         for name in schema.model_fields:
             assert apply_overrides(text, [(f"{at}.{name}", "1")], model_class)
 

@@ -5,7 +5,6 @@ import pytest
 from genpipe import registry
 from genpipe.config.document import parse
 from genpipe.config.project import Project
-from genpipe.config.sampling import Sample
 from genpipe.config.schemas import Evaluate
 from genpipe.config.training import LEFT_OUT, Optim, Train
 from genpipe.errors import ConfigError, UnknownName
@@ -44,8 +43,8 @@ def test_every_profile_of_every_recipe_holds_to_its_schema(project: Project, nam
 def test_a_recipe_writes_out_its_knobs_with_a_comment(project: Project, name: str) -> None:
     start = recipes.recipe(name)
     knobs = parse(start.text).value
-    config = registry.load("models", start.model).Config  # type: ignore[attr-defined]
-    sections = {"model": config, "train": Train, "sample": Sample, "evaluate": Evaluate}
+    model = registry.load("models", start.model)
+    sections = {"model": model.Config, "train": Train, "sample": model.Sampling, "evaluate": Evaluate}
     for section, schema in sections.items():
         assert list(knobs[section]) == [name for name in schema.model_fields if name not in LEFT_OUT], section
     for phase in knobs["optim"].values():

@@ -16,6 +16,7 @@ from genpipe.artifacts.models import load_model, save_model
 from genpipe.errors import ModelWarning, NonFiniteImages
 from genpipe.interfaces.generative import Decodes, Generative, Reconstructs
 from genpipe.interfaces.phases import Phase
+from genpipe.interfaces.sampling import sampling_with
 from genpipe.interfaces.spec import DataSpec
 from genpipe.nn.batched_inference import decoded, rebuilt
 from genpipe.nn.pixel_range import to_pixels
@@ -117,7 +118,8 @@ def test_truncated_samples_are_of_trained_classes_too() -> None:
     model = conditional("cgan", DataSpec(1, 16, 16, tuple("abcde"), untrained=(0, 3)))
     seen = []
     model.generator.register_forward_pre_hook(lambda _, given: seen.append(given[1]))
-    model.sample_within(5, 0.5, torch.Generator().manual_seed(0))
+    with sampling_with(model, truncation=0.5):
+        generate_samples(model, 5, seed=0)
     assert seen[0].tolist() == [1, 2, 4, 1, 2]
 
 
