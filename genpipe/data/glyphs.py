@@ -198,4 +198,4 @@ def _font(face: int) -> ImageFont.FreeTypeFont:
     def opened(size: float) -> ImageFont.FreeTypeFont:
         return ImageFont.truetype(file, size, layout_engine=ImageFont.Layout.BASIC)
 
-    return opened(1000 * CAP_PIXELS * FINER**2 / -opened(1000).getbbox("H", anchor="ls")[1])
+    return opened(1000 * CAP_PIXELS * FINER**2 / -opened(1000.0).getbbox("H", anchor="ls")[1])

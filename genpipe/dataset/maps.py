@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Int, Int64
+from jaxtyping import Int64, UInt8
 
 from genpipe.dataset.decoding import Broken, decoded, numbers
 from genpipe.errors import DataError
@@ -42,7 +42,7 @@ def _label_map(file: MapFile, size: int) -> Int64[np.ndarray, "h w"]:
     return values if void is None else np.where(values == void, size - 1, values)
 
 
-def _mask(file: MapFile) -> Int[np.ndarray, "h w"]:
+def _mask(file: MapFile) -> UInt8[np.ndarray, "h w"]:
     values = numbers(file.content)
     known = (0, 255) if values.max() > 1 else (0, 1)
     if file.threshold is None and (between := np.setdiff1d(values, known)).size:
