@@ -34,6 +34,7 @@ class CycleConsistency(Analysis):
         """Real images at most from which a linear classifier learns the domains."""
 
     requires = (TranslatesDomains,)
+    sees_all = True
 
     def run(self, context: AnalysisContext) -> AnalysisResult:
         model, real = context.model, context.real.held_out
