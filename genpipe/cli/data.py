@@ -174,10 +174,7 @@ def inspect(
         raise ExistsError(f"{picture} exists. Give another -o, or --force to replace it.")
     found, fields = _looked(data, images), data.spec().fields
     _save(found, picture)
-    if json:
-        _screen.as_json(_summary(found, fields, picture))
-    else:
-        _tell(found, fields, picture)
+    _screen.as_json(_summary(found, fields, picture)) if json else _tell(found, fields, picture)
 
 
 def _row(project: "Project", name: str) -> dict[str, Any]:
