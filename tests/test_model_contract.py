@@ -9,13 +9,14 @@ import torch
 from genpipe import registry
 from genpipe.contract.models import the_same_seed_trains_the_same_weights
 from genpipe.dataset.batches import BatchLoader
+from genpipe.errors import Unsuitable
 from genpipe.interfaces.spec import DataSpec, FieldSpec, Kind
 from genpipe.standins import build, stored_fields
 from genpipe.testing import CHECKS, SPECS, Check, NotApplicable
 
 
 @pytest.mark.parametrize("name", registry.names("models"))
-@pytest.mark.parametrize("spec", SPECS, ids=["gray-8", "rgb-16"])
+@pytest.mark.parametrize("spec", SPECS, ids=["gray-8x8", "rgb-16x24"])
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_it_keeps_the_contract(name: str, spec: DataSpec, check: Check) -> None:
     torch.manual_seed(0)
@@ -23,6 +24,18 @@ def test_it_keeps_the_contract(name: str, spec: DataSpec, check: Check) -> None:
         check(name, spec)
     except NotApplicable as why:
         pytest.skip(str(why))
+
+
+@pytest.mark.parametrize("name", registry.names("models"))
+def test_a_size_that_it_cannot_have_is_refused_with_the_nearest_that_it_can(name: str) -> None:
+    """All other models take images of any sides."""
+    odd, even = (DataSpec(3, *sides, ("a", "b")) for sides in ((17, 25), (16, 24)))
+    build(name, even)
+    if name in {"copies", "gan", "pca", "stacked_denoising_ae", "tied_ae"}:
+        build(name, odd)
+    else:
+        with pytest.raises(Unsuitable, match=r"17×25.*nearest: 16×24\. Change `image_size`"):
+            build(name, odd)
 
 
 def test_a_vae_that_needs_fields_of_every_kind_gets_them(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ from genpipe.data.arrays import as_pixels, channel_axis
 from genpipe.dataset.reading import Held, Reading, read, source_at
 from genpipe.errors import DataError, UnknownName, UsageError
 from genpipe.interfaces.sources import EncodedImage, Source
+from genpipe.interfaces.spec import ImageSize, image_size
 from genpipe.nn.image_grid import grid
 from genpipe.sampling.drawing import save_picture
 
@@ -81,7 +82,7 @@ class Images(np.ndarray[Any, np.dtype[np.uint8]]):
 def images(
     given: Given,
     *,
-    size: int | None = None,
+    size: ImageSize | None = None,
     channels: int | None = None,
     resize_mode: str = "crop",
     value_range: tuple[float | int, float | int] | None = None,
@@ -91,18 +92,26 @@ def images(
 
     Arrays are [n h w], [n h w c] or [n c h w] with 1, 3 or 4 channels: uint8 from 0 to 255, bool, floats from 0 to 1,
     or any numbers with `value_range`, the values of black and of white: (-1, 1). A path is that of a picture, a folder,
-    an archive, a .npy or a .npz. All are made `size` pixels wide and high, square by `resize_mode` ("crop", "pad",
-    "stretch"), and gray (`channels` 1) or colored (3); as they are, if not given. Files that cannot be read are left
-    out with `skip_broken`. Raises DataError or UsageError for what is no such thing, or not certain.
+    an archive, a .npy or a .npz. All are made `size` pixels high and wide, or (height, width), by `resize_mode`
+    ("crop", "pad", "stretch"), and gray (`channels` 1) or colored (3); as they are, if not given. Files that cannot be
+    read are left out with `skip_broken`. Raises DataError or UsageError for what is no such thing, or not certain.
     """
     if isinstance(given, Images) and given.ndim == 4 and size is None and channels is None:
         return given
     kinds = get_args(Dataset.model_fields["resize_mode"].annotation)
     if resize_mode not in kinds:
-        raise UnknownName(resize_mode, "way to make images square", kinds)
+        raise UnknownName(resize_mode, "way to resize images", kinds)
     with TemporaryDirectory(prefix="genpipe-") as scratch, in_python():
-        reading = Reading(size, channels, resize_mode, skip_broken, warn)
+        reading = Reading(verified_size(size), channels, resize_mode, skip_broken, warn)
         return Images.of_planes(np.array(read(_source(given, value_range), reading, Path(scratch) / "read.npy").images))
+
+
+def verified_size(size: ImageSize | None) -> ImageSize | None:
+    """Returns a size that is a number, (height, width) or None. Raises UsageError for anything else."""
+    try:
+        return None if size is None else image_size(size)
+    except ValueError as error:
+        raise UsageError(f"size {error}.") from None
 
 
 def _source(given: Given, value_range: tuple[float | int, float | int] | None) -> Source:

@@ -115,7 +115,7 @@ class Model:
     def seen(self, given: Given) -> Images:
         """Returns images in the size and with the channels of the model's training images.
 
-        Raises UsageError if theirs is another size and it is not known how they were made square for the training.
+        Raises UsageError if theirs is another size and it is not known how they were resized for the training.
         """
         spec, found = self.spec, images(given)
         if found.shape[1:3] == (spec.height, spec.width) and found.shape[3] == spec.channels:
@@ -124,10 +124,10 @@ class Model:
             height, width, channels = found.shape[1:]
             raise UsageError(
                 f"images of {channels}×{height}×{width} (channels×height×width), and {self.name} is made for "
-                f"{spec.channels}×{spec.height}×{spec.width}. Give genpipe.images(…, size={spec.height}, "
+                f"{spec.channels}×{spec.height}×{spec.width}. Give genpipe.images(…, size={spec.image_size}, "
                 f"channels={spec.channels}, resize_mode=…), with the resize_mode of its training."
             )
-        return images(given, size=spec.height, channels=spec.channels, resize_mode=self._resize_mode)
+        return images(given, size=spec.image_size, channels=spec.channels, resize_mode=self._resize_mode)
 
     def save(self, folder: str | PathLike[str]) -> None:
         """Writes the model into a folder, which it replaces; `genpipe.open` reads it.

@@ -8,12 +8,13 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 
 from genpipe.api._words import in_python, warn
-from genpipe.api.images import Given
+from genpipe.api.images import Given, verified_size
 from genpipe.api.images import images as as_images
 from genpipe.api.tables import score_table
 from genpipe.dataset.reading import Reading
 from genpipe.errors import UsageError
 from genpipe.evaluation import ad_hoc
+from genpipe.interfaces.spec import ImageSize
 
 
 def score(
@@ -22,7 +23,7 @@ def score(
     metrics: str | Sequence[str] = ("fid", "kid"),
     features: str = "inception",
     *,
-    size: int | None = None,
+    size: ImageSize | None = None,
     channels: int | None = None,
     skip_broken: bool = False,
     seed: int = 0,
@@ -37,7 +38,7 @@ def score(
     names = [metrics] if isinstance(metrics, str) else list(metrics)
     if not names:
         raise UsageError('metrics is empty; name some, as ("fid", "kid").')
-    reading = Reading(size, channels, skip_broken=skip_broken, told=warn)
+    reading = Reading(verified_size(size), channels, skip_broken=skip_broken, told=warn)
     with TemporaryDirectory(prefix="genpipe-") as scratch, in_python():
         sides = {"images": images, "real": real}
         drawn, against = (_set(what, one, reading, Path(scratch) / f"{what}.npy") for what, one in sides.items())

@@ -1,5 +1,6 @@
 """Commands for data sets."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,6 +9,7 @@ import typer
 
 from genpipe.cli import _names, _screen
 from genpipe.cli._examples import examples
+from genpipe.cli._image_size import parsed, written
 from genpipe.cli.experiments import DryRun, tell_removed
 from genpipe.cli.inspecting import AsJson
 from genpipe.errors import ExistsError
@@ -15,8 +17,10 @@ from genpipe.errors import ExistsError
 if TYPE_CHECKING:
     from genpipe.config.project import Data, Project
     from genpipe.dataset.inspecting import Inspection
+    from genpipe.interfaces.spec import FieldSpec
     from genpipe.project.plan import Plan
 
+    Fields = Mapping[str, FieldSpec]
 
 app = typer.Typer(help="Add, list, inspect and remove data sets.", no_args_is_help=True, epilog=examples("data"))
 NAMED = 20
@@ -24,7 +28,7 @@ NAMED = 20
 
 
 class Crop(StrEnum):
-    """How pictures become square."""
+    """How pictures get another aspect."""
 
     CENTER = "center"
     RANDOM = "random"
@@ -61,10 +65,10 @@ def add(
         str, typer.Option("--source", "-s", help="Source of the images: folder, archive, arrays, cifar10, …")
     ],
     path: Annotated[str | None, typer.Option("--path", "-p", help="Your folder, .zip, .tar, .npz or .npy.")] = None,
-    image_size: Annotated[int, typer.Option(min=1, help="Width and height in pixels.")] = 64,
+    image_size: Annotated[str, typer.Option(metavar="PIXELS", help="64, or HEIGHTxWIDTH as 48x64.")] = "64",
     channels: Annotated[Channels | None, typer.Option(help="1: gray, 3: color. Default: as in the source.")] = None,
     max_images: Annotated[int | None, typer.Option(min=1, help="Take at most this many images of each split.")] = None,
-    crop: Annotated[Crop, typer.Option(help="Where to cut out a square; none: pad with black.")] = Crop.CENTER,
+    crop: Annotated[Crop, typer.Option(help="Where to cut; none: pad with black.")] = Crop.CENTER,
     horizontal_flip: Flip = False,
     binarize: Annotated[
         Binarize | None, typer.Option(help="Make pixels 0 or 255: the nearer one, or a random draw.")
@@ -85,7 +89,7 @@ def add(
     given = {
         "source": source,
         "path": path and datasets.relative(path, root),
-        "image_size": image_size,
+        "image_size": written(parsed(image_size)),
         "resize_mode": FIT[crop],
         "channels": channels and int(channels),
         "max_images": max_images,
@@ -168,12 +172,9 @@ def inspect(
     data = load_project().data(name)
     if picture.exists() and not force:
         raise ExistsError(f"{picture} exists. Give another -o, or --force to replace it.")
-    found = _looked(data, images)
+    found, fields = _looked(data, images), data.spec().fields
     _save(found, picture)
-    if json:
-        _screen.as_json(_summary(found, picture))
-    else:
-        _tell(found, picture)
+    _screen.as_json(_summary(found, fields, picture)) if json else _tell(found, fields, picture)
 
 
 def _row(project: "Project", name: str) -> dict[str, Any]:
@@ -187,7 +188,7 @@ def _row(project: "Project", name: str) -> dict[str, Any]:
     row: dict[str, Any] = {
         "name": name,
         "source": common.source,
-        "image_size": common.image_size,
+        "image_size": written(common.image_size),
         "resize_mode": common.resize_mode,
     }
     folder = project.root / paths.data(name)
@@ -201,10 +202,12 @@ def _row(project: "Project", name: str) -> dict[str, Any]:
 def _looked(data: "Data", images: int) -> "Inspection":
     from genpipe.dataset.inspecting import inspect_source
     from genpipe.dataset.working import Target
+    from genpipe.interfaces.sources import fields_of
     from genpipe.running.counting import counting
 
     common, spec = data.common, data.spec()
-    target = Target(common.image_size, spec.channels, common.resize_mode, data.seed, common.binarize)
+    fields = fields_of(data.opened, common.image_size, None)
+    target = Target(common.image_size, spec.channels, common.resize_mode, data.seed, common.binarize, fields)
     with counting(data.name, "images") as shown:
         return inspect_source(
             data.opened, target, common.max_images, common.exclude_classes, images=images, shown=shown
@@ -222,7 +225,7 @@ def _save(found: "Inspection", picture: Path) -> None:
             Image.fromarray(sheet).save(temporary, format="PNG")
 
 
-def _summary(found: "Inspection", picture: Path) -> dict[str, Any]:
+def _summary(found: "Inspection", fields: "Fields", picture: Path) -> dict[str, Any]:
     return {
         "classes": {name: dict(zip(("train", "test"), counts, strict=True)) for name, counts in found.classes.items()},
         "classes_without_training_images": found.untrained,
@@ -233,16 +236,38 @@ def _summary(found: "Inspection", picture: Path) -> dict[str, Any]:
         "split_folders": list(found.split_names),
         "unused_images": dict(found.unused_images),
         "skipped_files": dict(found.skipped_files),
+        "fields": {name: _described(found, name, spec) for name, spec in fields.items()},
+        "beside_the_first_image": list(found.beside),
         "sheet": str(picture) if found.sheet.size else None,
     }
 
 
-def _tell(found: "Inspection", picture: Path) -> None:
+def _described(found: "Inspection", name: str, spec: "FieldSpec") -> dict[str, Any]:
+    known = {"kind": spec.kind, "shape": list(spec.shape), "size": spec.size, "names": list(spec.names)}
+    pixels = found.label_pixels.get(name)
+    return known if pixels is None else {**known, "pixels": pixels.tolist()}
+
+
+def _tell_fields(found: "Inspection", fields: "Fields") -> None:
+    if fields:
+        shapes = {name: "×".join(map(str, spec.shape)) for name, spec in fields.items()}
+        _screen.table([{"field": name, "kind": fields[name].kind, "shape": of} for name, of in shapes.items()])
+        _screen.say("")
+    for name, pixels in found.label_pixels.items():
+        names = fields[name].names or tuple(map(str, range(len(pixels))))
+        shares = [f"{label} {share:.1%}" for label, share in zip(names, pixels / pixels.sum(), strict=True) if share]
+        _screen.say(f"labels of {name}: {_screen.listed(shares, NAMED)}")
+        if unused := [label for label, count in zip(names, pixels.tolist(), strict=True) if not count]:
+            _screen.say(f"  no pixel has: {_screen.listed(unused, NAMED)}")
+
+
+def _tell(found: "Inspection", fields: "Fields", picture: Path) -> None:
     from genpipe.dataset.picture_files import counted
 
     counts = {**found.classes, "in all": [sum(split) for split in zip(*found.classes.values(), strict=True)]}
     _screen.table([{"class": name, "train": train, "test": test} for name, (train, test) in counts.items()])
     _screen.say("")
+    _tell_fields(found, fields)
     if found.untrained:
         _screen.say(f"No training images, so neither generated nor scored: {_screen.listed(found.untrained, NAMED)}")
     if found.split_names:
@@ -251,7 +276,7 @@ def _tell(found: "Inspection", picture: Path) -> None:
         _screen.say(f"left out, in neither train nor test: {counted(found.unused_images)}")
     if found.skipped_files:
         _screen.say(f"skipped, not pictures: {counted(found.skipped_files)}")
-    _screen.say(f"sizes: {_sizes(found)}")
+    _screen.say(f"sizes (height×width): {_sizes(found)}")
     _screen.say(f"duplicates: {len(found.duplicates)}, {found.leaked} of them across splits")
     _some(f"{image} = {first}" for image, first in found.duplicates[: NAMED + 1])
     _screen.say(f"broken: {len(found.broken)}")
@@ -259,10 +284,12 @@ def _tell(found: "Inspection", picture: Path) -> None:
     if found.broken:
         _screen.say("  Repair or remove them, or leave them out: set `skip_broken: true` for the data set.")
     _screen.say(f"Wrote {picture}." if found.sheet.size else "No picture can be read, so there is no contact sheet.")
+    if found.beside and found.sheet.size:
+        _screen.say(f"Its first row shows the first image, and beside it {', '.join(found.beside)}.")
 
 
 def _sizes(found: "Inspection") -> str:
-    common = [f"{w}×{h} ({n})" for (w, h), n in found.sizes.most_common(5)]
+    common = [f"{h}×{w} ({n})" for (w, h), n in found.sizes.most_common(5)]
     return ", ".join(common) + (f" and {len(found.sizes) - 5} more" if len(found.sizes) > 5 else "")
 
 

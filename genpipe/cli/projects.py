@@ -87,20 +87,26 @@ def new_model(
 def contract(
     name: Annotated[str, typer.Argument(help="A model: a file of models/.", autocompletion=_names.models)],
     size: Annotated[
-        int | None, typer.Option(min=1, help="Width and height of the test images. Default: 8 and 16.")
+        str | None,
+        typer.Option(metavar="PIXELS", help="Size of the test images, as 32 or 24x32. Default: 8 and 24x16."),
     ] = None,
 ) -> None:
     """Test the rules for every model: own weights, finite losses, shapes, seeds. For pytest: genpipe.testing."""
     from contextlib import suppress
     from dataclasses import replace
 
+    from genpipe.cli._image_size import parsed
     from genpipe.config.project import load_project
+    from genpipe.interfaces.spec import sides
     from genpipe.standins import NoStandIn
     from genpipe.testing import SPECS, NotApplicable, checks_of, in_words
 
     with suppress(UsageError):  # where no project is, the models are genpipe's
         load_project()
-    specs = SPECS if size is None else tuple(replace(spec, height=size, width=size) for spec in SPECS)
+    specs = SPECS
+    if size is not None:
+        height, width = sides(parsed(size))
+        specs = tuple(replace(spec, height=height, width=width) for spec in SPECS)
     failed = 0
     for check, spec in checks_of(name, specs):
         try:

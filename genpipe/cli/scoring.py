@@ -18,7 +18,9 @@ def score(
     features: Annotated[
         str, typer.Option("--features", "-f", help="inception, pixels, classifier:FOLDER, torchscript:FILE, …")
     ] = "inception",
-    size: Annotated[int | None, typer.Option(min=1, help="Resize pictures to this width and height in pixels.")] = None,
+    size: Annotated[
+        str | None, typer.Option(metavar="PIXELS", help="Resize pictures: 32, or HEIGHTxWIDTH as 24x32.")
+    ] = None,
     channels: Annotated[
         Channels | None, typer.Option(help="Make pictures gray (1) or color (3). Default: as they are.")
     ] = None,
@@ -27,13 +29,15 @@ def score(
     json: AsJson = False,
 ) -> None:
     """Score images against real ones: two folders, archives, arrays, experiments or data sets."""
+    from genpipe.cli._image_size import parsed
     from genpipe.dataset.reading import Reading
     from genpipe.evaluation.ad_hoc import score_words
 
     names = [name.strip() for name in metrics.split(",") if name.strip()]
     if not names:
         raise UsageError("--metrics names no metric; give some, as in --metrics fid,kid (see genpipe list metrics).")
-    reading = Reading(size, int(channels) if channels else None, skip_broken=skip_broken, told=_screen.remark)
+    wanted = None if size is None else parsed(size)
+    reading = Reading(wanted, int(channels) if channels else None, skip_broken=skip_broken, told=_screen.remark)
     found = score_words((images, real), names, features, reading, seed=seed)
     if json:
         _screen.as_json(found)

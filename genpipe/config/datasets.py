@@ -1,9 +1,10 @@
 """What every data set says of itself."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
+from genpipe.interfaces.spec import ImageSize, image_size
 from genpipe.schema import Count, Strict
 
 
@@ -11,7 +12,8 @@ class Dataset(Strict):
     """What every data set says of itself; the rest is its source's."""
 
     source: str
-    image_size: Count
+    image_size: Annotated[ImageSize, BeforeValidator(image_size)]
+    """The side of square images, or [height, width], in pixels."""
     resize_mode: Literal["pad", "crop", "random_crop", "stretch"] = "crop"
     channels: Literal[1, 3] | None = None
     """1 for gray, 3 for color; as the source has it, if not given."""
@@ -29,5 +31,7 @@ class Dataset(Strict):
     """Whether levels become 0 or 255: the nearer one, or 255 with the probability level / 255, drawn once."""
     exclude_classes: list[str | int] = []
     """The names of classes of which no image is trained on; their test images stay."""
+    derive: dict[str, Any] = {}
+    """Fields that are made of the images, by the name of a derivation, each with its knobs."""
     num_labels: Count | None = None
     """How many labels a model that learns from few may know: drawn by the seed, of all classes alike."""

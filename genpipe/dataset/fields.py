@@ -8,7 +8,7 @@ from genpipe.errors import DataError
 from genpipe.interfaces.spec import FieldSpec
 
 Fit = Callable[[np.ndarray, bool], np.ndarray]
-"""Makes pictures [n h w c] as square as their images are made; of those that may not be mixed, the nearest pixels."""
+"""Resizes pictures [n h w c] as their images are resized; of those that may not be mixed, the nearest pixels."""
 _LAYOUTS = {
     "image": "uint8 [n h w c]",
     "frames": "uint8 [n t h w c]",
@@ -27,7 +27,7 @@ def stored(name: str, values: np.ndarray, spec: FieldSpec, sizes: np.ndarray, fi
     Raises DataError if it is not what it was declared as.
     """
     _verify_layout(name, values, spec)
-    _verify_values(name, values, spec)
+    verify_values(name, values, spec)
     if spec.image_shaped:
         _verify_sizes(name, values, spec, sizes)
     found = _in_layout(values, spec, fit)
@@ -62,7 +62,8 @@ def _verify_layout(name: str, values: np.ndarray, spec: FieldSpec) -> None:
         )
 
 
-def _verify_values(name: str, values: np.ndarray, spec: FieldSpec) -> None:
+def verify_values(name: str, values: np.ndarray, spec: FieldSpec) -> None:
+    """Raises DataError if the values of a field are none that its kind allows."""
     known = {"mask": 2, "attributes": 2, "label_map": spec.size, "tokens": spec.size, "class": spec.size}
     most = known.get(spec.kind)
     if most is not None and values.size and not 0 <= values.min() <= values.max() < most:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +19,7 @@ from genpipe.dataset.storage import ArrayFile
 from genpipe.dataset.working import Done, Target, cores
 from genpipe.errors import DataError, UsageError
 from genpipe.interfaces.sources import Chunk, Collection, EncodedImage, Pixels, Source
+from genpipe.interfaces.spec import ImageSize
 
 _KINDS = {".npy": "arrays", ".npz": "arrays"}
 _NAMED = 5
@@ -27,12 +29,12 @@ _NAMED = 5
 class Reading:
     """Options for reading images."""
 
-    size: int | None = None
-    """Width and height in pixels. Default: as in the files, which must agree."""
+    size: ImageSize | None = None
+    """Side, or height and width, in pixels. Default: as in the files, which must agree."""
     channels: int | None = None
     """1 for gray, 3 for color. Default: as in the files, which must agree."""
     fit: str = "crop"
-    """How to make images square, as in a data set."""
+    """How to resize images, as in a data set."""
     skip_broken: bool = False
     """Whether pictures that cannot be read are left out."""
     told: Callable[[str], None] = lambda text: None
@@ -125,24 +127,15 @@ def _is_picture(path: Path) -> bool:
     return path.is_file() and path.suffix.lower() in Image.registered_extensions()
 
 
-def _own_size(collection: Collection, channels: int) -> int:
-    """The side of the first picture that can be read."""
+def _own_size(collection: Collection, channels: int) -> ImageSize:
+    """The size of the first picture that can be read."""
     for chunk in collection.read(np.arange(len(collection.splits))):
         if isinstance(chunk.images, np.ndarray):
-            return _side("its images have", *chunk.images.shape[1:3])
-        for name, content in chunk.images:
-            try:
-                height, width, _ = decoded(content, channels).shape
-            except Broken:
-                continue
-            return _side(f"{name} has", height, width)
+            return chunk.images.shape[1:3]
+        for _, content in chunk.images:
+            with suppress(Broken):
+                return decoded(content, channels).shape[:2]
     return 1
-
-
-def _side(what: str, height: int, width: int) -> int:
-    if height != width:
-        raise UsageError(f"{what} {width}×{height} pixels, and squares are needed; give --size.")
-    return height
 
 
 class _Sizes:
@@ -156,16 +149,16 @@ class _Sizes:
     def verify(self, piece: Done) -> None:
         """Raises UsageError if not all that came so far are alike; where they end is as good a place to say so."""
         for (height, width), row in zip(piece.sizes.tolist(), piece.rows.tolist(), strict=True):
-            self._counts[width, height] += 1
-            if (width, height) not in self._first:
-                self._first[width, height] = (_named(self._collection, np.array([row])) or [f"image {row}"])[0]
+            self._counts[height, width] += 1
+            if (height, width) not in self._first:
+                self._first[height, width] = (_named(self._collection, np.array([row])) or [f"image {row}"])[0]
         if len(self._counts) > 1:
             common = self._counts.most_common(_NAMED)
-            told = ", ".join(f"{n} of {w}×{h} pixels (such as {self._first[w, h]})" for (w, h), n in common)
+            told = ", ".join(f"{n} of {h}×{w} pixels (such as {self._first[h, w]})" for (h, w), n in common)
             more = f" and {len(self._counts) - _NAMED} more sizes" if len(self._counts) > _NAMED else ""
             raise UsageError(
-                f"the pictures differ in size: of the first {self._counts.total()} there are {told}{more}. "
-                "Say with --size what all are to be made."
+                f"the pictures differ in size (height×width): of the first {self._counts.total()} there are {told}"
+                f"{more}. Say with --size what all are to be made."
             )
 
 

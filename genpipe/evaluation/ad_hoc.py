@@ -106,15 +106,25 @@ def _verify_alike(*sets: Given) -> None:
     told = " and ".join("×".join(map(str, shape)) for shape in shapes)
     fixed = [shape for one, shape in zip(sets, shapes, strict=True) if one.fixed]
     remedies = [
-        f"--{option} {' or '.join(str(shape[axis]) for shape in fixed or shapes)}"
-        for axis, option in ((0, "channels"), (1, "size"))
-        if len({shape[axis] for shape in shapes}) > 1
+        f"--{option} {' or '.join(told(shape) for shape in fixed or shapes)}"
+        for option, told in (("channels", _channels), ("size", _size))
+        if len({told(shape) for shape in shapes}) > 1
     ]
     remedy = (
         f"give {' and '.join(remedies)}" if len(fixed) < len(shapes) else "both stay as they are, so do not compare"
     )
     named = " and ".join(one.what for one in sets)
     raise UsageError(f"{named} have images of {told} (channels×height×width); {remedy}.")
+
+
+def _channels(shape: tuple[int, ...]) -> str:
+    return str(shape[0])
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    """As it is written on the command line."""
+    height, width = shape[1:]
+    return str(height) if height == width else f"{height}x{width}"
 
 
 def _pairs(drawn: Given, against: Given) -> tuple[Int[np.ndarray, "m"], str]:

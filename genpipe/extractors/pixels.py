@@ -19,12 +19,14 @@ class Pixels(Extractor):
 
     class Config(Strict):
         size: Annotated[int, Field(ge=1)] | None = 16
-        """Pixels a side to which larger images are averaged down; null: none is."""
+        """Pixels of the shorter side to which larger images are averaged down; null: none is."""
 
     def __init__(self, config: Config, spec: DataSpec) -> None:
-        self.size = config.size if config.size and config.size < min(spec.height, spec.width) else None
-        if self.size:
-            self.rows, self.columns = averaging(spec.height, self.size), averaging(spec.width, self.size).T
+        short = min(spec.height, spec.width)
+        self.size: list[int] = []
+        if config.size and config.size < short:
+            self.size = [round(side * config.size / short) for side in (spec.height, spec.width)]
+            self.rows, self.columns = averaging(spec.height, self.size[0]), averaging(spec.width, self.size[1]).T
 
     def extract(self, images: UInt8[np.ndarray, "n c h w"]) -> FeatureSet:
         starts = range(0, len(images), CHUNK_IMAGES)
@@ -32,7 +34,7 @@ class Pixels(Extractor):
         return FeatureSet(images, np.concatenate(features))
 
     def described(self) -> Mapping[str, object]:
-        resizer = f"average of areas, to {self.size}×{self.size}" if self.size else "none"
+        resizer = f"average of areas, to {self.size[0]}×{self.size[1]}" if self.size else "none"
         return {"resizer": resizer, "values": "x / 255", "precision": "float32"}
 
     def _features(self, images: np.ndarray) -> Float[np.ndarray, "n d"]:

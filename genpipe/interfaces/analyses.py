@@ -3,22 +3,18 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Int, UInt8
 
 from genpipe.interfaces.extractors import FeatureSet, Real, pixels_only
 from genpipe.interfaces.generative import Generative
 from genpipe.interfaces.judges import Judge
 
 
-def _draws_nothing(n: int) -> np.ndarray:
-    raise NotImplementedError("nothing to draw from was given")
-
-
-def _knows_nothing(name: str) -> np.ndarray:
-    raise NotImplementedError("no data set was given")
+def _nothing(_: Any) -> np.ndarray:
+    raise NotImplementedError("neither a data set nor a way to draw was given")
 
 
 @dataclass(frozen=True)
@@ -33,10 +29,14 @@ class AnalysisContext:
     """Returns the extractor's features of uint8 images [n c h w]."""
     scorer: Callable[[FeatureSet, Sequence[str]], Mapping[str, float]] = lambda images, metrics: {}
     """The scores of images by name, as `evaluate` makes them of samples, of those metrics that are named."""
-    draw: Callable[[int], UInt8[np.ndarray, "n c h w"]] = _draws_nothing
+    draw: Callable[[int], UInt8[np.ndarray, "n c h w"]] = _nothing
     """Returns that many samples at most, drawn as those that are scored, with the model's present options."""
-    held_out_field: Callable[[str], np.ndarray] = _knows_nothing
-    """Returns a field of the held-out images by its name [n *shape], as it is stored."""
+    conditions: Callable[[int], Int[np.ndarray, "k"]] = _nothing
+    """Returns the numbers of at most so many held-out items for which the model generates images."""
+    draw_for: Callable[[Int[np.ndarray, "k"]], UInt8[np.ndarray, "k c h w"]] = _nothing
+    """Returns an image for the condition of each of these held-out items, by their numbers."""
+    held_out_field: Callable[[str], np.ndarray] = _nothing
+    """Returns a field of all held-out items [n *shape] by its name, as it is stored; `x` is their images."""
     curves: Sequence[Mapping[str, float]] = ()
     """The curves of the training: a row per logged step, with `step` among the columns."""
     scores_by_step: Sequence[Mapping[str, float]] = ()
@@ -57,8 +57,8 @@ class Analysis(Judge, ABC):
     requires: ClassVar[tuple[type, ...]] = ()
     metrics: tuple[str, ...] = ()
     """Those that it asks the subject's scorer for; the experiment needs them among its own."""
-    sees_outliers: ClassVar[bool] = False
-    """Whether the held-out images are to be those of classes without training images too."""
+    sees_all: ClassVar[bool] = False
+    """Whether it sees all real images, of classes without training images and of all domains too."""
 
     def unsuited(self, model_class: type[Generative]) -> str | None:
         """Returns what else it cannot do with a model, and a remedy; None if nothing."""

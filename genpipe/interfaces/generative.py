@@ -30,7 +30,8 @@ class Generative(Trainable, Sampled):
         made = super().__new__(cls)
         object.__setattr__(made, "init_args", given)  # nn.Module is not ready for attributes yet
         object.__setattr__(made, "sampling", cls.Sampling())
-        object.__setattr__(made, "fields", cls.needed_fields(given[0] if given else None))
+        if given:  # a copy has its own from what it is copied from
+            object.__setattr__(made, "fields", cls.needed_fields(given[0]))
         return made
 
     @abstractmethod

@@ -49,7 +49,7 @@ class Metric(Judge, ABC):
     """When it has no score for as many images as it needs at least, for whoever misses it."""
 
     def unmet_requirement(self, info: DatasetInfo) -> str | None:
-        side = info.spec.height
+        side = min(info.spec.height, info.spec.width)
         told = f"needs images of {self.least_pixels} pixels a side, these have {side}; remove it."
         return told if side < self.least_pixels else None
 

@@ -4,7 +4,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -60,9 +59,9 @@ class Trainable(nn.Module, ABC):
 
     fields: Mapping[str, Kinds] = {}
     """The fields that it needs besides the label, by their names in the data: of which kind, or of which kinds one."""
-    group_by: ClassVar[str | None] = None
+    group_by: str | None = None
     """The field by which images are grouped: images with equal values stay together when shuffled."""
-    balance_by: ClassVar[str | None] = None
+    balance_by: str | None = None
     """The field by which images alternate in a batch: one with a zero row, then one without."""
 
     @abstractmethod

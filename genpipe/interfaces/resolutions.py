@@ -10,7 +10,7 @@ class HasResolutions(Decodes):
     """Generates images of several sizes, each with the part of the net that was trained for that size."""
 
     sizes: tuple[int, ...]
-    """Sides in pixels, rising up to that of the data's images."""
+    """Shorter sides in pixels, rising up to that of the data's images."""
 
     @abstractmethod
     def decode_at(self, z: Codes, size: int) -> Images:

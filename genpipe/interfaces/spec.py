@@ -3,10 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import prod
-from typing import Literal
+from typing import Any, Literal
 
+from genpipe.errors import shortened
+
+ImageSize = int | tuple[int, int]
+"""The side of square images, or the height and the width of others, in pixels."""
 Kind = Literal["image", "label_map", "mask", "tokens", "attributes", "class", "number", "frames"]
 """What a field is, which decides how it is stored and what tensor a batch has of it: see `FieldSpec`."""
+FIELD_NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}$"
+"""What the name of a field may be, as it is a part of the names of files."""
 Kinds = Kind | tuple[Kind, ...]
 """One kind of field, or any of several."""
 _SIDES = {"left", "right"}
@@ -71,6 +77,11 @@ class DataSpec:
         return self.channels, self.height, self.width
 
     @property
+    def image_size(self) -> ImageSize:
+        """The side of the images in pixels, or their (height, width)."""
+        return image_size((self.height, self.width))
+
+    @property
     def factors(self) -> tuple[str, ...]:
         """The names of fields with one value per image: classes and single numbers."""
         return tuple(name for name, one in self.fields.items() if one.kind in ("class", "number") and not one.shape)
@@ -79,3 +90,17 @@ class DataSpec:
     def values(self) -> int:
         """The number of values in an image."""
         return self.channels * self.height * self.width
+
+
+def sides(size: ImageSize) -> tuple[int, int]:
+    """Returns the height and the width in pixels."""
+    return (size, size) if isinstance(size, int) else size
+
+
+def image_size(given: Any) -> ImageSize:
+    """Returns the size that a number or [height, width] means; equal sides are one number. Raises ValueError."""
+    both = given if isinstance(given, list | tuple) else [given, given]
+    if len(both) != 2 or any(type(side) is not int or side < 1 for side in both):
+        raise ValueError(f"should be pixels from 1, or [height, width] in pixels, but {shortened(str(given))} is given")
+    height, width = both
+    return height if height == width else (height, width)

@@ -50,8 +50,8 @@ class BigGAN(ConditionalGAN):
             spectrally_normalized(net)
         self.orthogonal_weight, self.form = config.orthogonal_weight, config.orthogonal_form
 
-    def generator_terms(self, of_fake: DiscriminatorOutput, batch: Batch) -> Mapping[str, Scalar]:
-        terms = dict(super().generator_terms(of_fake, batch))
+    def generator_terms(self, fake: Images, of_fake: DiscriminatorOutput, batch: Batch) -> Mapping[str, Scalar]:
+        terms = dict(super().generator_terms(fake, of_fake, batch))
         if self.orthogonal_weight:
             terms["orthogonality"] = self.orthogonal_weight * orthogonality(kernels(self.generator), self.form)
         return terms

@@ -1,6 +1,7 @@
 """Progressive growing of GANs (Karras et al. 2018, arXiv:1710.10196): from 4×4 images to the full size."""
 
 from itertools import pairwise
+from math import prod
 from typing import Annotated
 
 from pydantic import Field
@@ -12,7 +13,7 @@ from genpipe.nn.fading import FadingDiscriminator, FadingGenerator
 from genpipe.nn.growing import Growing, Growth, sizes, widths
 from genpipe.nn.modulation import PixelNorm
 from genpipe.nn.progressive import UpsampleConv2d, equalized_lr
-from genpipe.nn.strided import SEED_SIZE
+from genpipe.nn.strided import first_size
 
 
 class ProGAN(Growing):
@@ -24,20 +25,18 @@ class ProGAN(Growing):
         drift_weight: Annotated[float, Field(ge=0)] = 1e-3
 
     def __init__(self, config: Config, spec: DataSpec) -> None:
-        levels = len(sizes(config, spec))
+        levels, smallest = len(sizes(config, spec)), first_size(spec)
         outwards = widths(config.generator_channels, config.most_channels, spec)
         inwards = widths(config.discriminator_channels, config.most_channels, spec)
-        blocks = [_seed(config.latent_dim, outwards[0]), *(_doubling(i, o) for i, o in pairwise(outwards))]
+        blocks = [_seed(config.latent_dim, (outwards[0], *smallest)), *(_doubling(i, o) for i, o in pairwise(outwards))]
         drawing = FadingGenerator(blocks, outwards, spec.channels, levels, config.output)
-        super().__init__(config, drawing, FadingDiscriminator(inwards, spec.channels, levels), spec)
+        super().__init__(config, drawing, FadingDiscriminator(inwards, spec.channels, levels, smallest), spec)
 
 
-def _seed(latent_dim: int, width: int) -> nn.Sequential:
-    """Codes, on the hypersphere, to the first features."""
-    dense = equalized_lr(nn.Linear(latent_dim, width * SEED_SIZE**2))
-    return nn.Sequential(
-        PixelNorm(), dense, nn.Unflatten(1, (width, SEED_SIZE, SEED_SIZE)), *_bent(), *_convolution(width, width)
-    )
+def _seed(latent_dim: int, shape: tuple[int, int, int]) -> nn.Sequential:
+    """Codes, on the hypersphere, to the first features [c h w]."""
+    dense, width = equalized_lr(nn.Linear(latent_dim, prod(shape))), shape[0]
+    return nn.Sequential(PixelNorm(), dense, nn.Unflatten(1, shape), *_bent(), *_convolution(width, width))
 
 
 def _doubling(inputs: int, outputs: int) -> nn.Sequential:

@@ -17,6 +17,7 @@ from genpipe.nn import penalties
 from genpipe.nn.adversarial import DiscriminatorOutput
 from genpipe.nn.fading import FadingDiscriminator
 from genpipe.nn.growing import Growing, Growth, sizes, widths
+from genpipe.nn.strided import first_size
 from genpipe.nn.styled import StyledGenerator, mapping
 
 _FOLLOWS = 0.005
@@ -56,13 +57,14 @@ class StyleGAN(Growing, HasStyles):
     sampling: Sampling  # type: ignore[assignment]
 
     def __init__(self, config: Config, spec: DataSpec) -> None:
-        levels, most = len(sizes(config, spec)), config.most_channels
+        levels, most, smallest = len(sizes(config, spec)), config.most_channels, first_size(spec)
         to_style = mapping(config.latent_dim, config.style_dim, config.mapping_layers, config.mapping_lr_multiplier)
         outwards = widths(config.generator_channels, most, spec)
-        drawing = StyledGenerator(to_style, config.style_dim, outwards, spec.channels, levels, config.output)
+        drawing = StyledGenerator(to_style, config.style_dim, outwards, spec.channels, levels, smallest, config.output)
         inwards = widths(config.discriminator_channels, most, spec)
-        super().__init__(config, drawing, FadingDiscriminator(inwards, spec.channels, levels, blur=True), spec)
-        self.style_layers, self.mixing_probability = len(drawing.sides), config.mixing_probability
+        judging = FadingDiscriminator(inwards, spec.channels, levels, smallest, blur=True)
+        super().__init__(config, drawing, judging, spec)
+        self.style_layers, self.mixing_probability = len(drawing.layer_sizes), config.mixing_probability
         self.path_length = penalties.PathLength(config.path_length_weight, config.path_length_interval)
         self.register_buffer("mean_style", torch.zeros(config.style_dim))
 
@@ -82,11 +84,11 @@ class StyleGAN(Growing, HasStyles):
         level = self.level_of(batch)
         return self._at(batch, self.mixed(w, self.generator.layers_at(level)))
 
-    def generator_terms(self, of_fake: DiscriminatorOutput, batch: Batch) -> Mapping[str, Scalar]:
+    def generator_terms(self, fake: Images, of_fake: DiscriminatorOutput, batch: Batch) -> Mapping[str, Scalar]:
         uneven = self.path_length(
-            lambda w: self._at(batch, self._repeated(w)), lambda: self.style(self._codes_like(batch))
+            lambda w: self._at(batch, self._repeated(w)), lambda: self.style(self.codes_like(batch))
         )
-        return {**super().generator_terms(of_fake, batch), **uneven}
+        return {**super().generator_terms(fake, of_fake, batch), **uneven}
 
     def mixed(self, w: Style, layers: int) -> Styles:
         """The styles of all layers, of some images from a layer on those of other codes: section 3.1."""

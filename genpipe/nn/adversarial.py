@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from jaxtyping import Float
@@ -22,14 +22,16 @@ from genpipe.nn.layers import layer_outputs
 from genpipe.nn.priors import StandardNormalPrior
 from genpipe.schema import Strict
 
-DiscriminatorOutput = Float[Tensor, "b k"]
-"""D's output for images: the logit first, then further columns if the head has more outputs."""
+DiscriminatorOutput = Any
+"""D's output for images: [b k *places] with the logit first, then further columns if the head has more outputs.
+
+A model whose D gives something else says where the logits are: `logits_of`.
+"""
 
 
-class GANConfig(Strict):
-    """Knobs of the generator and the discriminator."""
+class AdversarialConfig(Strict):
+    """Knobs of the game of a generator and a discriminator."""
 
-    latent_dim: Annotated[int, Field(ge=1)] = 100
     loss: objectives.Loss = "non-saturating"
     penalty: penalties.Kind = "none"
     """The penalty on D's gradient with respect to images, or on its change under augmentation."""
@@ -43,24 +45,31 @@ class GANConfig(Strict):
     """Fewest real images that D sees while the probability of `augment: ada` rises from 0 to 1."""
 
     @model_validator(mode="after")
-    def _hears_a_sign(self) -> "GANConfig":
+    def _hears_a_sign(self) -> "AdversarialConfig":
         if self.augment == "ada" and not objectives.OBJECTIVES[self.loss].signed:
             raise ValueError(f"`augment: ada` follows the sign of D's logits, which says nothing under {self.loss}")
         return self
 
 
-class AdversarialModel(StandardNormalPrior, Generative):
-    """A generator and a discriminator, trained in turns. Subclasses define further inputs besides codes and images."""
+class CodeConfig(Strict):
+    """The knob of codes from N(0, I)."""
 
-    class Sampling(SamplingConfig):
-        truncation: Annotated[float, Field(gt=0)] | None = None
-        """Bound on the numbers of a code (Brock et al. 2019, arXiv:1809.11096, section 3.1); null: none."""
+    latent_dim: Annotated[int, Field(ge=1)] = 100
 
-    sampling: Sampling
 
-    def __init__(self, config: GANConfig, generator: nn.Module, discriminator: nn.Module) -> None:
+class GANConfig(AdversarialConfig, CodeConfig):
+    """Knobs of a game whose generator gets codes."""
+
+
+class AdversarialModel(Generative):
+    """A generator and a discriminator, trained in turns. Subclasses define what each of them gets."""
+
+    adversarial_weight: float = 1.0
+    """Weight of D's opinion in G's loss."""
+
+    def __init__(self, config: AdversarialConfig, generator: nn.Module, discriminator: nn.Module) -> None:
         nn.Module.__init__(self)
-        self.config, self.latent_dim = config, config.latent_dim
+        self.config = config
         self.generator, self.discriminator = generator, discriminator
         self.penalty = penalties.Penalty(config.penalty, config.penalty_weight, config.penalty_interval)
         self.augment = augmentation.augmentation(config.augment, config.ada_ramp_images)
@@ -68,17 +77,21 @@ class AdversarialModel(StandardNormalPrior, Generative):
             penalties.refuse_batch_norm(discriminator)
 
     @abstractmethod
-    def generate(self, z: Codes, batch: Batch) -> Images:
-        """Returns G's images of codes, given the allowed parts of the batch."""
+    def fake(self, batch: Batch) -> Images:
+        """Returns as many images of G as the batch has, given the allowed parts of it."""
 
     @abstractmethod
     def discriminate(self, x: Images, batch: Batch) -> DiscriminatorOutput:
-        """Returns D's output for images, given the allowed parts of the batch."""
+        """Returns D's output for its input, given the allowed parts of the batch."""
 
-    def sampled_codes(self, n: int, rng: torch.Generator) -> Codes:
-        """Returns the codes of n samples, truncated if `sample` says so."""
-        threshold = self.sampling.truncation
-        return self.prior(n, rng) if threshold is None else self.truncated_prior(n, threshold, rng)
+    def discriminator_input(self, x: Images, batch: Batch) -> Float[Tensor, "b k h w"]:
+        """Returns images, and after their channels those of maps beside them, which D sees moved like the images."""
+        return x
+
+    @staticmethod
+    def logits_of(output: DiscriminatorOutput) -> objectives.Logits:
+        """Returns the logits in D's output, one for each image or for each place."""
+        return output[:, :1]
 
     def phases(self) -> list[Phase]:
         turns = self.config.discriminator_steps
@@ -90,12 +103,13 @@ class AdversarialModel(StandardNormalPrior, Generative):
     def discriminator_loss(self, batch: Batch) -> tuple[Scalar, Logs]:
         """Returns D's loss, with its additional terms."""
         with torch.no_grad():
-            fake = self.generate(self._codes_like(batch), batch)
-        of_real, of_fake = self._seen(batch.x, batch), self._seen(fake, batch)
-        real, generated = _logit(of_real), _logit(of_fake)
+            fake = self.discriminator_input(self.fake(batch), batch)
+        given = self.discriminator_input(batch.x, batch)
+        of_real, of_fake = self._judged(given, batch), self._judged(fake, batch)
+        real, generated = self.logits_of(of_real), self.logits_of(of_fake)
         self.augment.update(real.detach())
         terms = {
-            **self.penalty(lambda x: _logit(self._seen(x, batch)), batch.x, fake),
+            **self.penalty(lambda x: self.logits_of(self._judged(x, batch)), given, fake),
             **self.discriminator_terms(of_real, of_fake, batch),
         }
         loss = self._objective.discriminator(real, generated)
@@ -104,10 +118,12 @@ class AdversarialModel(StandardNormalPrior, Generative):
 
     def generator_loss(self, batch: Batch) -> tuple[Scalar, Logs]:
         """Returns G's loss, with its additional terms."""
-        of_fake = self._seen(self.generate(self._codes_like(batch), batch), batch)
-        compared = [_logit(self._seen(batch.x, batch))] if self._objective.compares else []
-        terms = self.generator_terms(of_fake, batch)
-        return _sum(self._objective.generator(_logit(of_fake), *compared), terms), _detached(terms)
+        fake = self.fake(batch)
+        of_fake = self.judged(fake, batch)
+        compared = [self.logits_of(self.judged(batch.x, batch))] if self._objective.compares else []
+        terms = self.generator_terms(fake, of_fake, batch)
+        opinion = self.adversarial_weight * self._objective.generator(self.logits_of(of_fake), *compared)
+        return _sum(opinion, terms), _detached(terms)
 
     def discriminator_terms(
         self, of_real: DiscriminatorOutput, of_fake: DiscriminatorOutput, batch: Batch
@@ -115,23 +131,53 @@ class AdversarialModel(StandardNormalPrior, Generative):
         """Returns additional terms of D's loss, by their names in the curves."""
         return {}
 
-    def generator_terms(self, of_fake: DiscriminatorOutput, batch: Batch) -> Mapping[str, Scalar]:
+    def generator_terms(self, fake: Images, of_fake: DiscriminatorOutput, batch: Batch) -> Mapping[str, Scalar]:
         """Returns additional terms of G's loss, by their names in the curves."""
         return {}
 
-    def _seen(self, x: Images, batch: Batch) -> DiscriminatorOutput:
-        """What D says of images that were augmented."""
-        return self.discriminate(self.augment(x), batch)
+    def judged(self, x: Images, batch: Batch) -> DiscriminatorOutput:
+        """Returns D's output for images that were augmented."""
+        return self._judged(self.discriminator_input(x, batch), batch)
+
+    def _judged(self, given: Float[Tensor, "b k h w"], batch: Batch) -> DiscriminatorOutput:
+        return self.discriminate(self.augment(given, batch.x.shape[1]), batch)
 
     @property
     def _objective(self) -> objectives.Objective:
         return objectives.OBJECTIVES[self.config.loss]
 
-    def _codes_like(self, batch: Batch) -> Codes:
+
+class LatentGAN(StandardNormalPrior, AdversarialModel):
+    """A GAN whose generator draws codes."""
+
+    class Sampling(SamplingConfig):
+        truncation: Annotated[float, Field(gt=0)] | None = None
+        """Bound on the numbers of a code (Brock et al. 2019, arXiv:1809.11096, section 3.1); null: none."""
+
+    sampling: Sampling
+
+    def __init__(self, config: GANConfig, generator: nn.Module, discriminator: nn.Module) -> None:
+        super().__init__(config, generator, discriminator)
+        self.latent_dim = config.latent_dim
+
+    @abstractmethod
+    def generate(self, z: Codes, batch: Batch) -> Images:
+        """Returns G's images of codes, given the allowed parts of the batch."""
+
+    def fake(self, batch: Batch) -> Images:
+        return self.generate(self.codes_like(batch), batch)
+
+    def codes_like(self, batch: Batch) -> Codes:
+        """Returns a code for each image of a batch."""
         return torch.randn(len(batch.x), self.latent_dim, device=batch.x.device)
 
+    def sampled_codes(self, n: int, rng: torch.Generator) -> Codes:
+        """Returns the codes of n samples, truncated if `sample` says so."""
+        threshold = self.sampling.truncation
+        return self.prior(n, rng) if threshold is None else self.truncated_prior(n, threshold, rng)
 
-class UnconditionalGAN(AdversarialModel, Decodes, HasFeatures):
+
+class UnconditionalGAN(LatentGAN, Decodes, HasFeatures):
     """A GAN whose G(z) gets codes [b latent_dim] and whose D(x) gets images."""
 
     def decode(self, z: Codes) -> Images:
@@ -150,7 +196,7 @@ class UnconditionalGAN(AdversarialModel, Decodes, HasFeatures):
         return layer_outputs(self.discriminator, lambda: self.discriminate(x, Batch(x)))
 
 
-class ConditionalGAN(AdversarialModel, GeneratesClasses):
+class ConditionalGAN(LatentGAN, GeneratesClasses):
     """A GAN whose G(z, y) and D(x, y) also get labels: eq. 2 of Mirza & Osindero 2014 (arXiv:1411.1784).
 
     A generated image has the label of a real one, so that both come as often with each label. What D says after the
@@ -176,7 +222,7 @@ class ConditionalGAN(AdversarialModel, GeneratesClasses):
     ) -> Mapping[str, Scalar]:
         return self._of_classes((of_real, of_fake), batch)
 
-    def generator_terms(self, of_fake: DiscriminatorOutput, batch: Batch) -> Mapping[str, Scalar]:
+    def generator_terms(self, fake: Images, of_fake: DiscriminatorOutput, batch: Batch) -> Mapping[str, Scalar]:
         return self._of_classes((of_fake,), batch)
 
     @staticmethod
@@ -184,10 +230,6 @@ class ConditionalGAN(AdversarialModel, GeneratesClasses):
         if said[0].shape[1] == 1:
             return {}
         return {"classes": torch.stack([cross_entropy(columns[:, 1:], known(batch)) for columns in said]).sum()}
-
-
-def _logit(said: DiscriminatorOutput) -> objectives.Logits:
-    return said[:, :1]
 
 
 def _sum(loss: Scalar, terms: Mapping[str, Scalar]) -> Scalar:

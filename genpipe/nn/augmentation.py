@@ -1,5 +1,6 @@
 """Differentiable augmentation: real and generated images get the same random changes, in D's and G's updates."""
 
+from collections.abc import Callable
 from math import pi
 from typing import Literal
 
@@ -16,9 +17,13 @@ PerImage = Float[Tensor, "b 1 1 1"]
 
 
 class Augmentation(nn.Module):
-    """No augmentation; the base of the others."""
+    """No augmentation; the base of the others.
 
-    def forward(self, x: Images) -> Images:
+    Of the channels, the first `image_channels` are those of images, all of them by default; others are of maps beside
+    them, which move with the images and keep their values.
+    """
+
+    def forward(self, x: Images, image_channels: int | None = None) -> Images:
         return x
 
     def update(self, real: Logits) -> None:
@@ -33,20 +38,23 @@ class DiffAugment(Augmentation):
     """Color, translation and cutout of every image (Zhao et al. 2020, arXiv:2006.10738, section 4)."""
 
     MOVED, CUT = 1 / 8, 1 / 2
-    """Shares of the side: the largest shift of an image, and the size of the square that is cut out."""
+    """Shares of the side: the largest shift of an image, and the size of the rectangle that is cut out."""
 
-    def forward(self, x: Images) -> Images:
+    def forward(self, x: Images, image_channels: int | None = None) -> Images:
+        x = _recolored(x, image_channels, self._colored)
+        return self._cut(moved(x, self.MOVED, mirrored_border=False))
+
+    def _colored(self, x: Images) -> Images:
         x = x + _uniform(x, -0.5, 0.5)
         x = _from_mean(x, _uniform(x, 0.0, 2.0), dims=(1,))
-        x = _from_mean(x, _uniform(x, 0.5, 1.5), dims=(1, 2, 3))
-        return self._cut(moved(x, self.MOVED, mirrored_border=False))
+        return _from_mean(x, _uniform(x, 0.5, 1.5), dims=(1, 2, 3))
 
     def _cut(self, x: Images) -> Images:
         rows, columns = (self._within_cut(x, side) for side in (2, 3))
         return x * ~(rows[:, None, :, None] & columns[:, None, None, :])
 
     def _within_cut(self, x: Images, side: int) -> Bool[Tensor, "b n"]:
-        """Which lines lie in the square, whose middle is anywhere in the image."""
+        """Which lines lie in the rectangle, whose middle is anywhere in the image."""
         size = int(x.shape[side] * self.CUT + 0.5)
         first = torch.randint(x.shape[side] + 1 - size % 2, (len(x), 1), device=x.device) - size // 2
         place = torch.arange(x.shape[side], device=x.device)
@@ -58,7 +66,8 @@ class ADA(Augmentation):
 
     p rises while the mean sign of D's logits of real images is above `TARGET`, which is how it looks when D knows the
     training images by heart. The changes are those of the paper's appendix B that keep lines and columns what they are:
-    mirroring, quarter turns, whole moves, scale; brightness, contrast, luma, hue, saturation.
+    mirroring, quarter turns (half turns of images that are not square), whole moves, scale; brightness, contrast, luma,
+    hue, saturation.
     """
 
     TARGET = 0.6
@@ -79,13 +88,13 @@ class ADA(Augmentation):
             self.register_buffer(name, torch.zeros(()))
         self.register_buffer("turns", torch.zeros((), dtype=torch.long))
 
-    def forward(self, x: Images) -> Images:
-        return self._colored(self._placed(x))
+    def forward(self, x: Images, image_channels: int | None = None) -> Images:
+        return _recolored(self._placed(x), image_channels, self._colored)
 
     @torch.no_grad()
     def update(self, real: Logits) -> None:
         """Changes p at every fourth update, all on the device."""
-        self.signs += _over_processes(real.float().sign().sum())
+        self.signs += _over_processes(real.float().sign().flatten(1).mean(1).sum())
         self.images += _over_processes(torch.full_like(self.images, len(real)))
         self.turns += 1
         due = self.turns % self.EVERY_TURNS == 0
@@ -108,6 +117,9 @@ class ADA(Augmentation):
         b, device = len(x), x.device
         mirrored = self._chosen(x) & (torch.rand(b, 1, device=device) < 0.5)
         quarters = torch.where(self._chosen(x), torch.randint(4, (b, 1), device=device), 0)
+        square = x.shape[2] == x.shape[3]
+        if not square:
+            quarters = quarters // 2 * 2  # a quarter turn would exchange height and width
         scale = self._or(x, torch.exp2(self.SCALED * torch.randn(b, 1, device=device)), 1.0)
         shifted = self._chosen(x)
         # a quarter turn mirrors an image at its diagonal, and then its rows or its columns
@@ -118,7 +130,7 @@ class ADA(Augmentation):
             shift = (_uniform(x, -self.MOVED, self.MOVED).view(-1, 1) * x.shape[side]).round()
             place = (lines(x, side) - torch.where(shifted, shift, 0) - middle) / scale
             sides.append(sampling(torch.where(flip, -place, place) + middle, True))
-        return warped(transposed(x, (quarters % 2 == 1)[:, 0]), *sides)
+        return warped(transposed(x, (quarters % 2 == 1)[:, 0]) if square else x, *sides)
 
     def _colored(self, x: Images) -> Images:
         b, c, device = len(x), x.shape[1], x.device
@@ -147,6 +159,13 @@ def augmentation(kind: Kind, ramp_images: int) -> Augmentation:
     if kind == "ada":
         return ADA(ramp_images)
     return DiffAugment() if kind == "diffaugment" else Augmentation()
+
+
+def _recolored(x: Images, image_channels: int | None, change: Callable[[Images], Images]) -> Images:
+    """The same with other colors of the channels of images."""
+    if image_channels in (None, x.shape[1]):
+        return change(x)
+    return torch.cat([change(x[:, :image_channels]), x[:, image_channels:]], dim=1)
 
 
 def _uniform(x: Images, low: float, high: float) -> PerImage:

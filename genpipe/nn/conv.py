@@ -13,17 +13,20 @@ from genpipe.errors import Unsuitable
 from genpipe.interfaces.spec import DataSpec
 
 
-def seed_size(spec: DataSpec, layers: int) -> int:
-    """Returns the side of an image, in pixels, after a number of halvings.
+def seed_size(spec: DataSpec, layers: int) -> tuple[int, int]:
+    """Returns the height and the width of an image, in pixels, after a number of halvings.
 
-    Raises Unsuitable if the image is not square or cannot be halved so often.
+    Raises Unsuitable if it cannot be halved so often.
     """
-    if spec.height != spec.width or spec.height % 2**layers:
+    step = 2**layers
+    if spec.height % step or spec.width % step:
+        height, width = (max(1, round(side / step)) * step for side in (spec.height, spec.width))
         raise Unsuitable(
-            f"{layers} layers halve the image {layers} times, but it is {spec.height}×{spec.width}. "
-            f"Give a square image whose side is a multiple of {2**layers}, or fewer `widths`."
+            f"{layers} layers halve the image {layers} times, but it is {spec.height}×{spec.width}. Both sides must be "
+            f"multiples of {step}; nearest: {height}×{width}. Change `image_size` of the data set, or give fewer "
+            "`widths`."
         )
-    return spec.height // 2**layers
+    return spec.height // step, spec.width // step
 
 
 NORMS: Mapping[str, Callable[[int], list[nn.Module]]] = {
@@ -36,7 +39,7 @@ NORMS: Mapping[str, Callable[[int], list[nn.Module]]] = {
 
 
 def downsample_stack(channels: Sequence[int], norm: str = "batch") -> nn.Sequential:
-    """Images [b channels[0] s s] to features [b channels[-1] s/2ᵏ s/2ᵏ]."""
+    """Images [b channels[0] h w] to features [b channels[-1] h/2ᵏ w/2ᵏ]."""
     layers: list[nn.Module] = []
     for k, (inputs, outputs) in enumerate(pairwise(channels)):
         after = NORMS[norm](outputs) if k else []
@@ -45,7 +48,7 @@ def downsample_stack(channels: Sequence[int], norm: str = "batch") -> nn.Sequent
 
 
 def upsample_stack(channels: Sequence[int], last: type[nn.Module] = nn.Tanh) -> nn.Sequential:
-    """Features [b channels[0] s s], not yet normalized, to images [b channels[-1] 2ᵏs 2ᵏs] in the range of the last."""
+    """Features [b channels[0] h w], not yet normalized, to images [b channels[-1] 2ᵏh 2ᵏw] in the range of the last."""
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(channels[:-1]):
         layers += [nn.BatchNorm2d(inputs), nn.ReLU(), nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=False)]

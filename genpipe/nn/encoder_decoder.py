@@ -27,9 +27,9 @@ def encoder(config: EncoderDecoder, spec: DataSpec, outputs: int) -> nn.Sequenti
     if config.architecture == "mlp":
         layers = _hidden([spec.values, *config.widths])
         return nn.Sequential(nn.Flatten(), *layers, nn.Linear(config.widths[-1], outputs))
-    side = seed_size(spec, len(config.widths))
+    positions = prod(seed_size(spec, len(config.widths)))
     convolutions = downsample_stack([spec.channels, *config.widths])
-    return nn.Sequential(convolutions, nn.Flatten(), nn.Linear(config.widths[-1] * side**2, outputs))
+    return nn.Sequential(convolutions, nn.Flatten(), nn.Linear(config.widths[-1] * positions, outputs))
 
 
 def decoder(config: EncoderDecoder, inputs: int, spec: DataSpec, last: type[nn.Module] = nn.Tanh) -> nn.Sequential:
@@ -38,8 +38,7 @@ def decoder(config: EncoderDecoder, inputs: int, spec: DataSpec, last: type[nn.M
     if config.architecture == "mlp":
         drawing = [nn.Linear(outwards[-1], spec.values), last(), nn.Unflatten(1, spec.shape)]
         return nn.Sequential(*_hidden([inputs, *outwards]), *drawing)
-    side = seed_size(spec, len(outwards))
-    seed = (outwards[0], side, side)
+    seed = (outwards[0], *seed_size(spec, len(outwards)))
     first = nn.Linear(inputs, prod(seed))
     return nn.Sequential(first, nn.Unflatten(1, seed), upsample_stack([*outwards, spec.channels], last))
 

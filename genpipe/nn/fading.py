@@ -15,7 +15,6 @@ from torch.nn.functional import avg_pool2d, conv2d, interpolate
 
 from genpipe.interfaces.tensors import Images
 from genpipe.nn.progressive import MinibatchStdDev, equalized_lr
-from genpipe.nn.strided import SEED_SIZE
 
 Features = Float[Tensor, "b _ _ _"]
 Share = Float[Tensor, ""]
@@ -79,15 +78,18 @@ class FadingGenerator(nn.Module):
 class FadingDiscriminator(nn.Module):
     """A discriminator with an input image at each level, and a batch statistic before the logit [b 1].
 
-    Appendix A of the paper, table 2; with `blur` features are filtered before they are halved.
+    Appendix A of the paper, table 2; `last_size` is the height and the width of the smallest features. With `blur`
+    features are filtered before they are halved.
     """
 
-    def __init__(self, widths: Sequence[int], channels: int, levels: int, blur: bool = False) -> None:
+    def __init__(
+        self, widths: Sequence[int], channels: int, levels: int, last_size: tuple[int, int], blur: bool = False
+    ) -> None:
         super().__init__()
         self.blocks = nn.ModuleList([DownsampleBlock(inputs, outputs, blur) for outputs, inputs in pairwise(widths)])
         self.from_image = nn.ModuleList([_convolution(channels, width, 1) for width in widths[-levels:]])
         inner = _convolution(widths[0] + 1, widths[0], 3, padding=1)
-        whole = _convolution(widths[0], widths[0], SEED_SIZE)
+        whole = _convolution(widths[0], widths[0], last_size)
         logit = equalized_lr(nn.Linear(widths[0], 1), gain=1.0)
         self.last = nn.Sequential(MinibatchStdDev(), inner, whole, nn.Flatten(), logit)
 
@@ -122,5 +124,5 @@ class DownsampleBlock(nn.Module):
         return downsample(blurred(h) if self.blur else h)
 
 
-def _convolution(inputs: int, outputs: int, kernel: int, padding: int = 0) -> nn.Sequential:
+def _convolution(inputs: int, outputs: int, kernel: int | tuple[int, int], padding: int = 0) -> nn.Sequential:
     return nn.Sequential(equalized_lr(nn.Conv2d(inputs, outputs, kernel, padding=padding)), nn.LeakyReLU(0.2))

@@ -22,7 +22,7 @@ from genpipe.interfaces.tensors import Codes, Images, Logs, Scalar
 from genpipe.nn import penalties
 from genpipe.nn.adversarial import DiscriminatorOutput, GANConfig, UnconditionalGAN
 from genpipe.nn.fading import Features, Output, Share, downsample, fade_in, upsample
-from genpipe.nn.strided import SEED_SIZE, doublings
+from genpipe.nn.strided import SEED_PIXELS, doublings, first_size
 
 _ONE = 1 << 16
 """The type of `Growing.grown`, the level: an integer, which the weight average copies."""
@@ -36,8 +36,8 @@ class Growth(GANConfig):
     discriminator_channels: Annotated[int, Field(ge=1)] = 16
     most_channels: Annotated[int, Field(ge=1)] = 512
     """Channels of a layer at most."""
-    start_size: Annotated[int, Field(ge=SEED_SIZE)] = SEED_SIZE
-    """Side of the first images, in pixels; the side of the data's images: no growing."""
+    start_size: Annotated[int, Field(ge=SEED_PIXELS)] = SEED_PIXELS
+    """Shorter side of the first images, in pixels; that of the data's images: no growing."""
     growing_share: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """Share of the training until the nets have their full size."""
     output: Output = "linear"
@@ -113,12 +113,12 @@ class Growing(UnconditionalGAN, HasResolutions):
 
     def level_of(self, batch: Batch) -> int:
         """Returns the level of images."""
-        return self.sizes.index(batch.x.shape[-1])
+        return self.sizes.index(min(batch.x.shape[2:]))
 
 
 def sizes(config: Growth, spec: DataSpec) -> tuple[int, ...]:
-    """Returns the side of the images at each level, in pixels. Raises Unsuitable."""
-    possible = tuple(SEED_SIZE * 2**k for k in range(doublings(spec) + 1))
+    """Returns the shorter side of the images at each level, in pixels. Raises Unsuitable."""
+    possible = tuple(min(first_size(spec)) * 2**k for k in range(doublings(spec) + 1))
     if config.start_size not in possible:
         raise Unsuitable(
             f"start_size is {config.start_size}, from which doubling does not lead to images of {spec.height}×"

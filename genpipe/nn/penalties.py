@@ -22,10 +22,13 @@ MOVED = 1 / 8
 
 
 def gradient_norm(critic: Critic, x: Images) -> Float[Tensor, " b"]:
-    """Returns ‖∇D(x)‖ of each image, in full precision, differentiable with respect to the weights of D."""
+    """Returns ‖∇D(x)‖ of each image, in full precision, differentiable with respect to the weights of D.
+
+    If D has a logit for each place, D(x) is their mean.
+    """
     with full_precision(x):
         at = x.detach().float().requires_grad_(True)
-        (gradient,) = torch.autograd.grad(critic(at).sum(), at, create_graph=True)
+        (gradient,) = torch.autograd.grad(critic(at).flatten(1).mean(1).sum(), at, create_graph=True)
     return torch.linalg.vector_norm(gradient.flatten(1), dim=1)
 
 

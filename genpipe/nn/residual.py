@@ -1,10 +1,12 @@
 """Generator and discriminator of residual blocks (Miyato et al. 2018, arXiv:1802.05957, appendix B.4).
 
-Features double in width with each halving of the image, down to 4 × 4. Self-attention may follow the block of one size.
+Features double in width with each halving of the image, down to a shorter side of 4 to 7 pixels. Self-attention may
+follow the block of one size.
 """
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from math import prod
 from typing import Annotated
 
 from jaxtyping import Float
@@ -18,7 +20,7 @@ from genpipe.interfaces.tensors import Codes, Images
 from genpipe.nn.adversarial import GANConfig
 from genpipe.nn.attention import SelfAttention
 from genpipe.nn.modulation import BatchNorm, Condition
-from genpipe.nn.strided import SEED_SIZE, doublings
+from genpipe.nn.strided import doublings, first_size
 
 Features = Float[Tensor, "b _ _ _"]
 Norm = Callable[[int], nn.Module]
@@ -32,7 +34,7 @@ class Residual(GANConfig):
     """Channels of the layer next to the image; they double each time the size halves."""
     discriminator_channels: Annotated[int, Field(ge=1)] = 64
     attention_size: Annotated[int, Field(ge=2)] | None = None
-    """Side of the features with self-attention, in pixels; null: no attention."""
+    """Shorter side of the features with self-attention, in pixels; null: no attention."""
 
 
 class Up(nn.Module):
@@ -74,14 +76,14 @@ class Generator(nn.Module):
         super().__init__()
         _check_attention(config, spec)
         widths = [config.generator_channels * 2**k for k in reversed(range(doublings(spec) + 1))]
-        self.seed = nn.Linear(inputs, widths[0] * SEED_SIZE**2)
+        self.first_size = first_size(spec)
+        self.seed = nn.Linear(inputs, widths[0] * prod(self.first_size))
         self.blocks = nn.ModuleList([Up(i, o, norm) for i, o in pairwise(widths)])
-        sizes = [SEED_SIZE * 2 ** (k + 1) for k in range(len(self.blocks))]
-        self.attention = _attention(config, sizes, widths[1:])
+        self.attention = _attention(config, _sizes(spec)[1:], widths[1:])
         self.norm, self.to_image = BatchNorm(widths[-1]), nn.Conv2d(widths[-1], spec.channels, 3, padding=1)
 
     def forward(self, z: Codes, conditions: Sequence[Condition] | None = None) -> Images:
-        x = self.seed(z).unflatten(1, (-1, SEED_SIZE, SEED_SIZE))
+        x = self.seed(z).unflatten(1, (-1, *self.first_size))
         for k, block in enumerate(self.blocks):
             x = self.attention[k](block(x, conditions[k] if conditions else None))
         return self.to_image(relu(self.norm(x))).tanh()
@@ -95,14 +97,18 @@ class Discriminator(nn.Module):
         widths = [spec.channels, *(config.discriminator_channels * 2**k for k in range(doublings(spec)))]
         halving = [Down(i, o, first=k == 0) for k, (i, o) in enumerate(pairwise(widths))]
         self.blocks = nn.ModuleList([*halving, Down(widths[-1], widths[-1], halves=False)])
-        sizes = [spec.height >> (k + 1) for k in range(len(halving))]
-        self.attention = nn.ModuleList([*_attention(config, sizes, widths[1:]), nn.Identity()])
+        self.attention = nn.ModuleList([*_attention(config, _sizes(spec)[-2::-1], widths[1:]), nn.Identity()])
         self.head = head(widths[-1])
 
     def forward(self, x: Images, *told: Tensor) -> Float[Tensor, "b k"]:
         for block, attention in zip(self.blocks, self.attention, strict=True):
             x = attention(block(x))
         return self.head(relu(x).sum((2, 3)), *told)
+
+
+def _sizes(spec: DataSpec) -> list[int]:
+    """The shorter sides of features, from the first map to the image. Raises Unsuitable."""
+    return [min(first_size(spec)) * 2**k for k in range(doublings(spec) + 1)]
 
 
 def _attention(config: Residual, sizes: Sequence[int], widths: Sequence[int]) -> nn.ModuleList:
@@ -115,7 +121,7 @@ def _attention(config: Residual, sizes: Sequence[int], widths: Sequence[int]) ->
 
 def _check_attention(config: Residual, spec: DataSpec) -> None:
     """Raises Unsuitable if self-attention is wanted where no features are."""
-    wanted, sizes = config.attention_size, [SEED_SIZE * 2**k for k in range(doublings(spec) + 1)]
+    wanted, sizes = config.attention_size, _sizes(spec)
     if wanted is not None and wanted not in sizes:
         raise Unsuitable(
             f"attention_size is {wanted}, but features have {', '.join(map(str, sizes))} pixels a side. Choose one of "

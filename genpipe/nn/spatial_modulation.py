@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, leaky_relu
@@ -48,6 +49,21 @@ class SPADEBlock(nn.Module):
         h = self.one(leaky_relu(self.norms[0](x, m), 0.2))
         h = self.two(leaky_relu(self.norms[1](h, m), 0.2))
         return h + (self.shortcut(self.shortcut_norm(x, m)) if self.changes else x)
+
+
+class ConcatenationBlock(nn.Module):
+    """The same block with norms of their own scale and shift, and the map beside the features at each convolution."""
+
+    def __init__(self, inputs: int, outputs: int, labels: int, norm: Norm = "instance") -> None:
+        super().__init__()
+        self.norms = nn.ModuleList([NORMS[norm](width, affine=True) for width in (inputs, outputs)])
+        self.one, self.two = (nn.Conv2d(width + labels, outputs, 3, padding=1) for width in (inputs, outputs))
+        self.shortcut = nn.Conv2d(inputs, outputs, 1, bias=False) if inputs != outputs else nn.Identity()
+
+    def forward(self, x: Features, m: OneHotMaps) -> Float[Tensor, "b _ h w"]:
+        beside = interpolate(m, x.shape[2:], mode="nearest")
+        h = self.one(torch.cat([leaky_relu(self.norms[0](x), 0.2), beside], dim=1))
+        return self.shortcut(x) + self.two(torch.cat([leaky_relu(self.norms[1](h), 0.2), beside], dim=1))
 
 
 def one_hot(label_map: LabelMaps, labels: int) -> OneHotMaps:

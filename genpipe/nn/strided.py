@@ -14,8 +14,8 @@ from genpipe.interfaces.spec import DataSpec
 from genpipe.nn.adversarial import GANConfig
 from genpipe.nn.conv import downsample_stack, upsample_stack
 
-SEED_SIZE = 4
-"""Side in pixels of the generator's first feature map."""
+SEED_PIXELS = 4
+"""The shorter side of the generator's first feature map; where halving does not lead there, up to 7."""
 
 
 class DCGANConfig(GANConfig):
@@ -31,7 +31,7 @@ class DCGANConfig(GANConfig):
 def generator(config: DCGANConfig, inputs: int, spec: DataSpec) -> nn.Sequential:
     """Returns a net from codes [b inputs] to images [b c h w] in [-1, 1]. Raises Unsuitable."""
     widths = [config.generator_channels * 2**k for k in reversed(range(doublings(spec)))]
-    seed = nn.ConvTranspose2d(inputs, widths[0], SEED_SIZE, bias=False)
+    seed = nn.ConvTranspose2d(inputs, widths[0], first_size(spec), bias=False)
     return nn.Sequential(nn.Unflatten(1, (inputs, 1, 1)), seed, upsample_stack([*widths, spec.channels]))
 
 
@@ -39,7 +39,7 @@ def discriminator(config: DCGANConfig, channels: int, spec: DataSpec) -> nn.Sequ
     """Returns a net from images [b channels h w] to logits [b 1]. Raises Unsuitable."""
     widths = [config.discriminator_channels * 2**k for k in range(doublings(spec))]
     halvings = downsample_stack([channels, *widths], config.discriminator_norm)
-    return nn.Sequential(halvings, nn.Conv2d(widths[-1], 1, SEED_SIZE), nn.Flatten())
+    return nn.Sequential(halvings, nn.Conv2d(widths[-1], 1, first_size(spec)), nn.Flatten())
 
 
 def initialize(module: nn.Module) -> None:
@@ -54,10 +54,29 @@ def initialize(module: nn.Module) -> None:
 
 def doublings(spec: DataSpec) -> int:
     """Returns how often the first feature map doubles to reach the image. Raises Unsuitable."""
-    side = spec.height
-    if spec.width != side or side < 2 * SEED_SIZE or side & (side - 1):
+    sides = spec.height, spec.width
+    times = (min(sides) // SEED_PIXELS).bit_length() - 1
+    if times < 1 or any(side % 2**times for side in sides):
+        height, width = _nearest(sides)
         raise Unsuitable(
-            "strided convolutions draw square images whose side is a power of two from 8 up, but they are "
-            f"{side}×{spec.width}. Change `image_size` of the data set."
+            f"the nets halve an image, once at least, until its shorter side has {SEED_PIXELS} to "
+            f"{2 * SEED_PIXELS - 1} pixels, and {sides[0]}×{sides[1]} cannot be halved so; nearest: {height}×{width}. "
+            "Change `image_size` of the data set."
         )
-    return (side // SEED_SIZE).bit_length() - 1
+    return times
+
+
+def first_size(spec: DataSpec) -> tuple[int, int]:
+    """Returns the height and the width of the generator's first feature map, in pixels. Raises Unsuitable."""
+    times = doublings(spec)
+    return spec.height >> times, spec.width >> times
+
+
+def _nearest(sides: tuple[int, int]) -> tuple[int, int]:
+    """The height and the width nearest to these to which doubling leads."""
+    possible = []
+    for step in (2**times for times in range(1, min(sides).bit_length() + 1)):
+        height, width = (max(SEED_PIXELS, round(side / step)) * step for side in sides)
+        if min(height, width) < 2 * SEED_PIXELS * step:
+            possible.append((height, width))
+    return min(possible, key=lambda size: abs(size[0] - sides[0]) + abs(size[1] - sides[1]))

@@ -13,7 +13,6 @@ from genpipe.interfaces.tensors import Codes, Images
 from genpipe.nn.fading import FadingGenerator, Output, Share, blurred
 from genpipe.nn.modulation import PixelNorm, adaptive_instance_norm
 from genpipe.nn.progressive import UpsampleConv2d, equalized_lr
-from genpipe.nn.strided import SEED_SIZE
 
 Features = Float[Tensor, "b _ _ _"]
 Noise = Float[Tensor, "_ 1 _ _"]
@@ -44,9 +43,9 @@ class StyledLayer(nn.Module):
 class ConstantInput(nn.Module):
     """The same learned features for every image of a batch."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, size: tuple[int, int]) -> None:
         super().__init__()
-        self.features = nn.Parameter(torch.randn(channels, SEED_SIZE, SEED_SIZE))
+        self.features = nn.Parameter(torch.randn(channels, *size))
 
     def forward(self, like: Tensor) -> Features:
         return self.features.expand(len(like), -1, -1, -1)
@@ -85,14 +84,16 @@ class StyledGenerator(nn.Module):
         widths: Sequence[int],
         channels: int,
         levels: int,
+        first_size: tuple[int, int],
         output: Output,
     ) -> None:
         super().__init__()
         self.to_style = to_style
-        before = [ConstantInput(widths[0]), *(Upsample(i, o) for i, o in pairwise(widths))]
+        before = [ConstantInput(widths[0], first_size), *(Upsample(i, o) for i, o in pairwise(widths))]
         blocks = [StyledBlock(way, width, style_dim) for way, width in zip(before, widths, strict=True)]
         self.net = FadingGenerator(blocks, widths, channels, levels, output)
-        self.sides = [SEED_SIZE * 2 ** (k // LAYERS_A_SIZE) for k in range(LAYERS_A_SIZE * len(widths))]
+        sizes = [(first_size[0] << k, first_size[1] << k) for k in range(len(widths))]
+        self.layer_sizes = [size for size in sizes for _ in range(LAYERS_A_SIZE)]
         for k, noise in enumerate(self.noise(1)):
             self.register_buffer(f"noise_{k}", noise)
 
@@ -101,7 +102,7 @@ class StyledGenerator(nn.Module):
         return nn.ModuleList([self.to_style, self.net.at(level)])
 
     def forward(self, z: Codes, level: int, alpha: Share) -> Images:
-        w = self.to_style(z)[:, None].expand(-1, len(self.sides), -1)
+        w = self.to_style(z)[:, None].expand(-1, len(self.layer_sizes), -1)
         return self.drawn(w, level, alpha, self.kept_noise)
 
     def drawn(self, w: Styles, level: int, alpha: Share, noise: Sequence[Noise]) -> Images:
@@ -112,13 +113,13 @@ class StyledGenerator(nn.Module):
 
     def layers_at(self, level: int) -> int:
         """Returns the number of layers at a level."""
-        return len(self.sides) - LAYERS_A_SIZE * (len(self.net.to_image) - 1 - level)
+        return len(self.layer_sizes) - LAYERS_A_SIZE * (len(self.net.to_image) - 1 - level)
 
     @property
     def kept_noise(self) -> list[Tensor]:
         """The stored noise of each layer, the same for every image."""
-        return [cast(Tensor, getattr(self, f"noise_{k}")) for k in range(len(self.sides))]
+        return [cast(Tensor, getattr(self, f"noise_{k}")) for k in range(len(self.layer_sizes))]
 
     def noise(self, n: int, device: torch.device | None = None, rng: torch.Generator | None = None) -> list[Tensor]:
         """Returns noise of each layer for n images, from the given random generator or PyTorch's own."""
-        return [torch.randn(n, 1, side, side, device=device, generator=rng) for side in self.sides]
+        return [torch.randn(n, 1, *size, device=device, generator=rng) for size in self.layer_sizes]

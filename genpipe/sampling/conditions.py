@@ -49,17 +49,22 @@ def held_out_conditions(model: object, prepared: Prepared, n: int) -> Conditions
     """
     if not isinstance(model, GeneratesFor):
         return None
-    items = np.flatnonzero(_asked(model, prepared))
-    rows = np.resize(items, n) if model.stochastic else items[:n]
+    known = items(model, prepared)
+    return conditions_of(model, prepared, np.resize(known, n) if model.stochastic else known[:n])
+
+
+def conditions_of(model: object, prepared: Prepared, rows: Int[np.ndarray, "n"]) -> Conditions:
+    """Returns the conditions of held-out items by their numbers, for a model that needs some."""
+    assert isinstance(model, GeneratesFor)
     return Conditions(prepared, model.condition, rows)
 
 
-def _asked(model: GeneratesFor, prepared: Prepared) -> np.ndarray:
-    """Which held-out items have a condition for the model."""
+def items(model: object, prepared: Prepared) -> Int[np.ndarray, "n"]:
+    """Returns the numbers of the held-out items that have a condition for a model."""
     spec, labels = prepared.spec, prepared.labels("test")
     asked = np.ones(len(prepared.images("test")), bool)
     if labels is not None and spec.untrained:
         asked &= np.isin(labels, spec.trained)
     if isinstance(model, TranslatesDomains):
         asked &= np.asarray(prepared.field("test", model.domain)) != model.target
-    return asked
+    return np.flatnonzero(asked)

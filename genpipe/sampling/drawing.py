@@ -156,7 +156,7 @@ def _arrived(
 ) -> PicklableModel:
     model = kind(*init_args)
     model.sampling = sampling
-    model.load_state_dict(state)
+    model.load_state_dict(state, assign=True)  # with the memory format of the sender, so that it draws the same bits
     return PicklableModel(model.to(next(iter(state.values())).device).eval())
 
 

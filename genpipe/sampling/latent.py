@@ -107,7 +107,7 @@ class TrainedModel:
         collection = source.collection(0)
         if self.spec.channels == 1 and _has_colors(source):
             self.reading.told(f"{path}: colors are made gray, for {self.name} is trained on gray images.")
-        target = Target(self.spec.height, self.spec.channels, self.resize_mode)
+        target = Target(self.spec.image_size, self.spec.channels, self.resize_mode)
         pieces = list(readable(collection, target, self.reading))
         images = np.concatenate([piece.images for piece in pieces])
         if collection.names is None:

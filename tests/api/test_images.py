@@ -74,8 +74,10 @@ def test_the_only_squares_are_meant() -> None:
 
 
 def test_options_are_named_as_arguments(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="squares are needed; give size="):
-        genpipe.images(GRAY[:, :4])
+    with pytest.raises(UsageError, match=r"size should be pixels from 1, or \[height, width\].* but \(0, 8\) is given"):
+        genpipe.images(GRAY, size=(0, 8))
+    assert np.array_equal(genpipe.images(GRAY[:, :4])[..., 0], GRAY[:, :4])
+    assert genpipe.images(GRAY, size=(5, 9)).shape == (5, 5, 9, 1)
     assert genpipe.images(GRAY[:, :4], size=8, resize_mode="pad", channels=3).shape == (5, 8, 8, 3)
     with pytest.raises(UnknownName, match=r"'paad'.*Did you mean 'pad'"):
         genpipe.images(GRAY, size=8, resize_mode="paad")

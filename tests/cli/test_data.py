@@ -218,7 +218,7 @@ def test_look_writes_a_sheet_and_never_over_another(genpipe: Run, small_project:
     genpipe("data", "add", "f", "--source", "folder", "--path", "faces", "--image-size", "16", "--split", "4")
     done = genpipe("data", "inspect", "f")
     assert done.status == 0
-    assert "sizes: 9×9 (11)" in done.out
+    assert "sizes (height×width): 9×9 (11)" in done.out
     assert "broken: 1\n  a/0.png: not a picture" in done.out
     assert "set `skip_broken: true`" in done.out
     assert done.out.endswith("Wrote f.png.\n")

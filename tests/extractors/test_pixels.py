@@ -32,5 +32,6 @@ def test_every_pixel_counts_by_its_share_of_the_area(size: int, wanted: int) -> 
 def test_nothing_is_enlarged_and_the_size_is_described(build: Build) -> None:
     assert build("pixels", (1, 8, 8), size=9).described()["resizer"] == "none"
     assert build("pixels", (1, 32, 32)).described()["resizer"] == "average of areas, to 16×16"
+    assert build("pixels", (1, 24, 32)).described()["resizer"] == "average of areas, to 16×21"
     assert build("pixels", (1, 8, 8), size=4).described()["resizer"] == "average of areas, to 4×4"
     assert build("pixels", (1, 8, 8)).described()["resizer"] == "none"

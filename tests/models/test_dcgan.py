@@ -6,6 +6,7 @@ from genpipe.errors import Unsuitable
 from genpipe.interfaces.phases import Batch
 from genpipe.interfaces.spec import DataSpec
 from genpipe.models.dcgan import DCGAN
+from genpipe.nn.strided import doublings, first_size
 
 SPEC = DataSpec(1, 32, 32)
 
@@ -31,19 +32,23 @@ def test_weights_start_near_zero() -> None:
     assert abs(float(weights.detach().std()) - 0.02) < 0.001
 
 
-@pytest.mark.parametrize("spec", [DataSpec(1, 28, 28), DataSpec(1, 4, 4), DataSpec(3, 32, 64)])
-def test_images_that_it_cannot_draw_are_refused(spec: DataSpec) -> None:
-    with pytest.raises(Unsuitable, match="power of two"):
-        DCGAN(DCGAN.Config(), spec)
+@pytest.mark.parametrize(
+    ("sides", "nearest"), [((30, 30), "32×32"), ((4, 4), "8×8"), ((17, 25), "16×24"), ((62, 100), "64×96")]
+)
+def test_images_that_it_cannot_draw_are_refused(sides: tuple[int, int], nearest: str) -> None:
+    with pytest.raises(Unsuitable, match=rf"{sides[0]}×{sides[1]} cannot be halved so; nearest: {nearest}\."):
+        DCGAN(DCGAN.Config(), DataSpec(1, *sides))
+    doublings(DataSpec(1, *map(int, nearest.split("×"))))
 
 
-@pytest.mark.parametrize("size", [8, 16, 64, 128])
-def test_the_size_is_a_number(size: int) -> None:
-    model = DCGAN(
-        DCGAN.Config(generator_channels=2, discriminator_channels=3, latent_dim=5), DataSpec(3, size, size)
-    ).eval()
+@pytest.mark.parametrize("first", [(4, 4), (4, 9), (6, 4), (7, 7), (5, 30)])
+@pytest.mark.parametrize("times", [1, 2, 4])
+def test_the_size_is_that_of_the_first_features_doubled(first: tuple[int, int], times: int) -> None:
+    spec = DataSpec(3, first[0] << times, first[1] << times)
+    assert (first_size(spec), doublings(spec)) == (first, times)
+    model = DCGAN(DCGAN.Config(generator_channels=2, discriminator_channels=3, latent_dim=5), spec).eval()
     x = model.sample(2, torch.Generator().manual_seed(0))
-    assert x.shape == (2, 3, size, size)
+    assert x.shape == (2, *spec.shape)
     assert model.discriminator(x).shape == (2, 1)
 
 

@@ -173,7 +173,7 @@ def test_uneven_paths_cost_the_generator_at_every_kth_turn() -> None:
     model = made(path_length_weight=2.0, path_length_interval=3)
     noted = [model.generator_loss(batch())[1] for _ in range(4)]
     assert ["path_length" in logs for logs in noted] == [True, False, False, True]
-    loss, _ = model.generator_terms(torch.zeros(4, 1), batch()), None
+    loss, _ = model.generator_terms(torch.zeros(4, 1, 16, 16), torch.zeros(4, 1), batch()), None
     assert loss == {}
     term = penalties.PathLength(2.0, 1)
     codes = torch.randn(6, 4, requires_grad=True)
@@ -185,7 +185,7 @@ def test_uneven_paths_cost_the_generator_at_every_kth_turn() -> None:
 
 def test_an_uneven_path_reaches_every_weight_before_it() -> None:
     model = made(path_length_weight=2.0, path_length_interval=1)
-    model.generator_terms(torch.zeros(4, 1), batch())["path_length"].backward()
+    model.generator_terms(torch.zeros(4, 1, 16, 16), torch.zeros(4, 1), batch())["path_length"].backward()
     moved = {name for name, weight in model.generator.named_parameters() if weight.grad is not None}
     assert any("to_style" in name for name in moved)
     assert any("between" in name for name in moved)

@@ -136,6 +136,17 @@ def test_turns_and_mirroring_are_those_of_the_square() -> None:
     assert (near.sum(1) > 15).all(), "each of the eight, about equally often"
 
 
+def test_what_is_not_square_is_turned_by_halves_alone() -> None:
+    x = torch.randn(1, 1, 4, 7).expand(300, -1, -1, -1)
+    made = ada(1.0)
+    made.SCALED = made.MOVED = 0.0
+    seen = made._placed(x)
+    group = [x[0], x[0].flip(1), x[0].flip(2), x[0].flip((1, 2))]
+    near = torch.stack([(seen - y).abs().amax((1, 2, 3)) < 1e-5 for y in group])
+    assert (near.sum(0) == 1).all()
+    assert (near.sum(1) > 40).all(), "each of the four, about equally often"
+
+
 def test_color_keeps_gray_gray_and_turns_hues_about_it() -> None:
     made = ada(1.0)
     gray = made._colored(torch.rand(50, 1, 4, 4).expand(-1, 3, -1, -1))

@@ -190,7 +190,7 @@ def test_the_filter_is_binomial() -> None:
     x[0, 0, 2, 2] = 16
     expected = torch.tensor([0.0, 1, 2, 1, 0])
     assert torch.equal(blurred(x)[0, 0], expected[:, None] * expected[None])
-    assert FadingDiscriminator([8, 4, 2], 1, 3, blur=True)(torch.rand(2, 1, 16, 16), 2, ALL).shape == (2, 1)
+    assert FadingDiscriminator([8, 4, 2], 1, 3, (4, 4), blur=True)(torch.rand(2, 1, 16, 16), 2, ALL).shape == (2, 1)
 
 
 @pytest.mark.parametrize("size", [12, 64])

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn.functional import conv2d, relu
 
-from genpipe.nn.spatial_modulation import SPADE, SPADEBlock, one_hot
+from genpipe.nn.spatial_modulation import SPADE, ConcatenationBlock, SPADEBlock, one_hot
 
 
 def silenced(norm: SPADE) -> SPADE:
@@ -62,3 +62,14 @@ def test_a_block_is_residual_and_hears_the_map(inputs: int, outputs: int) -> Non
         assert torch.equal(block(x, maps[0]), x)
     else:
         torch.testing.assert_close(block(x, maps[0]), block.shortcut(block.shortcut_norm(x, maps[0])))
+
+
+def test_without_spade_the_map_is_beside_the_features_of_each_convolution() -> None:
+    block, x = ConcatenationBlock(4, 4, 3), torch.randn(2, 4, 6, 4)
+    maps = [one_hot(torch.full((2, 12, 8), k), 3) for k in range(2)]
+    assert not torch.allclose(block(x, maps[0]), block(x, maps[1]))
+    assert [layer.weight.shape[1] for layer in (block.one, block.two)] == [7, 7]
+    with torch.no_grad():
+        for layer in (block.one, block.two):
+            layer.weight[:, 4:] = 0
+    torch.testing.assert_close(block(x, maps[0]), block(x, maps[1]))

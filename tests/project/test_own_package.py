@@ -230,7 +230,7 @@ def test_a_new_model_begins_as_a_copy_and_makes_an_experiment(project: Path, gen
     assert load_project().experiment("mine").model_name == "my_own"
     status, out, err = genpipe("test-model", "my_own")
     assert (status, err) == (0, "")
-    assert "ok      samples have the shape the range and the seed, 3×16×16\n" in out
+    assert "ok      samples have the shape the range and the seed, 3×16×24\n" in out
     assert genpipe("new-model", "third", "--from", "my_own")[0] == 0
     assert "class Third(" in (project / "own/models/third.py").read_text()
 
