@@ -42,9 +42,9 @@ def forked(words: list[str], log: IO[bytes] | None = None) -> int:
     """The exit status of a fork that runs a Python program and writes into the log."""
     sys.stdout.flush()
     sys.stderr.flush()
-    if child := os.fork():
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    become(words, log)
+    if not (child := os.fork()):
+        become(words, log)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def become(words: list[str], log: IO[bytes] | None = None) -> NoReturn:
@@ -103,7 +103,7 @@ def start(words: list[str], folder: str, environment: dict[str, str], log: str) 
     os.environ.update(environment)
     sys.path[:0] = [place for place in environment.get("PYTHONPATH", "").split(os.pathsep) if place]
     invalidate_caches()
-    with open(log, "ab") as written:
+    with Path(log).open("ab") as written:
         become(words, written)
 
 

@@ -29,6 +29,7 @@ class Forks:
 
     def close(self) -> None:
         """Ends the process, not its forks."""
+        self._server.kill()
         self._server.communicate()
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests._pages import blocks
 from tests._forks import Forks
+from tests._pages import blocks
 from tests._projects import ROOT, Project
 from tests.test_graph import PARAMS
 
