@@ -32,10 +32,12 @@ def test_a_size_that_it_cannot_have_is_refused_with_the_nearest_that_it_can(name
     """Others take images of any sides."""
     odd, even = (DataSpec(3, *sides, ("a", "b")) for sides in ((17, 25), (16, 24)))
     build(name, even)
+    refused = ""
     try:
         build(name, odd)
     except Unsuitable as error:
-        assert re.search(r"17×25.*nearest: 16×24\. Change `image_size`", str(error))
+        refused = str(error)
+    assert not refused or re.search(r"17×25.*nearest: 16×24\. Change `image_size`", refused)
 
 
 def test_a_vae_that_needs_fields_of_every_kind_gets_them(monkeypatch: pytest.MonkeyPatch) -> None:
