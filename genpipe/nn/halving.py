@@ -30,7 +30,7 @@ def verify_halvings(size: Size, times: int, knob: str, least_pixels: int = 1) ->
         least = f", {multiple * least_pixels} at least" if least_pixels > 1 else ""
         raise Unsuitable(
             f"{knob} halves the image {times} times, but it is {size[0]}×{size[1]}; its sides have to be multiples of "
-            f"{multiple}{least}, nearest: {near[0]}×{near[1]}. Change `image_size` of the data set, or halve less often."
+            f"{multiple}{least}, nearest: {near[0]}×{near[1]}. Change `image_size` of the data set, or halve less."
         )
 
 
