@@ -32,7 +32,14 @@ def batch_loader(model: Generative, spec: DataSpec, device: torch.device) -> Bat
     """Images in batches of 8, with the fields that the model needs."""
     fields = stored_fields(model, len(noise_images(spec)[0]))
     groups = fields[model.group_by].rows if model.group_by else None
-    return BatchLoader(*noise_images(spec), size=8, seed=0, device=device, fields=fields, group_by=groups)
+    second = (
+        np.asarray(fields[model.balance_by].rows.reshape(len(noise_images(spec)[0]), -1).any(1))
+        if model.balance_by
+        else None
+    )
+    return BatchLoader(
+        *noise_images(spec), size=8, seed=0, device=device, fields=fields, group_by=groups, second=second
+    )
 
 
 def trained(name: str, spec: DataSpec) -> Generative:

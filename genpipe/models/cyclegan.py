@@ -115,7 +115,7 @@ class CycleGAN(Generative, TranslatesDomains):
     def _logits(self, d: int, x: Images) -> Tensor:
         return self.discriminators[d](x).reshape(-1, 1)
 
-    def _by_domain(self, batch: Batch) -> list[Images]:
+    def _by_domain(self, batch: Batch) -> list[Tensor]:
         """The images of each domain; a batch has half of each."""
         domain = batch.fields[self.domain]
         return [batch.x[domain == d] for d in range(DOMAINS)]
