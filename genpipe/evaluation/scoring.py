@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Int
 
 from genpipe import __version__, paths, registry
-from genpipe.artifacts.models import load_model
+from genpipe.artifacts.models import load_trained
 from genpipe.config.project import Experiment, Project
 from genpipe.errors import ModelWarning
 from genpipe.evaluation import features
@@ -59,8 +59,7 @@ def evaluate(project: Project, experiment: Experiment) -> None:
     that is NaN or infinite is null, and a warning names it.
     """
     references = load_references(project, experiment.data.name)
-    model, _ = load_model(project.root / paths.model(experiment.name))
-    model.sampling = experiment.knobs.sample
+    model = load_trained(project.root, experiment)
     views = [view(project, experiment, reference, model) for reference in references]
     by_step, told = _without_gaps(_scored_by_step(project, experiment, references, model))
     write_curves(by_step, project.root / paths.score_curves(experiment.name))

@@ -14,7 +14,7 @@ from genpipe.interfaces.judges import Judge
 
 
 def _nothing(_: Any) -> np.ndarray:
-    raise NotImplementedError("neither a data set nor a way to draw was given")
+    raise LookupError("neither a data set nor a way to draw was given")
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ def made(into_dark: Callable[[Tensor], Tensor], into_bright: Callable[[Tensor], 
     """A model whose generators are these functions, and whose discriminators say the mean of an image."""
     model = CycleGAN(CycleGAN.Config(**SMALL, **knobs), SPEC)
     model.generators = nn.ModuleList([Map(into_dark), Map(into_bright)])
-    model.discriminators = nn.ModuleList([Map(lambda x: x.mean((1, 2, 3))) for _ in range(2)])
+    model.discriminators = nn.ModuleList([Map(lambda x: x.mean((1, 2, 3))[:, None]) for _ in range(2)])
     return model
 
 
