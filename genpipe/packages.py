@@ -81,8 +81,8 @@ def _names(folder: Path, kind: str) -> set[str]:
     if kind == RECIPES:
         files = (file.relative_to(folder) for file in folder.rglob("*.yaml") if not file.name.startswith("_"))
         return {file.with_suffix("").as_posix() for file in files}
-    with suppress(FileNotFoundError, NotADirectoryError):
-        stems = (name.removesuffix(".py") for name in os.listdir(folder) if name.endswith(".py"))
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as files:
+        stems = (file.name.removesuffix(".py") for file in files if file.name.endswith(".py"))
         return {stem for stem in stems if stem.isidentifier() and not stem.startswith("_")}
     return set()
 
