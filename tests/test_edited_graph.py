@@ -13,12 +13,16 @@ from tests.test_killed_graph import graph as graph
 CODE = "genpipe/models/vae.py"
 DATA = "data/tiny/train_images.npy"
 
+SHORT = PIPELINE.replace("steps: 400", "steps: 150")
+
 pytestmark = [pytest.mark.graph, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
 def calm(graph: Graph) -> dict[str, str]:
     """What a training leaves that nobody disturbed."""
+    for name in ("calm", "killed"):
+        (graph.root / f"pipelines/{name}.yaml").write_text(SHORT)
     graph.run("dvc", "repro", "-q", "train@calm")
     return graph.digests("calm")
 
@@ -47,7 +51,7 @@ def test_code_that_is_edited_and_put_back_costs_no_training(graph: Graph, calm: 
 def test_no_checkpoint_of_edited_data_is_gone_on_from(graph: Graph, calm: dict[str, str]) -> None:
     knobs, data = graph.root / "pipelines/killed.yaml", graph.root / DATA
     shutil.rmtree(graph.root / "runs/killed")
-    knobs.write_text(PIPELINE.replace("seed: 0", "seed: 1"))  # so nothing is taken out of DVC's cache
+    knobs.write_text(SHORT.replace("seed: 0", "seed: 1"))  # so nothing is taken out of DVC's cache
     started = graph.until_checkpoints(graph.start("dvc", "repro", "train@killed"), 2)
     kept = data.read_bytes()
     array = np.load(data, mmap_mode="r+")
