@@ -32,7 +32,7 @@ FILES = {
     "lab/__init__.py": "",
     "lab/models/__init__.py": "",
     "lab/models/_base.py": f'"""What all have."""\n{HEAD}',
-    "lab/models/echo.py": '''"""A translator that gives back its source, as large and as colored as images; labels as levels."""
+    "lab/models/echo.py": '''"""Gives back its source, as large and as colored as images; labels as levels."""
 
 from lab.models._base import *
 

@@ -184,9 +184,10 @@ class ConditionReader:
         covered = masks.mean(axis=(1, 2, 3))
         if (useless := (covered == 0) | (covered == 1)).any():
             place = int(useless.argmax())
+            told = "all" if covered[place] else "nothing"
             raise DataError(
-                f"the mask of {names[place]} covers {'all' if covered[place] else 'nothing'} of the part that {self.name} "
-                "gets, when it is made the size of training images. Give another mask."
+                f"the mask of {names[place]} covers {told} of the part that {self.name} gets, when it is made the size "
+                "of training images. Give another mask."
             )
 
 
