@@ -137,8 +137,8 @@ def _planned(words: Sequence[Path], out: Path, draws: int, force: bool) -> "tupl
         targets[name] = paths
     there = [path for path in taken if path.exists()]
     if there and not force:
-        more = f" and {len(there) - 1} more of the pictures to write" if len(there) > 1 else ""
-        raise ExistsError(f"{there[0]}{more} exists. Give another --out, or --force to replace it.")
+        more = f", as do {len(there) - 1} more of the pictures to write" if len(there) > 1 else ""
+        raise ExistsError(f"{there[0]} exists{more}. Give another --out, or --force to replace what is there.")
     return files, targets
 
 

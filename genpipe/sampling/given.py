@@ -128,8 +128,8 @@ class ConditionReader:
     def _of_field(self, name: str, pictures: Sequence[EncodedImage]) -> ReadPictures:
         """The pictures of a field."""
         spec = self.spec.fields[name]
-        if spec.kind == "image":
-            found = self._read(pictures, (max(3, spec.shape[0]), *spec.shape[1:]), {})
+        if spec.kind == "image" and spec.shape[0] in (1, 3):
+            found = self._read(pictures, (3, *spec.shape[1:]), {})
             rows = found.fields[IMAGE] if spec.shape[0] == 3 else self._gray(name, found)
         elif spec.kind in ("label_map", "mask"):
             void = VOID if spec.names[-1:] == (_NO_LABEL,) else None
@@ -137,7 +137,8 @@ class ConditionReader:
             found = self._read(pictures, (1, *spec.shape[-2:]), {name: maps})
             rows = found.fields[name]
         else:
-            raise UsageError(f"{self.name} makes images of '{name}', which no picture can hold: it is {spec.kind}.")
+            what = f"'{name}', {spec.kind} {list(spec.shape)}"
+            raise UsageError(f"{self.name} makes images of {what}, which a picture cannot hold. MLflow can serve it.")
         return found._replace(fields={name: rows})
 
     def _gray(self, name: str, found: ReadPictures) -> UInt8[np.ndarray, "n 1 h w"]:
