@@ -1,6 +1,6 @@
 """Loops that `fit` is measured against, each written as well as its kind is usually written."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 from tempfile import TemporaryDirectory
@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, Sampler
 
-from genpipe.interfaces.phases import Batch
+from genpipe.dataset.batches import StoredField, as_tensor
+from genpipe.dataset.deriving import DerivedField
+from genpipe.interfaces.phases import Batch, Phase
 from genpipe.nn.pixel_range import to_model
 
 WARM_UP = 10
@@ -23,10 +25,16 @@ Found = dict[str, Any]
 
 @dataclass
 class Task:
-    """What is trained: a fresh model, images uint8 [n c h w], and for how long."""
+    """What is trained: a fresh model, images uint8 [n c h w] with their fields, and for how long.
+
+    A model for which images of two kinds have to alternate gets them stored so.
+    """
 
     model: Any
     images: np.ndarray
+    fields: Mapping[str, StoredField]
+    drawn: Mapping[str, DerivedField]
+    """Those that `fit` draws anew for each batch."""
     batch_size: int
     steps: int
     device: torch.device
@@ -62,11 +70,10 @@ def bare_loop(task: Task, keeps: bool = True) -> Found:
     Images lie on the device, the optimizer is fused, weights are channels_last; precision is that of `fit`.
     """
     task.model.to(task.device).to(memory_format=torch.channels_last)
-    images = torch.from_numpy(task.images).to(task.device)
     half = torch.autocast(task.device.type, torch.bfloat16, enabled=task.device.type == "cuda")
     step = _step(task, half, fused=True)
     with TemporaryDirectory() as folder:
-        return _timed(task, _resident(images, task), _keeping(task, step, f"{folder}/kept.pt") if keeps else step)
+        return _timed(task, _resident(task), _keeping(task, step, f"{folder}/kept.pt") if keeps else step)
 
 
 def _keeping(task: Task, step: Callable[[Batch], None], file: str) -> Callable[[Batch], None]:
@@ -87,16 +94,16 @@ def data_loader_loop(task: Task, workers: int) -> Found:
     """The ordinary loop: a shuffling DataLoader, 32 bits, nothing fused or compiled."""
     task.model.to(task.device)
     loader = DataLoader(
-        _Pictures(task.images),
+        _Pictures(task),
         task.batch_size,
-        shuffle=True,
+        sampler=_Shuffled(task),
         drop_last=True,
         num_workers=workers,
         pin_memory=task.device.type == "cuda",
         persistent_workers=workers > 0,
     )
     full = torch.autocast(task.device.type, enabled=False)
-    return _timed(task, _endless(loader, task.device), _step(task, full, fused=False))
+    return _timed(task, _endless(loader, task), _step(task, full, fused=False))
 
 
 def _timed(task: Task, batches: Iterator[Batch], step: Callable[[Batch], None]) -> Found:
@@ -109,55 +116,77 @@ def _timed(task: Task, batches: Iterator[Batch], step: Callable[[Batch], None]) 
     return speeds(task, begun)
 
 
-def _resident(images: Tensor, task: Task) -> Iterator[Batch]:
+def _order(task: Task, device: torch.device | None = None) -> Tensor:
+    """All rows in an order by chance; of two kinds that have to alternate, each by itself."""
+    if not task.model.balance_by:
+        return torch.randperm(len(task.images), device=device)
+    kinds = [2 * torch.randperm(len(task.images) // 2, device=device) + kind for kind in range(2)]
+    return torch.stack(kinds, dim=1).flatten()
+
+
+def _resident(task: Task) -> Iterator[Batch]:
+    images = torch.from_numpy(task.images).to(task.device)
+    kept = {name: torch.from_numpy(field.rows).to(task.device) for name, field in task.fields.items()}
     while True:
-        for rows in torch.randperm(len(images), device=task.device).split(task.batch_size):
+        for rows in _order(task, task.device).split(task.batch_size):
             if len(rows) == task.batch_size:
-                yield Batch(to_model(images[rows]))
+                yield _batch(task, to_model(images[rows]), {name: values[rows] for name, values in kept.items()})
 
 
-def _endless(loader: DataLoader, device: torch.device) -> Iterator[Batch]:
+def _endless(loader: DataLoader, task: Task) -> Iterator[Batch]:
     while True:
-        for x in loader:
-            yield Batch(x.to(device, non_blocking=True))
+        for x, rows in loader:
+            sent = {name: values.to(task.device, non_blocking=True) for name, values in rows.items()}
+            yield _batch(task, x.to(task.device, non_blocking=True), sent)
+
+
+def _batch(task: Task, x: Tensor, rows: Mapping[str, Tensor]) -> Batch:
+    return Batch(x, None, {name: as_tensor(values, task.fields[name].spec.kind) for name, values in rows.items()})
 
 
 class _Pictures(Dataset):
-    """One image at a time, as a data set with transforms gives it."""
+    """One image at a time with its fields, as a data set with transforms gives it."""
 
-    def __init__(self, images: np.ndarray) -> None:
-        self.images = images
+    def __init__(self, task: Task) -> None:
+        self.images, self.fields = task.images, task.fields
 
     def __len__(self) -> int:
         return len(self.images)
 
-    def __getitem__(self, index: int) -> Tensor:
-        return torch.from_numpy(self.images[index]).float().div(255).sub(0.5).div(0.5)
+    def __getitem__(self, index: int) -> tuple[Tensor, dict[str, Tensor]]:
+        x = torch.from_numpy(self.images[index]).float().div(255).sub(0.5).div(0.5)
+        return x, {name: torch.as_tensor(field.rows[index]) for name, field in self.fields.items()}
+
+
+class _Shuffled(Sampler):
+    """The order of each epoch."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+
+    def __len__(self) -> int:
+        return len(self.task.images)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(_order(self.task).tolist())
 
 
 def _step(task: Task, precision: Any, fused: bool) -> Callable[[Batch], None]:
-    model = task.model
-    if not hasattr(model, "discriminator"):
-        optimizer = task.adam(model, fused)
+    """One turn of each phase, in which the weights of the others need no gradient."""
+    turns = [(phase, task.adam(phase.module, fused)) for phase in task.model.phases()]
 
-        def step(batch: Batch) -> None:
-            _turn(model.loss, optimizer, batch, precision)
+    def step(batch: Batch) -> None:
+        for phase, optimizer in turns:
+            for other, _ in turns:
+                other.module.requires_grad_(other is phase)
+            _turn(phase, optimizer, batch, precision)
 
-        return step
-    of_d, of_g = (task.adam(module, fused) for module in (model.discriminator, model.generator))
-
-    def game(batch: Batch) -> None:
-        _turn(model.discriminator_loss, of_d, batch, precision)
-        model.discriminator.requires_grad_(False)
-        _turn(model.generator_loss, of_g, batch, precision)
-        model.discriminator.requires_grad_(True)
-
-    return game
+    return step
 
 
-def _turn(loss: Callable[[Batch], Any], optimizer: torch.optim.Optimizer, batch: Batch, precision: Any) -> None:
+def _turn(phase: Phase, optimizer: torch.optim.Optimizer, batch: Batch, precision: Any) -> None:
     with precision:
-        value, _ = loss(batch)
+        value, _ = phase.loss(batch)
     optimizer.zero_grad()
     value.backward()
     optimizer.step()

@@ -14,6 +14,8 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
@@ -30,18 +32,36 @@ from _rivals import CHECKPOINT_EVERY_STEPS, HALFLIFE_IMAGES, WARM_UP, Found, Tas
 from genpipe import registry
 from genpipe.config.training import Optim, Train
 from genpipe.dataset import batches as loading
-from genpipe.interfaces.spec import DataSpec
+from genpipe.dataset.batches import BatchLoader, StoredField
+from genpipe.dataset.deriving import DerivedField
+from genpipe.interfaces.spec import DataSpec, FieldSpec
 from genpipe.training import loop, phase_step
 from genpipe.training.checkpoints import Checkpoints
 from genpipe.training.curve_logger import CurveLogger
 from genpipe.training.devices import fabric
 from genpipe.training.ema import EMA
 
-MODELS: dict[str, tuple[int, dict[str, Any]]] = {
-    "dcgan": (64, {"generator_channels": 64, "discriminator_channels": 64}),
-    "vae": (32, {"architecture": "conv", "widths": [32, 64, 128], "latent_dim": 64}),
+
+@dataclass(frozen=True)
+class Case:
+    """A model, and the data it is trained on."""
+
+    size: int
+    """Side of the images in pixels."""
+    knobs: dict[str, Any] = dataclass_field(default_factory=dict)
+    derive: tuple[str, ...] = ()
+    """Fields that are made of the images; of random ones `fit` draws others for each batch, and the rivals do not."""
+    domains: bool = False
+    """Whether images of two domains take turns."""
+
+
+MODELS = {
+    "dcgan": Case(64, {"generator_channels": 64, "discriminator_channels": 64}),
+    "vae": Case(32, {"architecture": "conv", "widths": [32, 64, 128], "latent_dim": 64}),
+    "pix2pix": Case(32, {"generator_channels": 16, "discriminator_channels": 16}, derive=("edges",)),
+    "cyclegan": Case(32, {"generator_channels": 16, "discriminator_channels": 16}, domains=True),
+    "inpaint_gan": Case(32, {"generator_channels": 16, "discriminator_channels": 16}, derive=("holes",)),
 }
-"""The side of the images, and the knobs."""
 CHANNELS, LOG_EVERY_STEPS = 3, 50
 BARE = "bare loop"
 SHARES = "shares"
@@ -62,7 +82,11 @@ def fitted(task: Task, begin: Callable[[], None] = lambda: None, **train: Any) -
         checkpoint_every_steps=CHECKPOINT_EVERY_STEPS,
         **train,
     )
-    batches = loading.BatchLoader(task.images, None, size=task.batch_size, seed=0, device=device.device)
+    batches = BatchLoader(
+        task.images, None, size=task.batch_size, seed=0, device=device.device, drawn=task.drawn,
+        fields={name: field for name, field in task.fields.items() if name not in task.drawn},
+        second=np.arange(len(task.images)) % 2 == 1 if task.model.balance_by else None,
+    )  # fmt: skip
     began, give = {}, batches.batch
 
     def counted(number: int, **ahead: int) -> Any:
@@ -91,7 +115,7 @@ def shares(task: Task) -> Found:
     """The share of the time of `fit` in each of its parts, each waited for before the next begins."""
     parts: defaultdict[str, float] = defaultdict(float)
     watched = [
-        ("data", loading.BatchLoader, "batch"),
+        ("data", BatchLoader, "batch"),
         ("forward and backward", phase_step.PhaseStep, "gradient"),
         ("backward", lightning_fabric.Fabric, "backward"),
         ("optimizer", lightning_fabric.wrappers._FabricOptimizer, "step"),
@@ -139,14 +163,27 @@ WAYS: dict[str, Callable[[Task], Found]] = {
 
 def here(way: str, model_name: str, given: argparse.Namespace) -> Found:
     """Measures one way in this process."""
-    size, knobs = given.size or MODELS[model_name][0], MODELS[model_name][1]
+    case = MODELS[model_name]
+    size = given.size or case.size
     images = np.random.default_rng(0).integers(0, 256, (given.images, CHANNELS, size, size), dtype=np.uint8)
+    made = {name: made_up(name, images) for name in case.derive}
+    fields = {name: StoredField(of.rows(images, range(len(images))), of.spec) for name, of in made.items()}
+    if case.domains:
+        fields["domain"] = StoredField(np.arange(len(images), dtype=np.uint8) % 2, FieldSpec("class", (), 2))
+    spec = DataSpec(CHANNELS, size, size, fields={name: field.spec for name, field in fields.items()})
     loop.seed(0)
     kind = registry.load("models", model_name)
-    model = kind(kind.Config(**knobs), DataSpec(CHANNELS, size, size))
+    model = kind(kind.Config(**case.knobs), spec)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    found = WAYS[way](Task(model, images, given.batch, given.steps, device))
+    drawn = {name: of for name, of in made.items() if of.derivation.random}
+    found = WAYS[way](Task(model, images, fields, drawn, given.batch, given.steps, device))
     return {**found, "peak_bytes": _peak_bytes(device)}
+
+
+def made_up(name: str, images: np.ndarray) -> DerivedField:
+    """A field that is made of such images, with the defaults of its derivation."""
+    kind = registry.load("derivations", name)
+    return DerivedField(name, kind(kind.Config(), DataSpec(*images.shape[1:])), seed=0)
 
 
 def _peak_bytes(device: torch.device) -> int:

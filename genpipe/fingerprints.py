@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -136,7 +136,7 @@ class _Reader:
         self.root, self.memory = root, paths.private(paths.home(root)) / "code.json"
         self.known, self.used = _remembered(self.memory), dict[str, Any]()
         self.hash_of = cache(self._hash_of)
-        self.imports = cache(self._imports)
+        self.imports, self.source_file = cache(self._imports), cache(partial(source_file, root))
         self.index = self._facts(root / paths.INDEX, mentions.index)
         self.needing = self._facts(root / paths.PREREQUISITES_WIRING, mentions.prerequisites)
         self.packages = Packages(root, self.index["package"])
@@ -172,14 +172,14 @@ class _Reader:
         found, waiting = Code(), list(modules)
         while waiting:
             module = waiting.pop()
-            if module not in found and (file := source_file(self.root, module)):
+            if module not in found and (file := self.source_file(module)):
                 found[module] = self.hash_of(file)[0]
                 waiting += self.imports(module)
         return found
 
     def _imports(self, module: str) -> tuple[str, ...]:
         """The modules that a module imports with the packages around them, and files beside it that it names."""
-        file = source_file(self.root, module)
+        file = self.source_file(module)
         assert file, "whoever asks has found it"
         facts = self._facts(file, mentions.imported if file.suffix == ".py" else mentions.mentioned)
         if "/" in module:
@@ -192,7 +192,7 @@ class _Reader:
             named |= {".".join(filter(None, [*around, name])), ".".join(filter(None, [*around, name, symbol]))}
         packages = {".".join(name.split(".")[:k]) for name in named for k in range(1, name.count(".") + 2)}
         beside = {"/".join([*package, name]) for name in facts["names"]}
-        return tuple(name for name in sorted(packages | beside) if not framed(name) and source_file(self.root, name))
+        return tuple(name for name in sorted(packages | beside) if not framed(name) and self.source_file(name))
 
     def _parts(self, stage: str, key: str | None) -> Parts:
         if key is not None:

@@ -5,7 +5,9 @@ a person's package. This needs the standard library alone, for it runs at every 
 """
 
 import keyword
+import os
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -76,8 +78,13 @@ def _installed(name: str, root: Path) -> bool:
 
 def _names(folder: Path, kind: str) -> set[str]:
     """What the files of a folder are called: "vae", and of a recipe in a folder "claims/optimal_discriminator"."""
-    files = folder.rglob("*.yaml") if kind == RECIPES else (f for f in folder.glob("*.py") if f.stem.isidentifier())
-    return {f.relative_to(folder).with_suffix("").as_posix() for f in files if not f.name.startswith("_")}
+    if kind == RECIPES:
+        files = (file.relative_to(folder) for file in folder.rglob("*.yaml") if not file.name.startswith("_"))
+        return {file.with_suffix("").as_posix() for file in files}
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as files:
+        stems = (file.name.removesuffix(".py") for file in files if file.name.endswith(".py"))
+        return {stem for stem in stems if stem.isidentifier() and not stem.startswith("_")}
+    return set()
 
 
 def _suffix(kind: str) -> str:

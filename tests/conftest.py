@@ -7,7 +7,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # small nets take as long, and ot
 import shutil
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import dvc.logger  # noqa: F401 - its handlers keep the stderr of this moment, and a single test's is soon closed
@@ -16,6 +16,8 @@ import torch
 
 from genpipe import registry
 from genpipe.packages import Packages
+from tests._forks import Forks
+from tests._projects import environment
 
 ROOT = Path(__file__).parents[1]
 
@@ -93,6 +95,14 @@ def _apart(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delitem(sys.modules, name)  # or else every test would seem to have had processes started
     torch.manual_seed(0)
     registry.use(Packages())
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks]:
+    """What starts programs as forks, with what they import from this repository in it."""
+    made = Forks({**environment(), "PYTHONPATH": str(ROOT)})
+    yield made
+    made.close()
 
 
 def _wire(root: Path) -> None:

@@ -1,6 +1,7 @@
 """The shape of the house, read from its own source."""
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -92,6 +93,12 @@ def test_a_model_is_named_nowhere_but_in_its_file_recipe_and_pipelines() -> None
         strings = {n.value for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Constant)}
         named = strings & set(registry.names("models"))
         assert not named, f"{path} names the model {named}"
+
+
+def test_shapes_are_verified_while_tests_run_wherever_they_are_declared(pytestconfig: pytest.Config) -> None:
+    verified = pytestconfig.getoption("--jaxtyping-packages").split(",")
+    declared = {room(p) for p in SOURCES if re.search(r"from (jaxtyping|genpipe\.interfaces\.tensors) ", p.read_text())}
+    assert verified == [*(f"genpipe.{name}" for name in sorted(declared)), "beartype.beartype"]
 
 
 def test_only_tracking_imports_mlflow() -> None:

@@ -1,16 +1,18 @@
 """genpipe as it is installed: sdist, wheel, an empty environment, a project elsewhere, and its clone."""
 
 import os
-import re
 import shutil
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests._forks import Forks
+from tests._projects import ROOT, Project, environment
+
 SOURCES = ("genpipe", "stages")
 FILES = ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE", "dvc.yaml", ".gitignore", ".dvcignore")
 BUILD = "import sys; from setuptools import build_meta; print(getattr(build_meta, sys.argv[1])(sys.argv[2]))"
@@ -26,37 +28,25 @@ print(len(images[0]))
 pytestmark = [pytest.mark.graph, pytest.mark.timeout(600)]
 
 
-class Installed:
-    """An environment with the wheel of this genpipe in it, and a project."""
+class Installed(Project):
+    """A project, and an environment with the wheel of this genpipe in it."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.root = folder, folder / "a project" / "lab"
-        own = sysconfig.get_path("scripts")
-        self.bin = folder / "environment" / "bin"
-        self.environment = {
-            **{k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW", "DVC_", "GIT_", "PYTHON"))},
-            "PATH": os.pathsep.join([str(self.bin), own, os.environ["PATH"]]),
-            "GIT_CONFIG_GLOBAL": os.devnull,
-            "GIT_CEILING_DIRECTORIES": str(folder.parent),
-        }
+        self.folder, self.bin = folder, folder / "environment" / "bin"
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder / "environment")], check=True)
+        (self.site() / "others.pth").write_text(f"{sysconfig.get_path('purelib')}\n")  # torch is not installed again
+        programs = os.pathsep.join([str(self.bin), sysconfig.get_path("scripts")])
+        own = {**environment(programs), "GIT_CEILING_DIRECTORIES": str(folder.parent)}
+        pip = [sys.executable, "-m", "pip", "--python", str(self.bin / "python"), "install", "--quiet", "--no-deps"]
+        subprocess.run([*pip, "--no-index", str(wheel(folder))], check=True, env=own)
+        super().__init__(folder / "a project" / "lab", Forks(own, self.bin / "python"))
+        self.environment = own
 
-    def run(self, *words: str, at: Path | None = None) -> str:
-        done = subprocess.run(
-            words,
-            cwd=at or self.root,
-            env=self.environment,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-        assert done.returncode == 0, done.stdout
-        return done.stdout
-
-    def genpipe(self, *words: str, at: Path | None = None) -> str:
-        return self.run(str(self.bin / "genpipe"), *words, at=at)
-
-    def repro(self, at: Path | None = None) -> set[str]:
-        return set(re.findall(r"Running stage '(\S+)'", self.run("dvc", "repro", at=at)))
+    def at(self, folder: Path) -> Project:
+        """Another folder in the same environment."""
+        other = Project(folder, self.forks)
+        other.environment = self.environment
+        return other
 
     def site(self) -> Path:
         return next(self.folder.glob("environment/lib/python*/site-packages"))
@@ -84,37 +74,21 @@ def wheel(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
     """The project after its first run: an experiment with a model of its own, and one with genpipe's."""
-    folder = tmp_path_factory.mktemp("installed")
-    made = Installed(folder)
-    built = wheel(folder)
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder / "environment")], check=True)
-    (made.site() / "others.pth").write_text(f"{sysconfig.get_path('purelib')}\n")  # torch is not installed again
-    pip = [sys.executable, "-m", "pip", "--python", str(made.bin / "python"), "install", "--quiet", "--no-deps"]
-    subprocess.run([*pip, "--no-index", str(built)], check=True, env=made.environment)
+    made = Installed(tmp_path_factory.mktemp("installed"))
     made.root.parent.mkdir()
-    made.genpipe("init", "lab", "--package", "lab", at=made.root.parent)
-    made.genpipe("new-model", "mine", "--from", "vae")
+    made.at(made.root.parent).run("genpipe", "init", "lab", "--package", "lab")
+    made.run("genpipe", "new-model", "mine", "--from", "vae")
     for name, recipe, sets in (("own", "mine", (*SMALL, *QUICK)), ("first", "gan", (*SMALL[1:], *QUICK))):
-        options = (
-            "--recipe",
-            recipe,
-            "--data",
-            "digits",
-            "--profile",
-            "smoke",
-            "--force",
-            *(f"--set={one}" for one in sets),
-        )
-        made.genpipe("new-experiment", name, *options)
+        options = ("--recipe", recipe, "--data", "digits", "--profile", "smoke", "--force")
+        made.run("genpipe", "new-experiment", name, *options, *(f"--set={one}" for one in sets))
     text = (made.root / "params.yaml").read_text()
     (made.root / "params.yaml").write_text(text.replace("steps: 500", "steps: 60"))
-    ran = made.repro()
-    assert ran == {"code", "check", "prepare@digits", "reference@digits", "report"} | stages("own") | stages("first")
-    made.run("git", "add", "-A")
-    made.run("git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "first")
-    return made
+    assert made.repro() == {"check", "prepare@digits", "reference@digits", "report"} | stages("own") | stages("first")
+    made.commit("first")
+    yield made
+    made.forks.close()
 
 
 def stages(name: str) -> set[str]:
@@ -123,25 +97,25 @@ def stages(name: str) -> set[str]:
 
 def test_the_environment_has_the_wheel_and_no_top_level_stages(installed: Installed) -> None:
     where = "import genpipe, importlib.util as u; print(genpipe.__file__, u.find_spec('stages'))"
-    said = installed.run(str(installed.bin / "python"), "-c", where, at=installed.folder)
+    said = installed.at(installed.folder).run("python", "-c", where)
     assert said == f"{installed.site() / 'genpipe' / '__init__.py'} None\n"
     for name in ("dvc.yaml", ".gitignore", ".dvcignore", "stages/train.py"):
         assert (installed.site() / "genpipe/template" / name).read_text() == (ROOT / name).read_text()
 
 
 def test_nothing_runs_twice(installed: Installed) -> None:
-    assert installed.repro() == {"code"}
+    assert installed.ran(installed.run_process("dvc", "repro")) == set()
     assert installed.run("git", "status", "--porcelain") == ""
 
 
 def test_a_clone_with_the_same_cache_trains_nothing(installed: Installed) -> None:
-    clone = installed.folder / "clone"
-    installed.run("git", "clone", "-q", str(installed.root), str(clone))
-    installed.run("dvc", "cache", "dir", "--local", str(installed.root / ".dvc" / "cache"), at=clone)
-    installed.run("dvc", "checkout", at=clone)
-    assert installed.repro(at=clone) == {"code"}
-    assert (clone / "reports/index.html").is_file()
-    assert installed.run("git", "status", "--porcelain", at=clone) == ""
+    clone = installed.at(installed.folder / "clone")
+    installed.run("git", "clone", "-q", str(installed.root), str(clone.root))
+    clone.run("dvc", "cache", "dir", "--local", str(installed.root / ".dvc" / "cache"))
+    clone.run("dvc", "checkout")
+    assert clone.repro() == set()
+    assert (clone.root / "reports/index.html").is_file()
+    assert clone.run("git", "status", "--porcelain") == ""
 
 
 def test_the_logged_model_loads_where_the_project_is_not(installed: Installed) -> None:
@@ -149,15 +123,15 @@ def test_the_logged_model_loads_where_the_project_is_not(installed: Installed) -
     own = next(folder for folder in found if (folder / "code" / "lab").is_dir())
     elsewhere = installed.folder / "elsewhere"
     shutil.copytree(own, elsewhere / "model")
-    said = installed.run(str(installed.bin / "python"), "-c", LOADED, str(elsewhere / "model"), at=elsewhere)
+    said = installed.at(elsewhere).run("python", "-c", LOADED, str(elsewhere / "model"))
     assert said.splitlines()[-1] == "2"
 
 
 def test_an_edit_in_the_environment_trains_one_experiment_alone(installed: Installed) -> None:
     model = installed.site() / "genpipe/models/gan.py"
     model.write_text(f"{model.read_text()}\n# another edition\n")
-    said = installed.genpipe("upgrade", "--dry-run")
+    said = installed.run("genpipe", "upgrade", "--dry-run")
     assert "first trains again" in said
     assert "genpipe.models.gan has changed" in said
-    assert installed.repro() == {"code", "check", "report"} | stages("first")
-    assert installed.repro() == {"code"}
+    assert installed.repro() == {"check", "report"} | stages("first")
+    assert installed.repro() == set()

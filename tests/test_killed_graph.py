@@ -5,10 +5,8 @@ import json
 import os
 import random
 import re
-import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -17,8 +15,10 @@ import pytest
 
 from genpipe.training.checkpoints import Checkpoints
 from genpipe.training.curves import read_curves
+from tests._forks import Fork, Forks
+from tests._projects import Project
 
-ROOT = Path(__file__).parents[1]
+Started = Fork | subprocess.Popen[str]
 KILLS = 20
 PARAMS = """\
 seed: 0
@@ -47,49 +47,19 @@ analyses: {}
 """
 """So large and so often written that about half of the time goes into checkpoints."""
 
-pytestmark = [pytest.mark.graph, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.graph, pytest.mark.timeout(600)]
 
 
-class Project:
+class Graph(Project):
     """A clone of this repository with the same experiment under two names."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        bin_folder = str(Path(sys.executable).parent)
-        self.environment = {
-            **{k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW", "DVC_", "GIT_"))},
-            "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
-            "PYTHONPATH": str(root),
-            "GIT_CONFIG_GLOBAL": os.devnull,
-        }
-
-    def start(self, *words: str) -> subprocess.Popen[str]:
-        """A command in a process group of its own, as a terminal runs it."""
-        return subprocess.Popen(
-            words,
-            cwd=self.root,
-            env=self.environment,
-            start_new_session=True,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-
-    def run(self, *words: str, status: int = 0) -> str:
-        """What a command prints, both streams."""
-        started = self.start(*words)
-        said, _ = started.communicate()
-        assert started.returncode == status, said
-        assert "Traceback" not in said, said
-        return said
 
     def files(self, pattern: str) -> set[Path]:
         """Files of the checkpoints of `killed`."""
         return set(self.root.glob(f".genpipe/checkpoints/killed-*/{pattern}"))
 
-    def repro_until_checkpoints(self, count: int) -> subprocess.Popen[str]:
-        """A `dvc repro` that has just written so many new checkpoints."""
-        seen, started = self.files("step-*.pt"), self.start("dvc", "repro", "train@killed")
+    def until_checkpoints(self, started: Started, count: int = 1) -> Started:
+        """A program that has just started, once it has written so many new checkpoints."""
+        seen = self.files("step-*.pt")
         for _ in range(count):
             while not (fresh := self.files("step-*.pt") - seen):
                 assert started.poll() is None, started.communicate()[0]
@@ -104,26 +74,20 @@ class Project:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def graph(tmp_path_factory: pytest.TempPathFactory, forks: Forks) -> Graph:
     """The clone with its data prepared."""
-    made = Project(tmp_path_factory.mktemp("killed") / "a folder")
-    made.root.mkdir()
-    for name in ("genpipe", "stages"):
-        shutil.copytree(ROOT / name, made.root / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("dvc.yaml", ".gitignore", ".dvcignore"):
-        shutil.copy(ROOT / name, made.root)
+    made = Graph(tmp_path_factory.mktemp("killed") / "a folder", forks)
+    made.begin("genpipe")
     (made.root / "params.yaml").write_text(PARAMS)
     (made.root / "pipelines").mkdir()
     for name in ("calm", "killed"):
         (made.root / "pipelines" / f"{name}.yaml").write_text(PIPELINE)
-    made.run("git", "init", "-q")
-    made.run("dvc", "init", "-q")
-    made.run("dvc", "repro", "prepare@tiny")
+    made.repro("prepare@tiny")
     return made
 
 
-def test_ctrl_c_saves_and_a_second_repro_goes_on(project: Project) -> None:
-    started = project.repro_until_checkpoints(1)
+def test_ctrl_c_saves_and_a_second_repro_goes_on(graph: Graph) -> None:
+    started = graph.until_checkpoints(graph.start_process("dvc", "repro", "train@killed"))
     os.killpg(started.pid, signal.SIGINT)
     said, _ = started.communicate()
     stopped = re.search(r"stopped after step (\d+) of 400. `dvc repro` goes on from step (\d+).", said)
@@ -132,7 +96,7 @@ def test_ctrl_c_saves_and_a_second_repro_goes_on(project: Project) -> None:
     assert re.search(r"exited with (130|-2)\b", said), "bash passes the status on, dash dies of the signal after it"
     assert "Traceback" not in said
     assert started.returncode == 255, "what dvc says of a stage that failed"
-    assert [file for file in project.files("step-*.pt") if int(file.name[5:14]) == int(stopped[1])]
+    assert [file for file in graph.files("step-*.pt") if int(file.name[5:14]) == int(stopped[1])]
 
 
 def trains(process: psutil.Process) -> bool:
@@ -140,48 +104,49 @@ def trains(process: psutil.Process) -> bool:
     return [Path(word).name for word in process.cmdline()[1:3]] == ["genpipe-stage", "train"]
 
 
-def test_a_training_whose_dvc_is_killed_saves_and_ends(project: Project) -> None:
-    started = project.repro_until_checkpoints(1)
+def test_a_training_whose_dvc_is_killed_saves_and_ends(graph: Graph) -> None:
+    started = graph.until_checkpoints(graph.start_process("dvc", "repro", "train@killed"))
     training = next(p for p in psutil.Process(started.pid).children(recursive=True) if trains(p))
     started.kill()
     training.wait(timeout=20)
     assert "stopped after step" in started.communicate()[0]
-    assert not project.files(Checkpoints.UNFINISHED)
+    assert not graph.files(Checkpoints.UNFINISHED)
 
 
-def test_twenty_kills_change_no_bit_and_log_no_step_twice(project: Project) -> None:
-    """SIGKILL, at random moments and while a checkpoint is written, to the training alone or with DVC."""
-    calm = project.start("genpipe-stage", "train", "calm")
+def test_twenty_kills_change_no_bit_and_log_no_step_twice(graph: Graph) -> None:
+    """SIGKILL, at random moments and while a checkpoint is written, to a training alone, below DVC, or with DVC."""
+    calm = graph.start("genpipe-stage", "train", "calm")
     draw, left_half_written = random.Random(5), 0
     for number in range(KILLS):
-        started = project.repro_until_checkpoints(draw.randint(1, 3))
+        with_dvc = number % 5 == 4
+        words = ("dvc", "repro", "train@killed") if with_dvc else ("genpipe-stage", "train", "killed")
+        started = graph.until_checkpoints(graph.start(*words), draw.randint(1, 3))
         if number % 2:
-            while not project.files(Checkpoints.UNFINISHED):
+            while not graph.files(Checkpoints.UNFINISHED):
                 time.sleep(0.0005)
         else:
             time.sleep(draw.uniform(0, 0.05))
         if draw.random() < 0.5:
             os.killpg(started.pid, signal.SIGKILL)
         else:
-            family = psutil.Process(started.pid).children(recursive=True)
-            next(p for p in family if trains(p)).kill()
+            (training,) = psutil.Process(started.pid).children() if with_dvc else [psutil.Process(started.pid)]
+            training.kill()
         started.communicate()
-        left_half_written += bool(project.files(Checkpoints.UNFINISHED))
+        left_half_written += bool(graph.files(Checkpoints.UNFINISHED))
     assert left_half_written >= KILLS // 5
-    project.run("dvc", "repro", "train@killed")
-    said, _ = calm.communicate()
-    assert calm.returncode == 0, said
-    assert json.loads((project.root / "runs/timings/train/killed.json").read_text())["facts"]["resumed_from_step"] > 100
-    assert project.digests("killed") == project.digests("calm")
-    assert {"model.safetensors", "NAME.csv"} < project.digests("calm").keys()
-    assert history(project, "killed") == history(project, "calm") == expected(project)
+    graph.run("dvc", "repro", "train@killed")
+    Project.said(calm)
+    assert json.loads((graph.root / "runs/timings/train/killed.json").read_text())["facts"]["resumed_from_step"] > 100
+    assert graph.digests("killed") == graph.digests("calm")
+    assert {"model.safetensors", "NAME.csv"} < graph.digests("calm").keys()
+    assert history(graph, "killed") == history(graph, "calm") == expected(graph)
 
 
-def history(project: Project, name: str) -> dict[str, list[tuple[int, float]]]:
+def history(graph: Graph, name: str) -> dict[str, list[tuple[int, float]]]:
     """The curves that MLflow has of an experiment's only run."""
     import mlflow
 
-    client = mlflow.MlflowClient(f"sqlite:///{project.root}/mlflow.db")
+    client = mlflow.MlflowClient(f"sqlite:///{graph.root}/mlflow.db")
     runs = client.search_runs([client.get_experiment_by_name("genpipe").experiment_id])
     (run,) = [run for run in runs if run.info.run_name == name]
     assert run.info.status == "FINISHED"
@@ -189,8 +154,8 @@ def history(project: Project, name: str) -> dict[str, list[tuple[int, float]]]:
     return {key: sorted((m.step, m.value) for m in client.get_metric_history(run.info.run_id, key)) for key in curves}
 
 
-def expected(project: Project) -> dict[str, list[tuple[int, float]]]:
+def expected(graph: Graph) -> dict[str, list[tuple[int, float]]]:
     """The same from the file: each step once."""
-    rows = read_curves(project.root / "reports/curves/calm.csv")
+    rows = read_curves(graph.root / "reports/curves/calm.csv")
     assert [row["step"] for row in rows] == [*range(7, 400, 7), 400]
     return {key: [(int(row["step"]), row[key]) for row in rows] for key in rows[0] if key != "step"}

@@ -2,14 +2,14 @@
 
 import json
 import re
-import shutil
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests._forks import Forks
 from tests._pages import blocks
-from tests.test_graph import PARAMS, ROOT, Graph
+from tests._projects import ROOT, Project
+from tests.test_graph import PARAMS
 
 pytestmark = [pytest.mark.graph, pytest.mark.timeout(600)]
 
@@ -33,38 +33,26 @@ experiments:
 """
 TRAININGS = ("train@student", "train@other")
 STAGE = "stages/prerequisites/dvc.yaml:student"
-COMMIT = ("git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "more")
 
 
-FORKING = """\
-import sys, dvc.cli, dvc.stage.run, genpipe.stages.train, genpipe.stages.reference, mlflow
-from _documented import stage
-dvc.stage.run._run = stage
-sys.exit(dvc.cli.main(sys.argv[1:]))
-"""
-"""DVC, whose stages are forks of a process that has imported what takes seconds."""
-
-
-def ran(graph: Graph, *words: str, dvc: tuple[str, ...] = (sys.executable, "-c", FORKING)) -> list[str]:
+def ran(graph: Project, *words: str) -> list[str]:
     """The stages that a command of DVC runs, in order, besides `code`."""
-    found = re.findall(r"Running stage '(\S+)'", graph.run(*dvc, *words))
+    found = re.findall(r"Running stage '(\S+)'", graph.run("dvc", *words))
     assert found[0] == "code"
     return found[1:]
 
 
-def noted(graph: Graph, name: str) -> dict[str, str]:
+def noted(graph: Project, name: str) -> dict[str, str]:
     return json.loads((graph.root / f"runs/prerequisites/{name}.json").read_text())
 
 
 @pytest.fixture(scope="module")
-def graph(tmp_path_factory: pytest.TempPathFactory) -> Graph:
+def graph(tmp_path_factory: pytest.TempPathFactory, forks: Forks) -> Project:
     """A project with a package of its own, in which nothing has run."""
-    made = Graph(tmp_path_factory.mktemp("graph") / "a folder")
-    shutil.copytree(ROOT / "stages", made.root / "stages", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("dvc.yaml", ".gitignore", ".dvcignore"):
-        shutil.copy(ROOT / name, made.root)
+    made = Project(tmp_path_factory.mktemp("graph") / "a folder", forks)
+    made.begin()
     made.environment |= {
-        "PYTHONPATH": f"{made.root}:{ROOT}:{ROOT}/tests",
+        "PYTHONPATH": f"{made.root}:{ROOT}",
         "MLFLOW_TRACKING_URI": str(made.root / "mlruns"),
     }
     index = PARAMS.replace("experiments: {}\n", EXPERIMENTS).replace("seed: 0\n", "package: lab\nseed: 0\n")
@@ -74,23 +62,21 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> Graph:
     for file, text in files.items():
         (made.root / file).parent.mkdir(parents=True, exist_ok=True)
         (made.root / file).write_text(text)
-    made.run("git", "init", "-q")
-    made.run("dvc", "init", "-q")
-    made.run(sys.executable, "-m", "genpipe.cli", "init", "--refresh")
+    made.run("genpipe", "init", "--refresh")
     return made
 
 
-def test_it_trains_after_what_it_needs_and_once(graph: Graph) -> None:
+def test_it_trains_after_what_it_needs_and_once(graph: Project) -> None:
     order = ran(graph, "repro", *TRAININGS)
     assert sorted(order) == sorted(["check", "prepare@tiny", "reference@tiny", "train@teacher", STAGE, *TRAININGS])
     assert order.index(STAGE) > max(order.index("train@teacher"), order.index("reference@tiny"))
     assert order.index("train@student") > order.index(STAGE)
     assert set(noted(graph, "student")) == {"runs/reference/tiny/classifier", "runs/teacher/model"}
     assert noted(graph, "other") == noted(graph, "teacher") == {}
-    assert ran(graph, "repro", *TRAININGS, dvc=("dvc",)) == []
+    assert ran(graph, "repro", *TRAININGS) == []
 
 
-def test_others_neither_wait_nor_are_trained_again(graph: Graph) -> None:
+def test_others_neither_wait_nor_are_trained_again(graph: Project) -> None:
     plain = graph.run("dvc", "dag", "--md", "train@other")
     assert "reference@tiny" not in plain
     assert "prerequisites" not in plain
@@ -101,21 +87,19 @@ def test_others_neither_wait_nor_are_trained_again(graph: Graph) -> None:
     assert [place for place in now if now[place] != before[place]] == ["runs/teacher/model"]
 
 
-def test_an_experiment_of_dvc_and_a_clone(graph: Graph, tmp_path: Path) -> None:
-    graph.run("git", "add", "-A")
-    graph.run(*COMMIT)
+def test_an_experiment_of_dvc_and_a_clone(graph: Project, tmp_path: Path) -> None:
+    graph.commit("more")
     turned = ("-S", "pipelines/student.yaml:train.steps=5")
     assert ran(graph, "exp", "run", "-n", "short", *turned, *TRAININGS) == ["check", "train@student"]
-    graph.run("git", "add", "-A")
-    graph.run(*COMMIT)
+    graph.commit("more")
     assert graph.run("git", "ls-files", "stages/prerequisites").split() == [
         "stages/prerequisites/dvc.lock",
         "stages/prerequisites/dvc.yaml",
     ]
-    clone = Graph(tmp_path / "clone")
-    clone.environment["PYTHONPATH"] = f"{clone.root}:{ROOT}:{ROOT}/tests"
+    clone = Project(tmp_path / "clone", graph.forks)
+    clone.environment["PYTHONPATH"] = f"{clone.root}:{ROOT}"
     graph.run("git", "clone", "-q", str(graph.root), str(clone.root))
     clone.run("dvc", "cache", "dir", "--local", str(graph.root / ".dvc" / "cache"))
     clone.run("dvc", "checkout", "-q", *TRAININGS, "train@teacher", "reference@tiny", "check", "--allow-missing")
-    assert ran(clone, "repro", *TRAININGS, dvc=("dvc",)) == [STAGE]
+    assert ran(clone, "repro", *TRAININGS) == [STAGE]
     assert clone.run("git", "status", "--porcelain") == ""

@@ -25,7 +25,7 @@ class SpectralNorm(nn.Module):
         self.outputs_dim = outputs_dim
         self.register_buffer("u", normalize(torch.randn(weight.shape[outputs_dim]), dim=0))
         with torch.no_grad():
-            for _ in range(FIRST_ITERATIONS):
+            for _ in range(0 if weight.is_meta else FIRST_ITERATIONS):  # without memory there is nothing to iterate
                 self.u.copy_(self._vectors(self._matrix(weight))[0])
 
     def forward(self, weight: Tensor) -> Tensor:

@@ -48,10 +48,10 @@ def make(request: pytest.FixtureRequest, build: Build) -> Make:
 
 
 def test_neither_order_nor_batches_change_features(make: Make) -> None:
-    images = np.concatenate([noise(2), smooth(3)])
+    images = np.concatenate([noise(1), smooth(2)])
     order = np.random.default_rng(0).permutation(len(images))
     expected = make(batch_size=32).extract(images)
-    for size in (1, 4):
+    for size in (1, 2):
         seen = make(batch_size=size).extract(images[order])
         apart = np.linalg.norm(seen.features - expected.features[order], axis=1)
         assert (apart <= 1e-5 * np.linalg.norm(expected.features[order], axis=1)).all()
