@@ -34,6 +34,8 @@ def _project(root: Path) -> None:
     (stripes,), (extractors,) = (
         [block.body for block in blocks("yaml") if block.body.startswith(key)] for key in ("stripes:", "extractors:")
     )
+    stripes = stripes.replace("test_images: 200}", "test_images: 200, derive: {silhouette: {}}}")
+    assert "silhouette" in stripes
     (root / "params.yaml").write_text(
         f"seed: 0\ndatasets:\n  mnist5k: {MNIST}\n  {stripes}reference:\n  {extractors}"
         "  optim:\n    classifier: {lr: 0.002}\n  train: {steps: 20}\nexperiments: {}\n"

@@ -146,3 +146,11 @@ def contents(small_project: Path) -> Callable[[], dict[str, str]]:
         return {str(file.relative_to(small_project)): file.read_text() for file in found}
 
     return read
+
+
+@pytest.fixture(scope="session")
+def picture_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The root of a project with models that make pictures of pictures, made once."""
+    from tests._picture_models import make
+
+    return make(tmp_path_factory.mktemp("picture_models")).root

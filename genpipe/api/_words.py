@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 from genpipe.errors import GenpipeError, ModelWarning
 
-_FLAG = re.compile(r"--skip-broken")
-_OPTION = re.compile(r"--(size|channels)(?: (?=[\d(]))?")
+_FLAG = re.compile(r"--(skip-broken|derive)")
+_OPTION = re.compile(r"--(size|channels|masks|threshold)(?: (?=[\d(]))?")
 _SIZES = re.compile(r"--size \d+(?:x\d+)?(?: or \d+(?:x\d+)?)*")
 
 
@@ -18,7 +18,7 @@ def in_python() -> Iterator[None]:
     try:
         yield
     except GenpipeError as error:
-        told = _FLAG.sub("skip_broken=True", str(error))
+        told = _FLAG.sub(lambda found: f"{found[1].replace('-', '_')}=True", str(error))
         told = _SIZES.sub(lambda found: re.sub(r"(\d+)x(\d+)", r"(\1, \2)", found[0]), told)
         error.args = (_OPTION.sub(r"\1=", told),)
         raise

@@ -17,10 +17,10 @@ from genpipe.config.datasets import Dataset
 from genpipe.config.document import Document
 from genpipe.config.validation import validated
 from genpipe.data.arrays import as_pixels, channel_axis
-from genpipe.dataset.reading import Held, Reading, read, source_at
+from genpipe.dataset.reading import Held, Reading, pictures_at, read, source_at
 from genpipe.errors import DataError, UnknownName, UsageError
 from genpipe.interfaces.sources import EncodedImage, Source
-from genpipe.interfaces.spec import ImageSize, image_size
+from genpipe.interfaces.spec import ImageSize, Kind, image_size
 from genpipe.nn.image_grid import grid
 from genpipe.sampling.drawing import save_picture
 
@@ -122,11 +122,49 @@ def _source(given: Given, value_range: tuple[float | int, float | int] | None) -
             raise DataError(f"there is no {given}; give the path of a folder, an archive, a picture or an array.")
         return source_at(Path(given))
     pictures = [given] if isinstance(given, Image.Image) else given
-    if isinstance(pictures, list | tuple) and pictures and isinstance(pictures[0], Image.Image):
+    if _are_pictures(pictures):
         return Held([_encoded(number, picture) for number, picture in enumerate(pictures)])
     if isinstance(given, Images) and given.ndim == 4:
         return Held(np.asarray(given))
     return Held(_pixels(_array(given), value_range))
+
+
+def picture_files(given: Given, kind: Kind = "image") -> list[EncodedImage]:
+    """Returns anything that `images` takes, but archives and arrays in files, as picture files that are not decoded.
+
+    Of label maps and masks, arrays are whole numbers [n h w].
+    """
+    if isinstance(given, str | PathLike):
+        return pictures_at(Path(given))
+    if kind != "image" and not _are_pictures(given):
+        return [_encoded(number, Image.fromarray(one)) for number, one in enumerate(_maps(_array(given)))]
+    source = _source(given, None)
+    assert isinstance(source, Held)
+    if not isinstance(source.images, np.ndarray):
+        return list(source.images)
+    pixels = source.images[..., 0] if source.channels == 1 else source.images
+    return [_encoded(number, Image.fromarray(one)) for number, one in enumerate(pixels)]
+
+
+def _maps(values: np.ndarray) -> np.ndarray:
+    """Whole numbers [n h w] in the type that a picture has. Raises DataError for others."""
+    if (
+        values.dtype.kind not in "biu"
+        or values.ndim != 3
+        or not values.size
+        or values.min() < 0
+        or values.max() > 65535
+    ):
+        raise DataError(
+            f"{values.dtype} {list(values.shape)} is no array of label maps or masks; whole numbers from 0 to 65535 "
+            "[n h w] are needed, of one map m[None]."
+        )
+    return values.astype(np.uint8 if values.max() < 256 else np.uint16)
+
+
+def _are_pictures(given: Any) -> bool:
+    one = given[0] if isinstance(given, list | tuple) and given else given
+    return isinstance(one, Image.Image)
 
 
 def _encoded(number: int, picture: Any) -> EncodedImage:

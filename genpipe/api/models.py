@@ -1,9 +1,10 @@
-"""A model in a notebook: it samples, encodes, decodes and reconstructs, and knows its scores and curves."""
+"""A model in a notebook: it samples, encodes, reconstructs, translates, and knows its scores and curves."""
 
 from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from os import PathLike
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, cast
 
 import numpy as np
@@ -11,19 +12,26 @@ import pandas as pd
 from PIL import Image
 
 from genpipe import paths, registry
-from genpipe.api.images import Given, Images, images
+from genpipe.api._words import in_python, warn
+from genpipe.api.images import Given, Images, images, picture_files
 from genpipe.api.tables import curves_table, experiment_scores
 from genpipe.artifacts.models import load_trained, save_model
 from genpipe.config.project import Experiment, Project
+from genpipe.dataset.pairing import paired_masks
+from genpipe.dataset.reading import Reading
 from genpipe.dataset.storage import Prepared
 from genpipe.errors import DataError, UsageError
 from genpipe.interfaces.generative import Decodes, Encodes, Generates, Generative, Reconstructs
 from genpipe.interfaces.sampling import sampling_with
 from genpipe.interfaces.spec import DataSpec
+from genpipe.interfaces.translation import Edits, Inpaints, Translates, TranslatesDomains
 from genpipe.nn.batched_inference import decoded
 from genpipe.nn.latent_space import encoded, of_prior
 from genpipe.sampling.drawing import generate_samples, reconstruct_images
-from genpipe.sampling.latent import interpolated, verify_capable, verify_codes
+from genpipe.sampling.given import ConditionReader
+from genpipe.sampling.latent import Capability, interpolated, verify_capable, verify_codes
+from genpipe.sampling.translating import edited_images, images_of, verify_enlarges
+from genpipe.schema import Strict
 from genpipe.training.curves import read_curves
 
 
@@ -41,6 +49,7 @@ class Model:
         knobs: Mapping[str, Any],
         resize_mode: str | None = None,
         curves: pd.DataFrame | None = None,
+        derivations: Mapping[str, Strict] = MappingProxyType({}),
     ) -> None:
         self.name = name
         """Of the experiment, the recipe or the folder."""
@@ -49,6 +58,7 @@ class Model:
         self.knobs = knobs
         """`optim` and `train`, by which `genpipe.fit` trains it where it is not told otherwise."""
         self._loaded, self._resize_mode, self._curves = loaded, resize_mode, curves
+        self._derivations = derivations
 
     def __repr__(self) -> str:
         return f"<genpipe.Model {self.name}: {self.model_name}>"
@@ -90,6 +100,55 @@ class Model:
         rebuilt = reconstruct_images(self.model, self.seen(given).planes)
         assert rebuilt is not None
         return Images.of_planes(rebuilt)
+
+    def translate(self, given: Given, *, draws: int = 1, seed: int = 0, derive: bool = False, **options: Any) -> Images:
+        """Returns the translation of each picture, which is what the model translates: edges, a map, another domain.
+
+        `given` is what `genpipe.images` takes, of label maps and masks whole numbers [n h w]; it is made as large as
+        training images, in the same way. With `derive`, it is images, of which that is made as in the data set. A model
+        with noise makes so many `draws` of each, which follow each other. `options` are those under `sample`.
+        """
+        self._verify((Translates, TranslatesDomains))
+        kind = (
+            self.spec.fields[self.model.source].kind if isinstance(self.model, Translates) and not derive else "image"
+        )
+        with in_python():
+            return self._made(picture_files(given, kind), draws=draws, seed=seed, derive=derive, options=options)
+
+    def upscale(self, given: Given, *, draws: int = 1, seed: int = 0, derive: bool = False, **options: Any) -> Images:
+        """Returns each small picture enlarged; with `derive`, small pictures are made of the given ones first."""
+        self._verify(Translates)
+        verify_enlarges(self.model, self.name)
+        return self.translate(given, draws=draws, seed=seed, derive=derive, **options)
+
+    def inpaint(
+        self,
+        given: Given,
+        masks: Given | None = None,
+        *,
+        threshold: int | None = None,
+        draws: int = 1,
+        seed: int = 0,
+        derive: bool = False,
+        **options: Any,
+    ) -> Images:
+        """Returns images with the part filled where the masks are not 0; what is known stays.
+
+        Masks are whole numbers [n h w], 0 and 1 or 255, or pictures; in gray ones a hole begins at the `threshold`.
+        Masks in a folder have the names of the images. With `derive`, holes are made as in the data set.
+        """
+        self._verify(Inpaints)
+        with in_python():
+            files = picture_files(given)
+            found = None if masks is None else paired_masks(picture_files(masks, "mask"), files, threshold)
+            return self._made(files, found, draws=draws, seed=seed, derive=derive, options=options)
+
+    def edit(self, given: Given, /, **attributes: Any) -> Images:
+        """Returns images with these attributes (`bold=True`, `kind="square"`); the others stay."""
+        self._verify(Edits)
+        with in_python():
+            made = edited_images(self.model, self._condition_reader(), picture_files(given), attributes)
+        return Images.of_planes(made.images[:, 0])
 
     def interpolate(
         self,
@@ -167,6 +226,13 @@ class Model:
         """Stores the curves of a training."""
         self._curves = curves
 
+    def _made(self, *given: Any, **asked: Any) -> Images:
+        made = images_of(self.model, self._condition_reader(), *given, **asked).images
+        return Images.of_planes(made.reshape(-1, *made.shape[2:]))
+
+    def _condition_reader(self) -> ConditionReader:
+        return ConditionReader(self.name, self.spec, self._resize_mode, self._derivations, Reading(told=warn))
+
     def _codes(self, codes: Any) -> np.ndarray:
         z = np.asarray(codes)
         if z.ndim != 2 or z.dtype.kind not in "iuf" or not len(z):
@@ -174,8 +240,8 @@ class Model:
         verify_codes(z, f"the array {list(z.shape)}", self.model, self.name)
         return z
 
-    def _verify(self, capability: type) -> None:
-        verify_capable(self.name, self.model_name, type(self.model), capability)
+    def _verify(self, needed: Capability) -> None:
+        verify_capable(self.name, self.model_name, type(self.model), needed)
 
 
 class ExperimentModel(Model):
@@ -184,9 +250,9 @@ class ExperimentModel(Model):
     def __init__(self, project: Project, experiment: Experiment) -> None:
         self._project, self._experiment = project, experiment
         knobs = {part: values for part, values in experiment.resolved().items() if part in ("optim", "train")}
-        fit = experiment.data.common.resize_mode
-        load = partial(load_trained, project.root, experiment)
-        super().__init__(experiment.name, experiment.model_name, load, knobs, fit)
+        data, load = experiment.data, partial(load_trained, project.root, experiment)
+        mode, derivations = data.common.resize_mode, data.derivations
+        super().__init__(experiment.name, experiment.model_name, load, knobs, mode, derivations=derivations)
 
     @property
     def curves(self) -> pd.DataFrame:

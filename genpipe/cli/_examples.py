@@ -37,6 +37,22 @@ EXAMPLES = {
     "interpolate": ("genpipe interpolate vae 0-5", "genpipe interpolate vae 0-5 --animate --out round.png"),
     "arithmetic": ("genpipe arithmetic vae 0-2 3-5 7", "genpipe arithmetic vae a.npy b.npy c.npy --out sum.png"),
     "traverse": ("genpipe traverse vae", "genpipe traverse vae 3 --codes 4 --out numbers.png"),
+    "translate": (
+        "genpipe translate pix drawings/ --out translated",
+        "genpipe translate pix photo.png --derive --out translated",
+    ),
+    "inpaint": (
+        "genpipe inpaint filler pictures/ --masks masks/ --out filled",
+        "genpipe inpaint filler pictures/ --derive --seed 1 --out filled",
+    ),
+    "edit": (
+        "genpipe edit editor letters/ --set bold=true --out bold",
+        "genpipe edit editor letters/ --set bold=false --set italic=true --out italic",
+    ),
+    "upscale": (
+        "genpipe upscale sr small/ --out large",
+        "genpipe upscale sr photos/ --derive --out again",
+    ),
     "ui": ("genpipe ui", "genpipe ui --port 8080"),
 }
 """Examples by command."""

@@ -8,7 +8,18 @@ import typer
 from typer.core import TyperGroup
 
 from genpipe import __version__
-from genpipe.cli import _screen, data, experiments, inspecting, latent, projects, running, scoring, training
+from genpipe.cli import (
+    _screen,
+    data,
+    experiments,
+    inspecting,
+    latent,
+    projects,
+    running,
+    scoring,
+    training,
+    translating,
+)
 from genpipe.cli._examples import examples
 from genpipe.errors import visible
 
@@ -86,6 +97,10 @@ for command in (
     latent.interpolate,
     latent.arithmetic,
     latent.traverse,
+    translating.translate,
+    translating.inpaint,
+    translating.edit,
+    translating.upscale,
 ):
     app.command(epilog=examples(command.__name__))(command)
 app.command(epilog=examples("ui"))(running.ui)

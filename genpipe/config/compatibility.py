@@ -82,6 +82,11 @@ def _remedy(field: str, kinds: Collection[str], data: Any) -> str:
     found += [
         f"`derive: {{{name}: {{}}}}`" for name in registry.names("derivations") if _makes(name, field, kinds, data)
     ]
+    found += [
+        f"`source: {source}` with your own files as `fields: {{{field}: …}}`"
+        for source in registry.names("data")
+        if _takes_own(source, kinds)
+    ]
     return f"write {' or '.join(found)} there" if found else "no source has it; write one (docs/extending.md)"
 
 
@@ -104,6 +109,13 @@ def _given_by(source: str, field: str, kinds: Collection[str], root: Path) -> st
         if found and found.kind in kinds:
             return " and ".join([f"`source: {source}`", *(f"`{key}: {value}`" for key, value in knobs.items())])
     return None
+
+
+def _takes_own(source: str, kinds: Collection[str]) -> bool:
+    """Whether a source takes a person's own files as fields of one of these kinds."""
+    with suppress(GenpipeError):
+        return not set(kinds).isdisjoint(registry.load("data", source).own_fields)
+    return False
 
 
 def unsupported(known: Any, metrics: Mapping[str, Any], analyses: Mapping[str, Any]) -> dict[KeyPath, str]:

@@ -59,6 +59,8 @@ class PairedFolders(PictureFiles):
                 raise ValueError(f"{KNOWN_LABEL} is the field that `num_labels` makes; choose another name")
             return self
 
+    own_fields = ("image", "label_map", "mask")
+
     def __init__(self, config: Config, root: Path) -> None:
         super().__init__(config, root)
         self.folders = config.fields

@@ -37,7 +37,11 @@ def _label_map(file: MapFile, size: int) -> Int64[np.ndarray, "h w"]:
     void, labels = file.void, size - (file.void is not None)
     wrong = values[(values >= labels) & (values != void)] if void is not None else values[values >= labels]
     if wrong.size:
-        hint = "" if void is not None else f". If it stands for no label, write `void: {wrong[0]}`"
+        hint = (
+            ""
+            if void is not None
+            else f". If it stands for no label, write `void: {wrong[0]}` for the field of the data"
+        )
         raise Broken(f"it holds the number {wrong[0]}, and the labels are 0 to {labels - 1}{hint}")
     return values if void is None else np.where(values == void, size - 1, values)
 
@@ -48,7 +52,7 @@ def _mask(file: MapFile) -> UInt8[np.ndarray, "h w"]:
     if file.threshold is None and (between := np.setdiff1d(values, known)).size:
         raise Broken(
             f"its mask has gray levels, such as {between[0]}; 0 and 255, or 0 and 1, are needed. Say from which level "
-            "on it is 1: `threshold: 128`"
+            "on it is 1: `threshold: 128`; on the command line --threshold"
         )
     found = (values >= (1 if file.threshold is None else file.threshold)).astype(np.uint8)
     if found.min() == found.max():

@@ -8,6 +8,8 @@ import numpy as np
 from jaxtyping import Int
 
 from genpipe.dataset.natural_order import Names, natural_key, natural_order, normalized
+from genpipe.errors import DataError
+from genpipe.interfaces.sources import EncodedField, EncodedImage, MapFile
 
 _SHOWN = 5
 """The number of names without a partner to show for each set."""
@@ -19,12 +21,36 @@ def partners(names: Names, others: Names) -> Int[np.ndarray, "n"] | None:
     The folder in which all of a set lies says nothing. Names are the same if all of them is, or all but the ending, or
     all but that and the zeros before a number: by the first reading that leaves none over.
     """
+    return partners_among(names, others) if len(names) == len(others) else None
+
+
+def partners_among(names: Names, others: Names) -> Int[np.ndarray, "n"] | None:
+    """The same for `others` alone: `names` may be more."""
     mine, theirs = below_common(names), below_common(others)
     for read in _READINGS:
-        rows, wanted = {read(name): row for row, name in enumerate(mine)}, [read(name) for name in theirs]
-        if len(rows) == len(mine) == len(theirs) and rows.keys() == set(wanted):
-            return np.array([rows[name] for name in wanted], np.int64)
+        found, wanted = [read(name) for name in mine], [read(name) for name in theirs]
+        counts, rows = Counter(found), {key: row for row, key in enumerate(found)}
+        if len(set(wanted)) == len(wanted) and all(counts[key] == 1 for key in wanted):
+            return np.array([rows[key] for key in wanted], np.int64)
     return None
+
+
+def paired_masks(
+    masks: Sequence[EncodedImage], pictures: Sequence[EncodedImage], threshold: int | None
+) -> list[EncodedField]:
+    """Returns the mask of each picture by its name; masks may be left over. Raises DataError if one has none.
+
+    In a mask with gray levels, those from the threshold on are 1.
+    """
+    names, others = ([name for name, _ in files] for files in (masks, pictures))
+    rows = partners_among(names, others)
+    if rows is None:
+        alone = _some(_alone(below_common(others), below_common(names)))
+        raise DataError(
+            "every picture needs a mask of the same name (as 7.png is of 007.jpg), and that one alone. Without are "
+            f"{alone}. Rename or add masks."
+        )
+    return [(masks[row][0], MapFile(masks[row][1], threshold=threshold)) for row in rows]
 
 
 def without_partner(one: str, names: Names, other: str, others: Names) -> str:

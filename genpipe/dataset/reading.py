@@ -1,11 +1,12 @@
 """Images in the user's files, as commands read them: all images, of any class or split."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -13,12 +14,14 @@ from jaxtyping import UInt8
 
 from genpipe import registry
 from genpipe.dataset.decoding import Broken, colored, decoded
+from genpipe.dataset.natural_order import natural_order
 from genpipe.dataset.picture_files import OwnFiles
+from genpipe.dataset.picture_folders import FolderPictures
 from genpipe.dataset.preparing import finished
 from genpipe.dataset.storage import ArrayFile
 from genpipe.dataset.working import Done, Target, cores
 from genpipe.errors import DataError, UsageError
-from genpipe.interfaces.sources import Chunk, Collection, EncodedImage, Pixels, Source
+from genpipe.interfaces.sources import Chunk, Collection, EncodedField, EncodedImage, Pixels, Source
 from genpipe.interfaces.spec import ImageSize
 
 _KINDS = {".npy": "arrays", ".npz": "arrays"}
@@ -49,12 +52,16 @@ class Images(NamedTuple):
 
 
 class Held(Source):
-    """Images as pixels [n h w c] or as picture files, without classes and splits."""
+    """Images as pixels [n h w c] or as picture files, without classes and splits; beside files, those of fields."""
 
     classes = ()
 
-    def __init__(self, images: Pixels | Sequence[EncodedImage]) -> None:
-        self.images = images
+    def __init__(
+        self,
+        images: Pixels | Sequence[EncodedImage],
+        beside: Mapping[str, Sequence[EncodedField]] = MappingProxyType({}),
+    ) -> None:
+        self.images, self.beside = images, beside
 
     @cached_property
     def channels(self) -> int:
@@ -70,7 +77,7 @@ class Held(Source):
 
     def _read(self, rows: np.ndarray) -> Iterator[Chunk]:
         some = self.images[rows] if isinstance(self.images, np.ndarray) else [self.images[row] for row in rows.tolist()]
-        yield Chunk(some)
+        yield Chunk(some, {name: [files[row] for row in rows.tolist()] for name, files in self.beside.items()})
 
 
 def source_at(path: Path) -> Source:
@@ -81,6 +88,20 @@ def source_at(path: Path) -> Source:
     made = registry.load("data", kind)
     asked = {"labels": False, "splits": False} if issubclass(made.Config, OwnFiles) else {}
     return made(made.Config(path=str(path.resolve()), **asked), Path())
+
+
+def pictures_at(path: Path) -> list[EncodedImage]:
+    """Returns the picture at a path, or all pictures below a folder in natural order, none of them decoded.
+
+    Raises UsageError if there is neither, and DataError for a folder without pictures.
+    """
+    if path.is_dir():
+        names = FolderPictures(path).listing.names
+        return [(names[row], path / names[row]) for row in natural_order(names)]
+    if not _is_picture(path):
+        found = "is neither" if path.exists() else "does not exist"
+        raise UsageError(f"{path} {found}; give a picture (.png, .jpg, .webp, …) or a folder of pictures.")
+    return [(path.name, path.resolve())]
 
 
 def read(source: Source, reading: Reading, file: Path) -> Images:

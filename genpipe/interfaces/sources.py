@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from genpipe.interfaces.spec import FieldSpec, ImageSize, sides
+from genpipe.interfaces.spec import FieldSpec, ImageSize, Kind, sides
 from genpipe.schema import Strict
 
 SPLITS = ("train", "test")
@@ -91,6 +91,12 @@ class Source(ABC):
     Config: ClassVar[type[Strict]]
     field_knobs: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Knobs with which the source has a field that it lacks by default, by the field's name."""
+    own_fields: ClassVar[tuple[Kind, ...]] = ()
+    """The kinds of which the user's files may give fields of any name, by the knob `fields`."""
+
+    def __init_subclass__(cls) -> None:
+        if "watched_path" in vars(cls):
+            raise TypeError("`watched_path` of a source is `watched_paths` now, and returns a tuple of all its paths")
 
     @abstractmethod
     def __init__(self, config: Any, root: Path) -> None: ...

@@ -29,7 +29,10 @@ class FieldSpec:
     size: int = 0
     """The number of labels of a class or a label map, or the length of the vocabulary of tokens."""
     names: tuple[str, ...] = ()
-    """The labels, the attributes or the words of the vocabulary, in the order of their numbers, if they have names."""
+    """The labels, the attributes or the words of the vocabulary, in the order of their numbers, if they have names.
+
+    Of attributes "kind=disc" and "kind=square" an image has exactly one.
+    """
 
     @property
     def image_shaped(self) -> bool:

@@ -1,5 +1,7 @@
-"""Conditions of held-out items, for models that generate an image for each."""
+"""Conditions, for models that generate an image for each; those of held-out items."""
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,19 +11,35 @@ from torch import Tensor
 
 from genpipe.dataset.batches import as_tensor
 from genpipe.dataset.storage import Prepared
+from genpipe.interfaces.spec import DataSpec, Kind
 from genpipe.interfaces.translation import IMAGE, GeneratesFor, TranslatesDomains
-from genpipe.nn.pixel_range import to_model
 
 
 @dataclass(frozen=True)
-class Conditions:
-    """The conditions of some held-out items, read when they are needed."""
+class Conditions(ABC):
+    """Conditions of items, by the numbers of the items."""
+
+    kinds: Mapping[str, Kind]
+    """What of an item is in its condition, and of which kind it is; `x` is its image."""
+    rows: Int[np.ndarray, "n"]
+    """The number of the item of each condition."""
+
+    def batch(self, numbers: range, device: torch.device) -> dict[str, Tensor]:
+        """Returns the conditions with these numbers, as a training batch has its fields."""
+        rows = self.rows[numbers.start : numbers.stop]
+        stored = {name: torch.from_numpy(self.stored(name)[rows]).to(device) for name in self.kinds}
+        return {name: as_tensor(values, self.kinds[name]) for name, values in stored.items()}
+
+    @abstractmethod
+    def stored(self, name: str) -> np.ndarray:
+        """Returns a part of the conditions of all items, as a data set stores it."""
+
+
+@dataclass(frozen=True)
+class HeldOutConditions(Conditions):
+    """Those of held-out items, read when they are needed."""
 
     prepared: Prepared
-    names: tuple[str, ...]
-    """What of an item is in its condition; `x` is its image."""
-    rows: Int[np.ndarray, "n"]
-    """The number of each item among the held-out ones."""
 
     @property
     def labels(self) -> Int[np.ndarray, "n"] | None:
@@ -29,19 +47,16 @@ class Conditions:
         found = self.prepared.labels("test")
         return None if found is None else found[self.rows]
 
-    def batch(self, numbers: range, device: torch.device) -> dict[str, Tensor]:
-        """Returns the conditions with these numbers, as a training batch has its fields."""
-        rows = self.rows[numbers.start : numbers.stop]
-        return {name: self._read(name, rows, device) for name in self.names}
-
-    def _read(self, name: str, rows: Int[np.ndarray, "k"], device: torch.device) -> Tensor:
-        if name == IMAGE:
-            return to_model(torch.from_numpy(self.prepared.images("test")[rows]).to(device))
-        stored = torch.from_numpy(self.prepared.field("test", name)[rows]).to(device)
-        return as_tensor(stored, self.prepared.spec.fields[name].kind)
+    def stored(self, name: str) -> np.ndarray:
+        return self.prepared.images("test") if name == IMAGE else self.prepared.field("test", name)
 
 
-def held_out_conditions(model: object, prepared: Prepared, n: int) -> Conditions | None:
+def kinds_of(names: Sequence[str], spec: DataSpec) -> dict[str, Kind]:
+    """Returns the kind of each of these fields and, as `x`, of the image."""
+    return {name: "image" if name == IMAGE else spec.fields[name].kind for name in names}
+
+
+def held_out_conditions(model: object, prepared: Prepared, n: int) -> HeldOutConditions | None:
     """Returns at most n conditions of held-out items in turn; None for a model that needs none.
 
     They come more than once if one condition has more than one image, in order; items of classes without training
@@ -53,10 +68,10 @@ def held_out_conditions(model: object, prepared: Prepared, n: int) -> Conditions
     return conditions_of(model, prepared, np.resize(known, n) if model.stochastic else known[:n])
 
 
-def conditions_of(model: object, prepared: Prepared, rows: Int[np.ndarray, "n"]) -> Conditions:
+def conditions_of(model: object, prepared: Prepared, rows: Int[np.ndarray, "n"]) -> HeldOutConditions:
     """Returns the conditions of held-out items by their numbers, for a model that needs some."""
     assert isinstance(model, GeneratesFor)
-    return Conditions(prepared, model.condition, rows)
+    return HeldOutConditions(kinds_of(model.condition, prepared.spec), rows, prepared)
 
 
 def items(model: object, prepared: Prepared) -> Int[np.ndarray, "n"]:

@@ -1,7 +1,7 @@
 """Codes of a trained experiment on the command line: encoding, decoding, interpolation and arithmetic."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -11,7 +11,7 @@ from jaxtyping import Float, UInt8
 
 from genpipe import paths, registry
 from genpipe.analyses.traversal import changed, turned
-from genpipe.artifacts.models import load_model
+from genpipe.artifacts.models import load_trained
 from genpipe.config.project import Project
 from genpipe.dataset.natural_order import natural_order
 from genpipe.dataset.picture_files import PictureFiles
@@ -27,6 +27,8 @@ from genpipe.nn.batched_inference import decoded
 from genpipe.nn.image_grid import grid
 from genpipe.nn.latent_space import PATHS, Codes, Pixels, encoded, of_prior, quantiles, round_trip, way
 from genpipe.sampling.drawing import reconstruct_images
+from genpipe.sampling.given import ConditionReader
+from genpipe.schema import Strict
 
 _NUMBERS = re.compile(r"\d+(-\d+)?(,\d+(-\d+)?)*")
 _ARRAYS = (".npy", ".npz")
@@ -36,6 +38,7 @@ _TAIL = 0.025
 MOST_IMAGES = 10_000
 """The maximum number of images in one picture."""
 Picture = UInt8[np.ndarray, "*f H W k"]
+Capability = type | tuple[type, ...]
 
 
 @dataclass(frozen=True)
@@ -47,20 +50,26 @@ class TrainedModel:
     spec: DataSpec
     resize_mode: str
     data: Path
+    derivations: Mapping[str, Strict]
+    """The fields that the data set makes of its images."""
     reading: Reading
     """Options for reading pictures."""
 
     @classmethod
-    def of(cls, project: Project, name: str, needed: type, reading: Reading) -> "TrainedModel":
+    def of(cls, project: Project, name: str, needed: Capability, reading: Reading) -> "TrainedModel":
         """Returns the model of an experiment. Raises UnknownName, or UsageError if it cannot do what is needed."""
         if name not in project.index.experiments:
             raise UnknownName(name, f"experiment in {paths.INDEX}", project.index.experiments)
         experiment = project.experiment(name)
         verify_capable(name, experiment.model_name, registry.load("models", experiment.model_name), needed)
-        model, spec = load_model(project.root / paths.model(name))
-        data = experiment.data
+        model, data = load_trained(project.root, experiment), experiment.data
         folder = project.root / paths.data(data.name)
-        return cls(name, model, spec, data.common.resize_mode, folder, reading)
+        return cls(name, model, model.init_args[1], data.common.resize_mode, folder, data.derivations, reading)
+
+    @property
+    def condition_reader(self) -> ConditionReader:
+        """What makes conditions of pictures."""
+        return ConditionReader(self.name, self.spec, self.resize_mode, self.derivations, self.reading)
 
     def images(self, words: Sequence[str]) -> Pixels:
         """Returns the images that words mean: paths, or held-out numbers ("7", "0-3,9"). Raises Usage- or DataError.
@@ -210,12 +219,17 @@ def arithmetic(trained: TrainedModel, a: str, b: str, c: str) -> tuple[Picture, 
     return grid(shown, 4), shown
 
 
-def verify_capable(name: str, model_name: str, kind: type, capability: type) -> None:
-    """Raises UsageError, with the models that can, if a model is of a kind that cannot do what is needed."""
-    if not issubclass(kind, capability):
-        able = [other for other in registry.names("models") if issubclass(registry.load("models", other), capability)]
-        verb = capability.__name__.lower()
-        raise UsageError(f"{name} is a {model_name}, which {verb} nothing. Models that do: {', '.join(able)}.")
+def verify_capable(name: str, model_name: str, kind: type, needed: Capability) -> None:
+    """Raises UsageError, with the models that can, if a model is of a kind that cannot do what is needed.
+
+    Of several capabilities one is enough; they are called as the first of them.
+    """
+    if not issubclass(kind, needed):
+        able = [other for other in registry.names("models") if issubclass(registry.load("models", other), needed)]
+        verb = (needed[0] if isinstance(needed, tuple) else needed).__name__.lower()
+        raise UsageError(
+            f"{name} is a {model_name}, which {verb} nothing. Models that do: {', '.join(able) or 'none'}."
+        )
 
 
 def _numbered(word: str, rows: int) -> list[str]:

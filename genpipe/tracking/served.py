@@ -29,13 +29,16 @@ class SampleRequest(BaseModel):
     """One row of what a served model is asked for."""
 
     n: int = Field(default=1, ge=1, le=MOST_IMAGES)
+    """Images; of a model that needs conditions, of each of them."""
     seed: int = Field(default=0, ge=0, lt=2**32)
     options: dict[str, Any] = {}
     """Those that the model has under `sample`, by name."""
+    conditions: dict[str, list[Any]] = {}
+    """What images are to be made of, by name, a row for each, as the data set stores it: see `answer`."""
 
 
 class ServedModel(mlflow.pyfunc.PythonModel):  # type: ignore[name-defined]
-    """Samples of a model, from MLflow."""
+    """Samples, translations and edited images of a model, from MLflow."""
 
     def load_context(self, context: Any) -> None:
         """Reads the model from the run's artifacts."""
@@ -51,15 +54,20 @@ class ServedModel(mlflow.pyfunc.PythonModel):  # type: ignore[name-defined]
         """The images of every wish. Raises UsageError if there are too many."""
         from genpipe.errors import UsageError
         from genpipe.interfaces.sampling import sampling_with
-        from genpipe.sampling.drawing import generate_samples
+        from genpipe.sampling.translating import answer
 
-        if (asked := sum(wish.n for wish in model_input)) > MOST_IMAGES:
+        if (asked := sum(map(_images, model_input))) > MOST_IMAGES:
             raise UsageError(f"{asked:,} images are asked for at once; at most {MOST_IMAGES:,} are drawn.")
         answers = []
         for wish in model_input:
             with sampling_with(self.model, **wish.options):
-                answers.append(generate_samples(self.model, wish.n, seed=wish.seed).tolist())
+                answers.append(answer(self.model, wish.n, wish.seed, wish.conditions).tolist())
         return answers
+
+
+def _images(wish: SampleRequest) -> int:
+    """How many images are asked for."""
+    return wish.n * max(map(len, wish.conditions.values()), default=1)
 
 
 def download(model: str, folder: Path) -> Path:

@@ -34,6 +34,32 @@ def changed(before: str, after: str) -> list[str]:
     return [line for line in after.splitlines() if line not in before.splitlines()]
 
 
+def test_knobs_in_knobs_are_written_in_one_line(genpipe: Run, small_project: Path, faces: Path) -> None:
+    for picture in faces.rglob("*.png"):
+        mask = small_project / "maps" / picture.relative_to(faces)
+        mask.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.eye(9, dtype=np.uint8) * np.uint8(255)).save(mask)
+    params, wiring = texts(small_project)
+    fields = "fields={hole: {path: maps, kind: mask, threshold: 128}}"
+    knobs = ("--path", "faces", "--image-size", "32", "--set", fields, "--set", "derive={low_resolution: {factor: 2}}")
+    done = genpipe("data", "add", "pairs", "--source", "paired_folders", *knobs)
+    assert (done.status, done.err) == (0, "")
+    (line,) = changed(params, (small_project / "params.yaml").read_text())
+    assert line == (
+        "    pairs: {source: paired_folders, path: faces, image_size: 32, resize_mode: crop, "
+        "fields: {hole: {path: maps, kind: mask, threshold: 128}}, derive: {low_resolution: {factor: 2}}}"
+    )
+    (line,) = changed(wiring, (small_project / "dvc.yaml").read_text())
+    assert line.strip().startswith("deps: [runs/code/check.json, params.yaml, pipelines, faces, maps] #")
+    spec = Project(small_project).data("pairs").spec()
+    assert {name: field.kind for name, field in spec.fields.items()} == {"hole": "mask", "low_resolution": "image"}
+    wrong = genpipe(
+        "data", "add", "p2", "--source", "paired_folders", *knobs[:4], "--set", fields.replace("kind", "knid")
+    )
+    assert wrong.status == 1
+    assert "fields.hole.knid: unknown key. Did you mean 'kind'?" in wrong.err
+
+
 def test_add_writes_one_line_of_each_file(genpipe: Run, small_project: Path, faces: Path) -> None:
     params, wiring = texts(small_project)
     options = (

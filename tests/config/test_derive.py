@@ -73,12 +73,13 @@ def test_a_data_set_in_a_plan_has_its_knobs_written_as_yaml(project: Path) -> No
 def test_what_a_model_lacks_may_be_made_of_the_images(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from genpipe import registry
 
-    model = registry.load("models", "vae")
+    model, own = registry.load("models", "vae"), "`source: paired_folders` with your own files as"
     for field, kind, told in (
-        ("edges", "image", "write `derive: {edges: {}}` there."),
-        ("holes", "mask", "write `derive: {holes: {}}` there."),
-        ("grayscale", "image", "no source has it; write one (docs/extending.md)."),
-        ("edges", "mask", "no source has it; write one (docs/extending.md)."),
+        ("edges", "image", f"write `derive: {{edges: {{}}}}` or {own} `fields: {{edges: …}}` there."),
+        ("holes", "mask", f"write `derive: {{holes: {{}}}}` or {own} `fields: {{holes: …}}` there."),
+        ("grayscale", "image", f"write {own} `fields: {{grayscale: …}}` there."),
+        ("edges", "mask", f"write {own} `fields: {{edges: …}}` there."),
+        ("edges", "number", "no source has it; write one (docs/extending.md)."),
     ):
         monkeypatch.setattr(model, "fields", {field: kind})
         with pytest.raises(ConfigError) as refused:

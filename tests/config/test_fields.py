@@ -23,7 +23,7 @@ def experiment(project: Path, monkeypatch: pytest.MonkeyPatch, fields: dict[str,
 @pytest.mark.parametrize(
     ("fields", "data", "message"),
     [
-        ({"label_map": "label_map"}, "", "'label_map' (label_map), which these images lack; write `source: shapes` th"),
+        ({"label_map": "label_map"}, "", "'label_map' (label_map), which these images lack; write `source: shapes` or"),
         (
             {"sweep": "number"},
             SHAPES,
@@ -31,8 +31,9 @@ def experiment(project: Path, monkeypatch: pytest.MonkeyPatch, fields: dict[str,
         ),
         ({"known_label": "attributes"}, "", "'known_label' (attributes), which these images lack; write `num_labels:"),
         ({"smiling": "class"}, "", "'smiling' (class), which these images lack; write `source: celeba` there."),
-        ({"label_map": "image"}, SHAPES, "'label_map' (image), and that of these images is of kind label_map; no so"),
-        ({"depth": "image"}, SHAPES, "'depth' (image), which these images lack; no source has it; write one (docs/"),
+        ({"label_map": "image"}, SHAPES, "'label_map' (image), and that of these images is of kind label_map; write"),
+        ({"depth": "image"}, SHAPES, "write `source: paired_folders` with your own files as `fields: {depth: …}` th"),
+        ({"depth": "frames"}, SHAPES, "'depth' (frames), which these images lack; no source has it; write one (docs/"),
         (
             {"caption": "tokens"},
             "{source: shapes, image_size: 8, horizontal_flip: true}",

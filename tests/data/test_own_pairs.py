@@ -1,5 +1,7 @@
 """Pairs, label maps, masks and domains of a person's own, and letters of which the face is known."""
 
+import struct
+import zlib
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -132,6 +134,39 @@ def test_numbers_are_read_as_they_were_written() -> None:
     Image.new("L", (4, 4)).save(file, "JPEG")
     with pytest.raises(Broken, match="a JPEG does not keep numbers exactly"):
         numbers(file.getvalue())
+
+
+def packed(values: np.ndarray, bits: int) -> list[bytes]:
+    """Rows of whole numbers of so many bits, each row filled up to whole bytes."""
+    of_each = np.unpackbits(values.astype(np.uint8)[..., None], axis=-1)[..., 8 - bits :]
+    return [row.tobytes() for row in np.packbits(of_each.reshape(len(values), -1), axis=1)]
+
+
+def png(values: np.ndarray, bits: int, palette: bool) -> bytes:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    height, width = values.shape
+    head = struct.pack(">IIBBBBB", width, height, bits, 3 if palette else 0, 0, 0, 0)
+    parts = [chunk(b"IHDR", head), *([chunk(b"PLTE", bytes(range(48)))] if palette else [])]
+    rows = b"".join(b"\0" + row for row in packed(values, bits))
+    return b"\x89PNG\r\n\x1a\n" + b"".join([*parts, chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")])
+
+
+def tiff(values: np.ndarray, bits: int) -> bytes:
+    """An uncompressed picture in gray, of which 0 is black."""
+    (height, width), data = values.shape, b"".join(packed(values, bits))
+    data += b"\0" * (len(data) % 2)
+    tags = {256: width, 257: height, 258: bits, 259: 1, 262: 1, 273: 8, 277: 1, 278: height, 279: len(data)}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    return b"II*\0" + struct.pack("<I", 8 + len(data)) + data + struct.pack("<H", len(tags)) + entries + bytes(4)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_labels_of_few_bits_are_not_spread_over_the_gray_levels(bits: int) -> None:
+    labels = np.arange(7 * 9).reshape(7, 9) % 2**bits
+    for file in (png(labels, bits, palette=False), png(labels, bits, palette=True), tiff(labels, bits)):
+        np.testing.assert_array_equal(numbers(file), labels)
 
 
 def test_domains_are_told_apart_and_held_out_alike(tmp_path: Path, source: Build) -> None:

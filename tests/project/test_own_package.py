@@ -148,6 +148,10 @@ BROKEN = {
     ),
     "a missing module": ("import numpy\nimport nowhere_to_be_found\n", r"flow\.py:2: .*\n(.*\n)*.*No module named"),
     "an error": ("def f():\n    return 1 / 0\n\nf()\n", r"flow\.py:2: .*\n(.*\n)*.*ZeroDivisionError"),
+    "a method by its old name": (
+        "from genpipe.interfaces.sources import Source\n\nclass Mine(Source):\n    watched_path = 'x'\n",
+        r"flow\.py:3: .*\n(.*\n)*.*`watched_path` of a source is `watched_paths` now",
+    ),
     "two classes": (
         f"{MODEL}\n\nclass Other(Flow):\n    pass\n",
         r"flow\.py defines 2 classes with a Config \(Flow, Other\)",
