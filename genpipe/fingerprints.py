@@ -44,9 +44,9 @@ FRAME = {
 """Modules that decide no figure, and why: what they hold is followed no further, and counts for no stage."""
 STAGES: Mapping[str, tuple[str, ...]] = {
     "check": packages.PARTS,
-    "prepare": ("data",),
+    "prepare": ("data", "derivations"),
     "reference": ("extractors",),
-    "train": ("models",),
+    "train": ("models", "derivations"),
     "sample": ("models",),
     "evaluate": ("models", "extractors", "metrics", "analyses"),
     "report": (),
@@ -202,8 +202,9 @@ class _Reader:
         return {kind: sorted({name for parts in every for name in parts.get(kind, ())}) for kind in STAGES[stage]}
 
     def _of_data(self, name: str | None) -> Parts:
-        source, own = self.index["datasets"].get(name, (None, None))
-        return {"data": [source] if source else [], "extractors": own or self.index["extractors"]}
+        source, own, derived = self.index["datasets"].get(name, (None, None, []))
+        extractors = own or self.index["extractors"]
+        return {"data": [source] if source else [], "derivations": derived, "extractors": extractors}
 
     def _of_experiment(self, name: str) -> Parts:
         model, data = self.index["experiments"].get(name, (None, None))

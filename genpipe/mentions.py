@@ -43,13 +43,16 @@ def mentioned(text: bytes) -> dict[str, Any]:
 
 
 def index(text: bytes) -> dict[str, Any]:
-    """Returns what params.yaml names: of a data set its source and extractors, of an experiment its model and data."""
+    """Returns what params.yaml names: of a data set its parts, of an experiment its model and data."""
     found = _mapping(_yaml(text))
     datasets = {str(name): _mapping(knobs) for name, knobs in _mapping(found.get("datasets")).items()}
     experiments = {str(name): _mapping(line) for name, line in _mapping(found.get("experiments")).items()}
     return {
         "package": _name(found.get("package")),
-        "datasets": {name: (_word(k.get("source")), _words(k.get("extractors"))) for name, k in datasets.items()},
+        "datasets": {
+            name: (_word(k.get("source")), _words(k.get("extractors")), _words(k.get("derive")))
+            for name, k in datasets.items()
+        },
         "extractors": _words(_mapping(found.get("reference")).get("extractors")),
         "experiments": {
             name: (_word(line.get("model")), _word(line.get("data"))) for name, line in experiments.items()

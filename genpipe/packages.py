@@ -13,7 +13,7 @@ from pathlib import Path
 LIBRARY = Path(__file__).parents[1]
 """The folder that holds genpipe/."""
 GENPIPE = "genpipe"
-PARTS = ("models", "data", "extractors", "metrics", "analyses")
+PARTS = ("models", "data", "derivations", "extractors", "metrics", "analyses")
 """The open folders of Python files that a package may have."""
 RECIPES = "recipes"
 """That of YAML files."""

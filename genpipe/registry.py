@@ -21,6 +21,7 @@ from genpipe.packages import LIBRARY, RECIPES, Packages
 KINDS = {
     "models": "model",
     "data": "data source",
+    "derivations": "derivation",
     "extractors": "feature extractor",
     "metrics": "metric",
     "analyses": "analysis",
@@ -58,7 +59,7 @@ def shown(file: Path) -> str:
 
 
 def names(kind: str) -> list[str]:
-    """The sorted names of one open folder ("models", "data", "extractors", "metrics", "analyses" or "recipes")."""
+    """The sorted names of one open folder (one of KINDS, or "recipes")."""
     return [name for name, _, _ in _used.listed(kind)]
 
 

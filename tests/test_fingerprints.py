@@ -94,7 +94,9 @@ def test_an_edit_makes_stale_what_uses_it(own: Path, file: str, stale: set[str])
     assert changed(own) == set(), "the same text leaves the file untouched"
 
 
-@pytest.mark.parametrize("room", ["nn", "models", "data", "extractors", "metrics", "analyses", "training"])
+@pytest.mark.parametrize(
+    "room", ["nn", "models", "data", "derivations", "extractors", "metrics", "analyses", "training"]
+)
 def test_a_new_file_makes_nothing_stale(own: Path, room: str) -> None:
     (own / f"genpipe/{room}/quite_new.py").write_text('"""New."""\n')
     assert changed(own) == set()

@@ -1,5 +1,6 @@
 """Commands for data sets."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,8 +17,10 @@ from genpipe.errors import ExistsError
 if TYPE_CHECKING:
     from genpipe.config.project import Data, Project
     from genpipe.dataset.inspecting import Inspection
+    from genpipe.interfaces.spec import FieldSpec
     from genpipe.project.plan import Plan
 
+    Fields = Mapping[str, FieldSpec]
 
 app = typer.Typer(help="Add, list, inspect and remove data sets.", no_args_is_help=True, epilog=examples("data"))
 NAMED = 20
@@ -169,12 +172,12 @@ def inspect(
     data = load_project().data(name)
     if picture.exists() and not force:
         raise ExistsError(f"{picture} exists. Give another -o, or --force to replace it.")
-    found = _looked(data, images)
+    found, fields = _looked(data, images), data.spec().fields
     _save(found, picture)
     if json:
-        _screen.as_json(_summary(found, picture))
+        _screen.as_json(_summary(found, fields, picture))
     else:
-        _tell(found, picture)
+        _tell(found, fields, picture)
 
 
 def _row(project: "Project", name: str) -> dict[str, Any]:
@@ -223,11 +226,12 @@ def _save(found: "Inspection", picture: Path) -> None:
             Image.fromarray(sheet).save(temporary, format="PNG")
 
 
-def _summary(found: "Inspection", picture: Path) -> dict[str, Any]:
+def _summary(found: "Inspection", fields: "Fields", picture: Path) -> dict[str, Any]:
     return {
         "classes": {name: dict(zip(("train", "test"), counts, strict=True)) for name, counts in found.classes.items()},
         "classes_without_training_images": found.untrained,
         "sizes": [{"width": w, "height": h, "images": n} for (w, h), n in found.sizes.most_common()],
+        "fields": {name: {"kind": field.kind, "shape": list(field.shape)} for name, field in fields.items()},
         "duplicates": [{"image": image, "same_as": first} for image, first in found.duplicates],
         "duplicates_across_splits": found.leaked,
         "broken": [{"image": name, "reason": why} for name, why in found.broken],
@@ -238,7 +242,7 @@ def _summary(found: "Inspection", picture: Path) -> dict[str, Any]:
     }
 
 
-def _tell(found: "Inspection", picture: Path) -> None:
+def _tell(found: "Inspection", fields: "Fields", picture: Path) -> None:
     from genpipe.dataset.picture_files import counted
 
     counts = {**found.classes, "in all": [sum(split) for split in zip(*found.classes.values(), strict=True)]}
@@ -253,6 +257,9 @@ def _tell(found: "Inspection", picture: Path) -> None:
     if found.skipped_files:
         _screen.say(f"skipped, not pictures: {counted(found.skipped_files)}")
     _screen.say(f"sizes (height×width): {_sizes(found)}")
+    if fields:
+        _screen.say("fields:")
+        _screen.lines((f"  {name}", field.kind, _shape(field)) for name, field in fields.items())
     _screen.say(f"duplicates: {len(found.duplicates)}, {found.leaked} of them across splits")
     _some(f"{image} = {first}" for image, first in found.duplicates[: NAMED + 1])
     _screen.say(f"broken: {len(found.broken)}")
@@ -260,6 +267,10 @@ def _tell(found: "Inspection", picture: Path) -> None:
     if found.broken:
         _screen.say("  Repair or remove them, or leave them out: set `skip_broken: true` for the data set.")
     _screen.say(f"Wrote {picture}." if found.sheet.size else "No picture can be read, so there is no contact sheet.")
+
+
+def _shape(field: "FieldSpec") -> str:
+    return "×".join(map(str, field.shape)) or "one"
 
 
 def _sizes(found: "Inspection") -> str:

@@ -18,6 +18,7 @@ class Listed(StrEnum):
 
     MODELS = "models"
     DATA = "data"
+    DERIVATIONS = "derivations"
     EXTRACTORS = "extractors"
     METRICS = "metrics"
     ANALYSES = "analyses"
@@ -28,7 +29,7 @@ def list_names(
     what: Annotated[Listed | None, typer.Argument(help="Kind to list. Default: all.", show_default=False)] = None,
     json: AsJson = False,
 ) -> None:
-    """List the parts of experiments: models, data, extractors, metrics, analyses, recipes."""
+    """List the parts of experiments: models, data, derivations, extractors, metrics, analyses, recipes."""
     sets = _data_sets()
     found = {kind.value: _rows(kind, sets) for kind in ([what] if what else Listed)}
     if json:

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from genpipe import registry
+from genpipe.config.derivations import derivation, field_name, with_derived
 from genpipe.config.document import Document, KeyPath
 from genpipe.config.validation import examined
-from genpipe.errors import DataError, GenpipeError, Problem, Unsuitable, nearest
+from genpipe.errors import ConfigError, DataError, GenpipeError, Problem, Unsuitable, nearest
 
 
 def missing_capabilities(
@@ -65,20 +66,32 @@ def _unmet(field: str, kinds: Collection[str], data: Any) -> str | None:
     found = data.spec().fields.get(field)
     if found is None or found.kind not in kinds:
         there = "which these images lack" if found is None else f"and that of these images is of kind {found.kind}"
-        return f", {there}; {_remedy(field, kinds, data.root)}"
+        return f", {there}; {_remedy(field, kinds, data)}"
     if data.common.horizontal_flip and found.names_sides:
         return ", which names left and right, and would be false of mirrored images; write `horizontal_flip: false`"
     return None
 
 
-def _remedy(field: str, kinds: Collection[str], root: Path) -> str:
-    """How a data set gets a field: by its own knob, or from the sources that have it, with their knobs."""
+def _remedy(field: str, kinds: Collection[str], data: Any) -> str:
+    """How a data set gets a field: by its own knob, from the sources that have it, or made of its images."""
     from genpipe.interfaces.sources import KNOWN_LABEL
 
     if field == KNOWN_LABEL:
         return "write `num_labels: 100` there, how many labels it may know"
-    sources = [given for source in registry.names("data") if (given := _given_by(source, field, kinds, root))]
-    return f"write {' or '.join(sources)} there" if sources else "no source has it; write one (docs/extending.md)"
+    found = [given for source in registry.names("data") if (given := _given_by(source, field, kinds, data.root))]
+    found += [
+        f"`derive: {{{name}: {{}}}}`" for name in registry.names("derivations") if _makes(name, field, kinds, data)
+    ]
+    return f"write {' or '.join(found)} there" if found else "no source has it; write one (docs/extending.md)"
+
+
+def _makes(name: str, field: str, kinds: Collection[str], data: Any) -> bool:
+    """Whether a derivation with its default knobs makes a field of one of these kinds of the images of a data set."""
+    if field_name(name) != field or name in data.derivations:
+        return False
+    with suppress(GenpipeError, ValueError):
+        return derivation(name, registry.load("derivations", name).Config(), data.spec()).field.kind in kinds
+    return False
 
 
 def _given_by(source: str, field: str, kinds: Collection[str], root: Path) -> str | None:
@@ -126,14 +139,29 @@ def _images(data: Any, knobs: Any) -> Any:
 
 
 def spec_of(data: Any) -> Any:
-    """The DataSpec that a data set will have, as far as it is known before any image is read. Raises DataError."""
+    """The DataSpec that a data set will have, as far as it is known before any image is read.
+
+    Raises DataError, and ConfigError with the fields that cannot be made of its images.
+    """
     from genpipe.interfaces.sources import fields_of
     from genpipe.interfaces.spec import DataSpec, sides
 
     channels, classes = data.common.channels or data.opened.channels, data.opened.classes
     size, levels = data.common.image_size, 2 if data.common.binarize else 256
     fields = fields_of(data.opened, size, data.common.num_labels)
-    return DataSpec(channels, *sides(size), classes, levels, _untrained(data, classes), fields)
+    return _derived(data, DataSpec(channels, *sides(size), classes, levels, _untrained(data, classes), fields))
+
+
+def _derived(data: Any, spec: Any) -> Any:
+    problems = []
+    for name, config in data.derivations.items():
+        try:
+            spec = with_derived(spec, {name: config})
+        except Unsuitable as error:
+            problems.append(data.document.problem(("datasets", data.name, "derive", name), str(error)))
+    if problems:
+        raise ConfigError(problems)
+    return spec
 
 
 def counts_of(data: Any) -> Any:

@@ -1,6 +1,6 @@
 """What every data set says of itself."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -31,5 +31,7 @@ class Dataset(Strict):
     """Whether levels become 0 or 255: the nearer one, or 255 with the probability level / 255, drawn once."""
     exclude_classes: list[str | int] = []
     """The names of classes of which no image is trained on; their test images stay."""
+    derive: dict[str, Any] = {}
+    """Fields that are made of the images, by the name of a derivation, each with its knobs."""
     num_labels: Count | None = None
     """How many labels a model that learns from few may know: drawn by the seed, of all classes alike."""

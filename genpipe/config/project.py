@@ -25,6 +25,7 @@ from genpipe.config.compatibility import (
     unsupported,
 )
 from genpipe.config.datasets import Dataset
+from genpipe.config.derivations import field_name
 from genpipe.config.document import Document, KeyPath, read
 from genpipe.config.renamed import new_key
 from genpipe.config.schemas import Index, Knobs, knobs_of
@@ -42,7 +43,10 @@ class Data:
     seed: int
     common: Dataset
     source: Strict
+    derivations: Mapping[str, Strict]
     root: Path
+    document: Document
+    """Where it is written."""
 
     @cached_property
     def opened(self) -> Any:
@@ -54,8 +58,16 @@ class Data:
         return {"source": self.common.source, "classes": list(self.opened.classes), "state": self.opened.state()}
 
     def spec(self) -> Any:
-        """The DataSpec that this data set will have. Raises DataError if the source cannot be read."""
+        """The DataSpec that this data set will have.
+
+        Raises DataError if the source cannot be read, and ConfigError if a field cannot be made of its images.
+        """
         return spec_of(self)
+
+    @property
+    def random_fields(self) -> set[str]:
+        """The fields that are drawn anew for each training batch, so that training images have none on the disk."""
+        return {field_name(name) for name in self.derivations if registry.load("derivations", name).random}
 
     @cached_property
     def counts(self) -> Any:
@@ -133,6 +145,11 @@ class Project:
         at, given = ("datasets", name), dict(knobs)
         mine = {k: given.pop(k) for k in list(given) if k in Dataset.model_fields}
         common, problems = examined(Dataset, mine, at, document)
+        derive = mine.get("derive")
+        derivations, wrong = self._configs(
+            "derivations", derive if isinstance(derive, dict) else {}, (*at, "derive"), document
+        )
+        problems += wrong
         source = None
         if isinstance(mine.get("source"), str):
             schema = self._load("data", mine["source"], (*at, "source"), document).Config
@@ -140,7 +157,7 @@ class Project:
             problems += more
         if problems or source is None:
             raise ConfigError(problems)
-        return Data(name, self.index.seed, common, source, self.root)
+        return Data(name, self.index.seed, common, source, derivations, self.root, document)
 
     def extractors(self, data: str) -> dict[str, Strict]:
         """The extractors that look at a data set, with their knobs. Raises ConfigError."""
@@ -215,9 +232,15 @@ class Project:
         return [part for part in found if isinstance(part, Experiment)]
 
     def _named(self, kind: str, at: KeyPath, document: Document) -> tuple[dict[str, Any], list[Problem]]:
-        """The validated Config of each named part of an open folder, and what is wrong."""
+        """The validated Config of each part of an open folder that is named at a place, and what is wrong."""
+        return self._configs(kind, document.mapping(*at), at, document)
+
+    def _configs(
+        self, kind: str, given: Mapping[Any, Any], at: KeyPath, document: Document
+    ) -> tuple[dict[str, Any], list[Problem]]:
+        """The validated Config of each of these parts of an open folder, and what is wrong."""
         configs, problems, called = dict[str, Any](), list[Problem](), dict[Any, str]()
-        for name, values in ((str(key), value) for key, value in document.mapping(*at).items()):
+        for name, values in ((str(key), value) for key, value in given.items()):
             try:
                 part = self._load(kind, name, (*at, name), document)
             except ConfigError as error:

@@ -60,7 +60,7 @@ class Reference(Strict):
 class Index(Strict):
     """params.yaml."""
 
-    package: str | None = None  # a person's own, with models, data sources, metrics, analyses, extractors, recipes
+    package: str | None = None  # a person's own, with open folders as genpipe has them
     seed: int = Field(ge=0, lt=2**32)
     datasets: dict[str, dict[str, Any]]
     reference: Reference

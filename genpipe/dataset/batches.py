@@ -1,7 +1,6 @@
 """Batches of training images in an order that depends on (seed, epoch) alone."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from time import perf_counter
 from typing import NamedTuple
@@ -11,6 +10,7 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
+from genpipe.dataset.deriving import DerivedField, drawn_fields
 from genpipe.dataset.prefetch import Prefetcher
 from genpipe.dataset.storage import Prepared
 from genpipe.interfaces.phases import Batch
@@ -39,7 +39,8 @@ class BatchLoader:
     the same whoever asks for it, so a position in the data is a single number. Images with equal rows in `group_by`
     stay together, and groups are shuffled. With `second`, every second image is one of these, and each kind is shuffled
     by itself. Several processes share each batch: with `part` = (i, n), this one gets the i-th
-    of n equal parts of it.
+    of n equal parts of it. Fields in `drawn` are made of the images of each batch, mirrored or not, on the threads that
+    read ahead; then nothing is moved to the device before it is asked for.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class BatchLoader:
         horizontal_flip: bool = False,
         part: tuple[int, int] = (0, 1),
         fields: Mapping[str, StoredField] | None = None,
+        drawn: Mapping[str, DerivedField] | None = None,
         group_by: np.ndarray | None = None,
         second: Bool[np.ndarray, "n"] | None = None,
     ) -> None:
@@ -60,8 +62,11 @@ class BatchLoader:
         self.horizontal_flip = horizontal_flip
         self._mine = slice(part[0] * size // part[1], (part[0] + 1) * size // part[1])
         rows = {name: field.rows for name, field in (fields or {}).items()}
-        self._specs = {name: field.spec for name, field in (fields or {}).items()}
-        self._resident = _fits(images.nbytes + sum(values.nbytes for values in rows.values()), device)
+        self._drawn = dict(drawn or {})
+        self._specs = {name: field.spec for given in (fields or {}, self._drawn) for name, field in given.items()}
+        self._resident = not self._drawn and _fits(
+            images.nbytes + sum(values.nbytes for values in rows.values()), device
+        )
         self._home = device if self._resident else torch.device("cpu")
         self._images = self._kept(images)
         self._labels = None if labels is None else torch.from_numpy(np.array(labels)).to(self._home)
@@ -69,7 +74,7 @@ class BatchLoader:
         self._groups = None if group_by is None else np.unique(group_by, axis=0, return_inverse=True)[1].ravel()
         self._kinds = [] if second is None else [np.flatnonzero(~second), np.flatnonzero(second)]
         self._order = lru_cache(maxsize=4)(self._shuffled)
-        self._read_ahead = Prefetcher(lambda number: self._raw(self._rows(number)))
+        self._read_ahead = Prefetcher(self._numbered)
         self.waited_sec = 0.0
         """How long whoever asked for batches waited for them."""
 
@@ -82,7 +87,7 @@ class BatchLoader:
         seed: int,
         device: torch.device,
         part: tuple[int, int] = (0, 1),
-        fields: Iterable[str] = (),
+        fields: Collection[str] = (),
         group_by: str | None = None,
         balance_by: str | None = None,
     ) -> "BatchLoader":
@@ -91,31 +96,45 @@ class BatchLoader:
         Raises DataError if the data set does not know them.
         """
         images, labels = prepared.images("train"), prepared.labels("train")
-        asked = {name: StoredField(prepared.field("train", name), prepared.spec.fields[name]) for name in fields}
+        drawn = drawn_fields(prepared, fields, seed)
+        kept = [name for name in fields if name not in drawn]
+        asked = {name: StoredField(prepared.field("train", name), prepared.spec.fields[name]) for name in kept}
         together = prepared.field("train", group_by) if group_by else None
         second = _nonzero(prepared.field("train", balance_by)) if balance_by else None
         return cls(
             images, labels, size=size, seed=seed, device=device, horizontal_flip=prepared.horizontal_flip, part=part,
-            fields=asked, group_by=together, second=second,
+            fields=asked, drawn=drawn, group_by=together, second=second,
         )  # fmt: skip
 
     def batch(self, number: int, ahead: int = _AHEAD) -> Batch:
-        """Returns a batch by its number, from 0; which images are mirrored depends on (seed, number) alone.
+        """Returns a batch by its number, from 0; what is mirrored or drawn of it depends on (seed, number) alone.
 
         Where images are read from the disk, so many batches after this one are read meanwhile.
         """
         begun = perf_counter()
-        raw = self._raw(self._rows(number)) if self._resident else self._read_ahead.get(number, ahead)
+        raw = self._numbered(number) if self._resident else self._read_ahead.get(number, ahead)
         batch = self._sent(raw)
-        if self.horizontal_flip:
-            batch = self._flipped(batch, self._mirrored(number))
         self.waited_sec += perf_counter() - begun
         return batch
 
     def in_order(self) -> Iterator[Batch]:
         """Yields all images in stored order; the last batch may be smaller."""
         for rows in torch.arange(self.count, device=self._home).split(self.size):
-            yield self._sent(self._raw(rows))
+            raw = self._raw(rows)
+            yield self._sent(self._with_drawn(raw, rows.tolist()) if self._drawn else raw)
+
+    def _numbered(self, number: int) -> _Raw:
+        """The part of a batch that is this process's: its images, mirrored or not, and then what is drawn of them."""
+        raw = self._raw(self._rows(number))
+        if self.horizontal_flip:
+            self._flip(raw, self._mirrored(number))
+        return self._with_drawn(raw, range(self._mine.start, self._mine.stop), number) if self._drawn else raw
+
+    def _with_drawn(self, raw: _Raw, places: Sequence[int], number: int | None = None) -> _Raw:
+        """Images at these places of a batch, or of the data, with the fields that are drawn of them."""
+        pixels, labels, fields = raw
+        found = {name: field.rows(pixels.numpy(), places, number) for name, field in self._drawn.items()}
+        return pixels, labels, {**fields, **{name: self._pinned(torch.from_numpy(v)) for name, v in found.items()}}
 
     def _rows(self, number: int) -> Tensor:
         """The stored positions of this process's part of a batch."""
@@ -150,8 +169,8 @@ class BatchLoader:
 
     def _raw(self, rows: Tensor) -> _Raw:
         labels = None if self._labels is None else self._labels[rows]
-        if labels is not None and not self._resident and self.device.type == "cuda":
-            labels = labels.pin_memory()
+        if labels is not None and not self._resident:
+            labels = self._pinned(labels)
         return self._taken(self._images, rows), labels, {k: self._taken(v, rows) for k, v in self._fields.items()}
 
     def _kept(self, values: np.ndarray) -> Tensor | np.ndarray:
@@ -173,20 +192,20 @@ class BatchLoader:
         of_kind = {name: as_tensor(values, self._specs[name].kind) for name, values in sent.items()}
         return Batch(to_model(pixels.to(self.device, non_blocking=True)), y, of_kind)
 
-    def _flipped(self, batch: Batch, mirrored: Tensor) -> Batch:
-        """A batch of which these images [b 1 1 1] are mirrored, with all that has their shape."""
-
-        def flip(x: Tensor) -> Tensor:
-            return torch.where(mirrored.view(-1, *[1] * (x.ndim - 1)), x.flip(-1), x)
-
-        shaped = {name: flip(x) if self._specs[name].image_shaped else x for name, x in batch.fields.items()}
-        return replace(batch, x=flip(batch.x), fields=shaped)
+    def _flip(self, raw: _Raw, mirrored: Tensor) -> None:
+        """Mirrors these images [b] of a batch where they lie, with all that has their shape."""
+        pixels, _, fields = raw
+        for x in (pixels, *(x for name, x in fields.items() if self._specs[name].image_shaped)):
+            x.copy_(torch.where(mirrored.view(-1, *[1] * (x.ndim - 1)), x.flip(-1), x))
 
     def _mirrored(self, number: int) -> Tensor:
-        """Which images are mirrored [b 1 1 1]."""
+        """Which images are mirrored [b], where the images are."""
         drawn = torch.from_numpy(np.random.default_rng((self.seed, number, 1)).random(self.size) < 0.5)[self._mine]
-        drawn = drawn.pin_memory() if self.device.type == "cuda" else drawn
-        return drawn.to(self.device, non_blocking=True)[:, None, None, None]
+        return self._pinned(drawn).to(self._home, non_blocking=True)
+
+    def _pinned(self, values: Tensor) -> Tensor:
+        """Values from where they can be sent to the device while it works."""
+        return values.pin_memory() if self.device.type == "cuda" else values
 
 
 def _nonzero(rows: np.ndarray) -> Bool[np.ndarray, "n"]:

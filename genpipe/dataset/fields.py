@@ -27,7 +27,7 @@ def stored(name: str, values: np.ndarray, spec: FieldSpec, sizes: np.ndarray, fi
     Raises DataError if it is not what it was declared as.
     """
     _verify_layout(name, values, spec)
-    _verify_values(name, values, spec)
+    verify_values(name, values, spec)
     if spec.image_shaped:
         _verify_sizes(name, values, spec, sizes)
     found = _in_layout(values, spec, fit)
@@ -62,7 +62,8 @@ def _verify_layout(name: str, values: np.ndarray, spec: FieldSpec) -> None:
         )
 
 
-def _verify_values(name: str, values: np.ndarray, spec: FieldSpec) -> None:
+def verify_values(name: str, values: np.ndarray, spec: FieldSpec) -> None:
+    """Raises DataError if the values of a field are none that its kind allows."""
     known = {"mask": 2, "attributes": 2, "label_map": spec.size, "tokens": spec.size, "class": spec.size}
     most = known.get(spec.kind)
     if most is not None and values.size and not 0 <= values.min() <= values.max() < most:

@@ -5,11 +5,15 @@ from contextlib import ExitStack
 from dataclasses import replace
 from math import prod
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
+from genpipe.config.derivations import with_derived
 from genpipe.config.selection import taken, untrained
 from genpipe.dataset.decoding import MAX_ASPECT, too_long
+from genpipe.dataset.deriving import write_derived
 from genpipe.dataset.splitting import known_labels
 from genpipe.dataset.storage import ArrayFile, Prepared, field_file, images_file, labels_file, write_meta
 from genpipe.dataset.working import Done, Target, Work, cores, done, in_order
@@ -17,6 +21,7 @@ from genpipe.errors import DataError
 from genpipe.files import atomic_directory
 from genpipe.interfaces.sources import KNOWN_LABEL, SPLITS, Chunk, Collection, Source, fields_of
 from genpipe.interfaces.spec import DataSpec, FieldSpec, ImageSize, sides
+from genpipe.schema import Strict
 
 CHUNK_BYTES = 4 * 2**20
 """No more finished pixels than this travel between processes at once."""
@@ -38,31 +43,31 @@ def prepare(
     binarize: str | None = None,
     exclude_classes: Sequence[str | int] = (),
     num_labels: int | None = None,
+    derive: Mapping[str, Strict] = MappingProxyType({}),
     workers: int | None = None,
     shown: Shown = lambda images, of: None,
 ) -> Prepared:
     """Reads a source once, chunk by chunk, and writes its splits: uint8 images [n c h w], labels and fields.
 
     Of the classes in `exclude_classes` no training image is taken; `num_labels` is how many labels a model may
-    know. The same images come in the same order for any number of workers. Raises DataError for a broken picture,
-    unless `skip_broken` leaves it out, and if the source is not what it announced.
+    know; fields in `derive` are made of finished images. The same images come in the same order for any number of
+    workers. Raises DataError for a broken picture, unless `skip_broken`, and for what the source did not announce.
     """
     collection, broken = source.collection(seed), list[str]()
-    spec = _spec(source, image_size, channels, binarize, num_labels)
+    spec = with_derived(_spec(source, image_size, channels, binarize, num_labels), derive)
     rows = taken(collection, source.classes, exclude_classes, max_images, seed)
     with atomic_directory(folder) as temporary:
         with Writer(temporary, collection) as writer:
             target = Target(image_size, spec.channels, resize_mode, seed, binarize, fields_of(source, image_size, None))
             for piece in finished(collection, rows, target, cores() if workers is None else workers):
-                if piece.broken and not skip_broken:
-                    raise DataError(_complaint(piece.broken, folder.name))
-                broken += [f"{name}: {why}" for name, why in piece.broken]
+                broken += _left_out(piece, skip_broken, folder.name)
                 writer.write(piece)
                 shown(writer.count + len(broken), len(rows))
         writer.verify(len(rows) - len(broken))
         _write_known_labels(temporary, len(spec.classes), num_labels, seed)
-        noted, unused = _noted(temporary, spec), collection.unused_images
-        write_meta(temporary, noted, horizontal_flip=horizontal_flip, broken=broken, unused_images=unused)
+        random = write_derived(temporary, spec, derive, seed)
+        more: dict[str, Any] = {"unused_images": collection.unused_images, "random_fields": random}
+        write_meta(temporary, _noted(temporary, spec), horizontal_flip=horizontal_flip, broken=broken, **more)
     return Prepared.open(folder)
 
 
@@ -185,6 +190,13 @@ class Writer:
             self._files[path] = ArrayFile(path)
             self._open.callback(self._files[path].close)
         self._files[path].append(rows)
+
+
+def _left_out(piece: Done, allowed: bool, data: str) -> list[str]:
+    """The broken pictures of a chunk with the reasons. Raises DataError unless they may be left out."""
+    if piece.broken and not allowed:
+        raise DataError(_complaint(piece.broken, data))
+    return [f"{name}: {why}" for name, why in piece.broken]
 
 
 def _complaint(broken: list[tuple[str, str]], data: str) -> str:

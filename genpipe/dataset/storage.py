@@ -1,6 +1,7 @@
 """A prepared data set on disk: a few large arrays, read through the memory map."""
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from genpipe.config.data_spec import spec_from_json, spec_to_json
+from genpipe.config.derivations import field_name
 from genpipe.config.validation import described
 from genpipe.errors import ConfigError, DataError, nearest
 from genpipe.files import write_json
@@ -80,6 +82,7 @@ def write_meta(
     horizontal_flip: bool = False,
     broken: Sequence[str] = (),
     unused_images: Mapping[str, int] = MappingProxyType({}),
+    random_fields: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> None:
     """Writes the description of the images and their use in training, with a digest of all files so far."""
     digest = hashlib.sha256()
@@ -88,10 +91,13 @@ def write_meta(
             digest.update(file.name.encode() + hashlib.file_digest(content, "sha256").digest())
     if horizontal_flip:
         digest.update(b"flip")
+    if random_fields:
+        digest.update(json.dumps(random_fields, sort_keys=True).encode())
     noted: dict[str, Any] = {"data_spec": spec_to_json(spec), "sha256": digest.hexdigest()}
     noted |= {"horizontal_flip": True} if horizontal_flip else {}
     noted |= {"broken_images": len(broken), "broken": list(broken[:_NAMED])} if broken else {}
     noted |= {"unused_images": dict(unused_images)} if unused_images else {}
+    noted |= {"random_fields": dict(random_fields)} if random_fields else {}
     write_json(folder / "meta.json", noted)
 
 
@@ -104,6 +110,7 @@ class _Meta(Strict):
     broken_images: int = Field(default=0, ge=0)
     broken: list[str] = []
     unused_images: dict[str, Annotated[int, Field(ge=0)]] = {}
+    random_fields: dict[str, dict[str, Any]] = {}
 
 
 @dataclass(frozen=True)
@@ -119,6 +126,8 @@ class Prepared:
     """The number of unreadable pictures that were left out."""
     unused_images: Mapping[str, int] = field(default_factory=dict)
     """The number of images in each split that is neither training nor test."""
+    random_fields: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """The knobs of each derivation whose rows are drawn anew for each training batch, by its name."""
 
     @classmethod
     def open(cls, folder: Path | str) -> "Prepared":
@@ -127,7 +136,8 @@ class Prepared:
         try:
             meta, document = described(_Meta, folder / "meta.json")
             spec = spec_from_json(document)
-            return cls(folder, spec, meta.sha256, meta.horizontal_flip, meta.broken_images, meta.unused_images)
+            told = meta.horizontal_flip, meta.broken_images, meta.unused_images, meta.random_fields
+            return cls(folder, spec, meta.sha256, *told)
         except FileNotFoundError:
             raise DataError(f"{folder} holds no prepared data set. Run `dvc repro` to prepare it.") from None
         except ConfigError as error:
@@ -165,10 +175,12 @@ class Prepared:
     def field(self, split: str, name: str) -> np.ndarray:
         """Returns a field [n, *shape] as it is stored, memory-mapped.
 
-        Raises DataError if the data set does not have it, or if its rows are not those of the images.
+        Raises DataError if the data set does not have it or draws it anew, or if its rows are not those of the images.
         """
         if name not in self.spec.fields:
             raise DataError(f"{self.folder} knows no '{name}' of its images.{nearest(name, self.spec.fields)}")
+        if split == "train" and name in map(field_name, self.random_fields):
+            raise DataError(f"'{name}' is drawn anew for each batch, so training images have none that stays.")
         file = field_file(self.folder, split, name)
         found, needed = _array(file), (len(self.images(split)), *self.spec.fields[name].shape)
         if found.shape != needed:

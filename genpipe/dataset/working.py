@@ -16,6 +16,7 @@ import numpy as np
 from genpipe.dataset.decoding import Broken, decoded
 from genpipe.dataset.fields import stored
 from genpipe.dataset.fitting import fitted
+from genpipe.dataset.luma import luma
 from genpipe.errors import DataError
 from genpipe.interfaces.spec import FieldSpec, ImageSize, sides
 
@@ -112,7 +113,7 @@ def _fitted(images: np.ndarray, rows: np.ndarray, target: Target, nearest: bool 
 
 
 def _in_channels(images: np.ndarray, channels: int) -> np.ndarray:
-    """Grey images as RGB, or RGB as gray (the weights of ITU-R 601, as PIL has them). Raises DataError for others."""
+    """Grey images as RGB, or RGB as their luma. Raises DataError for others."""
     given = images.shape[3]
     if given == channels:
         return images
@@ -120,8 +121,7 @@ def _in_channels(images: np.ndarray, channels: int) -> np.ndarray:
         raise DataError(f"images of 2 channels cannot be made {channels}. Leave out `channels` of the data set.")
     if given == 1:
         return np.repeat(images, channels, axis=3)
-    luma = images.astype(np.uint32) @ np.array([19595, 38470, 7471], np.uint32)
-    return ((luma + 0x8000) >> 16).astype(np.uint8)[..., None]
+    return luma(images)[..., None]
 
 
 def _finished_pixels(images: np.ndarray, rows: np.ndarray, target: Target) -> np.ndarray:

@@ -75,7 +75,7 @@ def memory(root: Path, experiment: Experiment) -> Memory | None:
         optimizer=sum(STATE[experiment.knobs.optim[name].algorithm] * size for name, size in moved),
         average=weights if experiment.knobs.train.ema_halflife_images else 0,
         activations=_activations(model, experiment),
-        images=_images(root / paths.data(experiment.data.name), model.fields),
+        images=_images(root / paths.data(experiment.data.name), set(model.fields) - experiment.data.random_fields),
     )
 
 

@@ -242,6 +242,8 @@ def _flow(knobs: Mapping[str, Any]) -> str:
 
 def _scalar(value: Any) -> str:
     """A value inside { } or [ ], with quotes where YAML needs them."""
+    if isinstance(value, dict):
+        return _flow(value)
     if not isinstance(value, str):
         return json.dumps(value)
     plain = value.replace("/", "").replace("-", "").replace("_", "").replace(".", "").isalnum() and value.isascii()

@@ -97,7 +97,7 @@ def _composed(package: str | None) -> dict[Path, str]:
         plan.verify()
     found = {change.file: change.after or "" for change in plan.files}
     if package:
-        line = f"package: {package} # our own models, data, metrics, analyses, extractors and recipes"
+        line = f"package: {package} # our own models, data, derivations, metrics, analyses, extractors and recipes"
         found[paths.INDEX] = found[paths.INDEX].replace("\nseed:", f"\n{line}\nseed:", 1)
     return found
 

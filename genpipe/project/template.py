@@ -15,7 +15,7 @@ from genpipe.files import read_text
 STARTER = Path(__file__).parent / "starter"
 """The files of a new project besides its wiring."""
 _PACKED, _REPOSITORY = Path(__file__).parents[1] / "template", Path(__file__).parents[2]
-PACKAGE = '"""Our own models, data, extractors, metrics, analyses and recipes: a folder for each."""\n'
+PACKAGE = '"""Our own models, data, derivations, extractors, metrics, analyses and recipes: a folder for each."""\n'
 """The first file of the user's package."""
 GROWING = (("check", "deps"), ("reference", "do", "deps"))
 """The lists of dvc.yaml that a person's own files are added to."""

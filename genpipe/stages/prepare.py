@@ -14,9 +14,11 @@ def run(name: str, inputs: Inputs) -> Facts:
 
     data = load_project().data(name)
     inputs.verify()
-    knobs = data.common.model_dump(exclude={"source", "extractors", "extractor_steps"})
+    knobs = data.common.model_dump(exclude={"source", "extractors", "extractor_steps", "derive"})
     with counting(name, "images") as shown:
-        prepared = prepare(data.opened, **knobs, seed=data.seed, folder=paths.data(name), shown=shown)
+        prepared = prepare(
+            data.opened, **knobs, derive=data.derivations, seed=data.seed, folder=paths.data(name), shown=shown
+        )
     inputs.verify_same(
         f"{data.opened.watched_path}", read_json(paths.source_state(name)), load_project().data(name).source_state()
     )

@@ -46,7 +46,7 @@ def test_a_process_ends_with_the_message_and_the_status(tmp_path: Path) -> None:
 def test_list_alone_lists_everything_also_outside_of_a_project(
     genpipe: Run, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kinds = ["models", "data", "extractors", "metrics", "analyses", "recipes"]
+    kinds = ["models", "data", "derivations", "extractors", "metrics", "analyses", "recipes"]
     shown = genpipe("list").out
     assert [line.removesuffix(":") for line in shown.splitlines() if line.endswith(":")] == kinds
     assert all(genpipe("list", kind).out in shown for kind in kinds)

@@ -123,7 +123,7 @@ def without(project: Path) -> Project:
     index = project / "params.yaml"
     index.write_text(index.read_text().replace("test_images: 360", "test_images: 360, exclude_classes: [0, 4, 9]"))
     opened = load_project()
-    knobs = opened.data("tiny").common.model_dump(exclude={"source", "extractors", "extractor_steps"})
+    knobs = opened.data("tiny").common.model_dump(exclude={"source", "extractors", "extractor_steps", "derive"})
     prepare(opened.data("tiny").opened, **knobs, seed=0, folder=project / "data" / "tiny")
     make_references(opened, "tiny")
     return opened
