@@ -18,7 +18,7 @@ __all__ = ["CHECKS", "SPECS", "Broken", "Check", "NotApplicable", "check_model",
 Check = Callable[[str, DataSpec], None]
 """Given the name of a model and images; raises Broken or NotApplicable."""
 SPECS: tuple[DataSpec, ...] = (DataSpec(1, 8, 8, ("a", "b")), DataSpec(3, 16, 24, ("a", "b")))
-"""The images for which a model is tried: gray squares, and in color what is higher than wide."""
+"""The images for which a model is tried: gray squares, and in color what is wider than high."""
 
 
 def check_model(name: str, specs: tuple[DataSpec, ...] = SPECS) -> None:

@@ -29,6 +29,8 @@ datasets:
   sweeps: {source: shapes, image_size: SIZE, images: 400, test_images: 200, sweep_images: 10}
   views: {source: solids, image_size: SIZE, images: 120, test_images: 30}
   few: {source: digits, image_size: SIZE, resize_mode: pad, num_labels: 50}
+  lines: {source: digits, image_size: SIZE, resize_mode: pad, derive: {edges: {}}}
+  letters: {source: glyphs, image_size: SIZE, images: 780, test_images: 260, domains: [serif, sans]}
 reference:
   extractors:
     classifier: {channels: [8, 16], features: 16}
@@ -47,6 +49,8 @@ SMALL = {
     "shape_sweeps": "sweeps",
     "solids": "views",
     "few_labels": "few",
+    "edges": "lines",
+    "styled_glyphs": "letters",
 }
 """For each data set that recipes are written for a small one of its kind."""
 

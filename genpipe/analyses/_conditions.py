@@ -24,7 +24,7 @@ def pictures(condition: dict[str, np.ndarray], spec: DataSpec) -> Pixels:
     return np.where(masks[0] > 0, np.uint8(_HOLE), x) if masks else x
 
 
-def in_color(images: Pixels) -> Pixels:
+def in_color(images: Pixels) -> UInt8[np.ndarray, "n _ h w"]:
     """Returns images with three channels."""
     return np.repeat(images, 3, axis=1) if images.shape[1] == 1 else images
 
@@ -38,7 +38,7 @@ def _picture(rows: np.ndarray, spec: FieldSpec) -> Pixels:
     return colors[rows].transpose(0, 3, 1, 2)
 
 
-def _sized(images: Pixels, spec: DataSpec) -> Pixels:
+def _sized(images: Pixels, spec: DataSpec) -> UInt8[np.ndarray, "n c _ _"]:
     """Small pictures with every pixel as a square."""
     if images.shape[2:] == spec.shape[1:]:
         return images

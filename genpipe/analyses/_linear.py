@@ -26,7 +26,7 @@ class L2SVM:
 
     def accuracy(self, rows: Rows, labels: Int[np.ndarray, "n"]) -> float:
         """The share of rows that it names right."""
-        x = with_one((torch.from_numpy(rows).to(self.mean) - self.mean) / self.deviation)
+        x = with_one((torch.tensor(rows).to(self.mean) - self.mean) / self.deviation)
         return float((self.classes[(x @ self.weights).argmax(1).cpu().numpy()] == labels).mean())
 
 
@@ -36,7 +36,7 @@ def l2_svm(rows: Rows, labels: Int[np.ndarray, "n"], error_weight: float, device
     Fan et al. 2008 (JMLR 9:1871), eqs. 1 and 3, the bias among the weights, as in LIBLINEAR; solved by L-BFGS, in
     float64: in float32 the line search ends where rounding hides the slope, and each processor rounds otherwise.
     """
-    x, classes = torch.from_numpy(rows).to(device, torch.float64), np.unique(labels)
+    x, classes = torch.tensor(rows).to(device, torch.float64), np.unique(labels)
     mean, deviation = x.mean(0), x.std(0, unbiased=False).clamp(min=_LEAST_DEVIATION)
     x, y = with_one((x - mean) / deviation), torch.from_numpy(labels[:, None] == classes).to(device) * 2.0 - 1.0
     weights = torch.zeros(x.shape[1], len(classes), dtype=x.dtype, device=device, requires_grad=True)

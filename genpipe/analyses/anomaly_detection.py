@@ -43,7 +43,7 @@ class AnomalyDetection(Analysis):
         """Codes for each image, over which its evidence lower bound is averaged."""
 
     requires = (Reconstructs,)
-    sees_outliers = True
+    sees_all = True
 
     def unmet_requirement(self, info: DatasetInfo) -> str | None:
         return None if info.spec.untrained else _NOTHING_LEFT_OUT

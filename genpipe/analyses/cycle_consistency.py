@@ -34,6 +34,7 @@ class CycleConsistency(Analysis):
         """Real images at most from which a linear classifier learns the domains."""
 
     requires = (TranslatesDomains,)
+    sees_all = True
 
     def run(self, context: AnalysisContext) -> AnalysisResult:
         model, real = context.model, context.real.held_out
@@ -41,7 +42,7 @@ class CycleConsistency(Analysis):
         domain = np.asarray(real.factors[model.domain])
         numbers, rows = dict[str, float](), list[np.ndarray]()
         knows_domain = _classifier(context, model.domain, self.config.training_images)
-        numbers["domain_accuracy_real"] = knows_domain.accuracy(np.asarray(real.features), domain)
+        numbers["domain_accuracy_real"] = knows_domain.accuracy(real.features, domain)
         for start in (0, 1):
             which = np.flatnonzero(domain == start)
             x = np.asarray(real.images[which])

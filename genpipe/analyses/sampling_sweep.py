@@ -64,7 +64,7 @@ class SamplingSweep(Analysis):
         rows = np.concatenate([some[:_SHOWN] for some in images])
         shown = f"The first samples at each `{option}`, from {values[0]:g} (top) to {values[-1]:g}."
         return AnalysisResult(
-            {f"{option}_sweep": (curve, told), f"{option}_samples": (grid(rows, _SHOWN), shown)}, numbers
+            {"sampling_sweep": (curve, told), "sampling_sweep_samples": (grid(rows, _SHOWN), shown)}, numbers
         )
 
 

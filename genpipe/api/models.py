@@ -1,7 +1,7 @@
 """A model in a notebook: it samples, encodes, decodes and reconstructs, and knows its scores and curves."""
 
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from os import PathLike
 from pathlib import Path
 from typing import Any, cast
@@ -13,7 +13,7 @@ from PIL import Image
 from genpipe import paths, registry
 from genpipe.api.images import Given, Images, images
 from genpipe.api.tables import curves_table, experiment_scores
-from genpipe.artifacts.models import load_model, save_model
+from genpipe.artifacts.models import load_trained, save_model
 from genpipe.config.project import Experiment, Project
 from genpipe.dataset.storage import Prepared
 from genpipe.errors import DataError, UsageError
@@ -184,14 +184,9 @@ class ExperimentModel(Model):
     def __init__(self, project: Project, experiment: Experiment) -> None:
         self._project, self._experiment = project, experiment
         knobs = {part: values for part, values in experiment.resolved().items() if part in ("optim", "train")}
-        folder, fit = project.root / paths.model(experiment.name), experiment.data.common.resize_mode
-
-        def loaded() -> Generative:
-            model, _ = load_model(folder)
-            model.sampling = experiment.knobs.sample
-            return model
-
-        super().__init__(experiment.name, experiment.model_name, loaded, knobs, fit)
+        fit = experiment.data.common.resize_mode
+        load = partial(load_trained, project.root, experiment)
+        super().__init__(experiment.name, experiment.model_name, load, knobs, fit)
 
     @property
     def curves(self) -> pd.DataFrame:

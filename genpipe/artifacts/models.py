@@ -10,9 +10,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from genpipe import registry
+from genpipe import paths, registry
 from genpipe.config.data_spec import spec_from_json, spec_to_json
 from genpipe.config.document import Document
+from genpipe.config.project import Experiment
 from genpipe.config.validation import described, validated
 from genpipe.errors import CheckpointError, ConfigError, UnknownName, Unsuitable
 from genpipe.files import atomic_directory, atomic_file, opened, write_json
@@ -94,6 +95,13 @@ def load_model(
         told = error if isinstance(error, ConfigError) else f"{folder}/model.json: {error}"
         raise CheckpointError(f"{told} {remedy or f'Delete {folder} and run `dvc repro`.'}") from None
     return model.eval().to(accelerator()), spec
+
+
+def load_trained(root: Path, experiment: Experiment) -> Generative:
+    """The finished model of an experiment, with the options of its `sample`. Raises CheckpointError."""
+    model, _ = load_model(root / paths.model(experiment.name))
+    model.sampling = experiment.knobs.sample
+    return model
 
 
 class _Described(Strict):

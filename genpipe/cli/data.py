@@ -174,10 +174,7 @@ def inspect(
         raise ExistsError(f"{picture} exists. Give another -o, or --force to replace it.")
     found, fields = _looked(data, images), data.spec().fields
     _save(found, picture)
-    if json:
-        _screen.as_json(_summary(found, fields, picture))
-    else:
-        _tell(found, fields, picture)
+    _screen.as_json(_summary(found, fields, picture)) if json else _tell(found, fields, picture)
 
 
 def _row(project: "Project", name: str) -> dict[str, Any]:
@@ -205,10 +202,12 @@ def _row(project: "Project", name: str) -> dict[str, Any]:
 def _looked(data: "Data", images: int) -> "Inspection":
     from genpipe.dataset.inspecting import inspect_source
     from genpipe.dataset.working import Target
+    from genpipe.interfaces.sources import fields_of
     from genpipe.running.counting import counting
 
     common, spec = data.common, data.spec()
-    target = Target(common.image_size, spec.channels, common.resize_mode, data.seed, common.binarize)
+    fields = fields_of(data.opened, common.image_size, None)
+    target = Target(common.image_size, spec.channels, common.resize_mode, data.seed, common.binarize, fields)
     with counting(data.name, "images") as shown:
         return inspect_source(
             data.opened, target, common.max_images, common.exclude_classes, images=images, shown=shown
@@ -231,15 +230,35 @@ def _summary(found: "Inspection", fields: "Fields", picture: Path) -> dict[str, 
         "classes": {name: dict(zip(("train", "test"), counts, strict=True)) for name, counts in found.classes.items()},
         "classes_without_training_images": found.untrained,
         "sizes": [{"width": w, "height": h, "images": n} for (w, h), n in found.sizes.most_common()],
-        "fields": {name: {"kind": field.kind, "shape": list(field.shape)} for name, field in fields.items()},
         "duplicates": [{"image": image, "same_as": first} for image, first in found.duplicates],
         "duplicates_across_splits": found.leaked,
         "broken": [{"image": name, "reason": why} for name, why in found.broken],
         "split_folders": list(found.split_names),
         "unused_images": dict(found.unused_images),
         "skipped_files": dict(found.skipped_files),
+        "fields": {name: _described(found, name, spec) for name, spec in fields.items()},
+        "beside_the_first_image": list(found.beside),
         "sheet": str(picture) if found.sheet.size else None,
     }
+
+
+def _described(found: "Inspection", name: str, spec: "FieldSpec") -> dict[str, Any]:
+    known = {"kind": spec.kind, "shape": list(spec.shape), "size": spec.size, "names": list(spec.names)}
+    pixels = found.label_pixels.get(name)
+    return known if pixels is None else {**known, "pixels": pixels.tolist()}
+
+
+def _tell_fields(found: "Inspection", fields: "Fields") -> None:
+    if fields:
+        shapes = {name: "×".join(map(str, spec.shape)) for name, spec in fields.items()}
+        _screen.table([{"field": name, "kind": fields[name].kind, "shape": of} for name, of in shapes.items()])
+        _screen.say("")
+    for name, pixels in found.label_pixels.items():
+        names = fields[name].names or tuple(map(str, range(len(pixels))))
+        shares = [f"{label} {share:.1%}" for label, share in zip(names, pixels / pixels.sum(), strict=True) if share]
+        _screen.say(f"labels of {name}: {_screen.listed(shares, NAMED)}")
+        if unused := [label for label, count in zip(names, pixels.tolist(), strict=True) if not count]:
+            _screen.say(f"  no pixel has: {_screen.listed(unused, NAMED)}")
 
 
 def _tell(found: "Inspection", fields: "Fields", picture: Path) -> None:
@@ -248,6 +267,7 @@ def _tell(found: "Inspection", fields: "Fields", picture: Path) -> None:
     counts = {**found.classes, "in all": [sum(split) for split in zip(*found.classes.values(), strict=True)]}
     _screen.table([{"class": name, "train": train, "test": test} for name, (train, test) in counts.items()])
     _screen.say("")
+    _tell_fields(found, fields)
     if found.untrained:
         _screen.say(f"No training images, so neither generated nor scored: {_screen.listed(found.untrained, NAMED)}")
     if found.split_names:
@@ -257,9 +277,6 @@ def _tell(found: "Inspection", fields: "Fields", picture: Path) -> None:
     if found.skipped_files:
         _screen.say(f"skipped, not pictures: {counted(found.skipped_files)}")
     _screen.say(f"sizes (height×width): {_sizes(found)}")
-    if fields:
-        _screen.say("fields:")
-        _screen.lines((f"  {name}", field.kind, _shape(field)) for name, field in fields.items())
     _screen.say(f"duplicates: {len(found.duplicates)}, {found.leaked} of them across splits")
     _some(f"{image} = {first}" for image, first in found.duplicates[: NAMED + 1])
     _screen.say(f"broken: {len(found.broken)}")
@@ -267,10 +284,8 @@ def _tell(found: "Inspection", fields: "Fields", picture: Path) -> None:
     if found.broken:
         _screen.say("  Repair or remove them, or leave them out: set `skip_broken: true` for the data set.")
     _screen.say(f"Wrote {picture}." if found.sheet.size else "No picture can be read, so there is no contact sheet.")
-
-
-def _shape(field: "FieldSpec") -> str:
-    return "×".join(map(str, field.shape)) or "one"
+    if found.beside and found.sheet.size:
+        _screen.say(f"Its first row shows the first image, and beside it {', '.join(found.beside)}.")
 
 
 def _sizes(found: "Inspection") -> str:

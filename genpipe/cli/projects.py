@@ -88,7 +88,7 @@ def contract(
     name: Annotated[str, typer.Argument(help="A model: a file of models/.", autocompletion=_names.models)],
     size: Annotated[
         str | None,
-        typer.Option(metavar="PIXELS", help="Size of the test images, as 32 or 24x32. Default: 8 and 24x16."),
+        typer.Option(metavar="PIXELS", help="Size of the test images, as 32 or 24x32. Default: 8 and 16x24."),
     ] = None,
 ) -> None:
     """Test the rules for every model: own weights, finite losses, shapes, seeds. For pytest: genpipe.testing."""

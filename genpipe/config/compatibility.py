@@ -171,7 +171,7 @@ def counts_of(data: Any) -> Any:
     """
     from genpipe.config.selection import counted, taken
 
-    if data.opened.watched_path is None:
+    if not data.opened.watched_paths:
         return None  # others would have to be downloaded, or made
     collection, common, classes = data.opened.collection(data.seed), data.common, data.opened.classes
     counts = counted(

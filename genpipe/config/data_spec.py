@@ -8,11 +8,8 @@ from pydantic import Field
 from genpipe.config.document import Document
 from genpipe.config.validation import validated
 from genpipe.errors import ConfigError
-from genpipe.interfaces.spec import DataSpec, FieldSpec, Kind
+from genpipe.interfaces.spec import FIELD_NAME, DataSpec, FieldSpec, Kind
 from genpipe.schema import Strict
-
-_NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}$"
-"""Of a field: it is a part of the names of files."""
 
 
 class _WrittenField(Strict):
@@ -33,7 +30,7 @@ class _Written(Strict):
     classes: list[str]
     levels: int = Field(ge=2, le=256)
     untrained: list[Annotated[int, Field(ge=0)]] = []
-    fields: dict[Annotated[str, Field(pattern=_NAME)], _WrittenField] = {}
+    fields: dict[Annotated[str, Field(pattern=FIELD_NAME)], _WrittenField] = {}
 
 
 def spec_to_json(spec: DataSpec) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from genpipe import registry
 from genpipe.config.training import Optim, Train
-from genpipe.dataset.batches import BatchLoader
+from genpipe.dataset.batches import BatchLoader, nonzero
 from genpipe.interfaces.generative import Generative
 from genpipe.interfaces.spec import DataSpec
 from genpipe.interfaces.translation import IMAGE
@@ -30,9 +30,11 @@ def noise_images(spec: DataSpec, n: int = 24) -> tuple[np.ndarray, np.ndarray]:
 
 def batch_loader(model: Generative, spec: DataSpec, device: torch.device) -> BatchLoader:
     """Images in batches of 8, with the fields that the model needs."""
-    fields = stored_fields(model, len(noise_images(spec)[0]))
+    images, labels = noise_images(spec)
+    fields = stored_fields(model, len(images))
     groups = fields[model.group_by].rows if model.group_by else None
-    return BatchLoader(*noise_images(spec), size=8, seed=0, device=device, fields=fields, group_by=groups)
+    second = nonzero(fields[model.balance_by].rows) if model.balance_by else None
+    return BatchLoader(images, labels, size=8, seed=0, device=device, fields=fields, group_by=groups, second=second)
 
 
 def trained(name: str, spec: DataSpec) -> Generative:

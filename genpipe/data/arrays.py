@@ -76,8 +76,8 @@ class Arrays(Source):
         return Collection(self._read, parts, self._labels)
 
     @property
-    def watched_path(self) -> str:
-        return watched_path(self.config.path)
+    def watched_paths(self) -> tuple[str, ...]:
+        return (watched_path(self.config.path),)
 
     def state(self) -> str:
         return stamp(self.path)

@@ -46,7 +46,7 @@ class HuggingFace(Source):
     @property
     def channels(self) -> int:
         name = f"hugging_face {self.config.path} {self.config.image}"
-        found = remembered(name, self._stored(), self._listed)
+        found = remembered(name, self._stored(), Listing, self._listed)
         return channels_of(found.names, found.colored, self.config.path)
 
     def collection(self, seed: int) -> Collection:

@@ -100,7 +100,7 @@ class BatchLoader:
         kept = [name for name in fields if name not in drawn]
         asked = {name: StoredField(prepared.field("train", name), prepared.spec.fields[name]) for name in kept}
         together = prepared.field("train", group_by) if group_by else None
-        second = _nonzero(prepared.field("train", balance_by)) if balance_by else None
+        second = nonzero(prepared.field("train", balance_by)) if balance_by else None
         return cls(
             images, labels, size=size, seed=seed, device=device, horizontal_flip=prepared.horizontal_flip, part=part,
             fields=asked, drawn=drawn, group_by=together, second=second,
@@ -208,8 +208,8 @@ class BatchLoader:
         return values.pin_memory() if self.device.type == "cuda" else values
 
 
-def _nonzero(rows: np.ndarray) -> Bool[np.ndarray, "n"]:
-    """Which rows of a field are not zero."""
+def nonzero(rows: np.ndarray) -> Bool[np.ndarray, "n"]:
+    """Returns which rows of a field are not zero."""
     return np.asarray(rows.reshape(len(rows), -1).any(axis=1))
 
 

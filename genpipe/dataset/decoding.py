@@ -2,17 +2,19 @@
 
 import os
 import struct
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from io import BufferedReader, BytesIO
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Int64, UInt8
 from PIL import Image, ImageOps
+from PIL.TiffImagePlugin import TiffImageFile
 from simplejpeg import decode_jpeg
 
 from genpipe.files import opened, reason
+from genpipe.interfaces.sources import Content, Half
 
 MAX_FILE_BYTES = 64 * 2**20
 MAX_PIXELS = 64_000_000
@@ -22,11 +24,18 @@ MAX_ASPECT = 50
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 """PIL's other readers are not let near what is not trusted: some start programs."""
+_EXACT = ("PNG", "TIFF", "BMP", "GIF")
+"""Of these, the formats whose pixels are read as the numbers that were written."""
+_NUMBERED = ("1", "L", "P", "I", "I;16", "I;16L", "I;16B", "I;16N")
+_SAVE_AS = "Save it as a PNG in gray or with a palette, one number for each label"
+_TIFF_BITS = 258
 _MAYBE_TURNED = frozenset(("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"))
 _BASELINE = 0xC0
 _TABLES = frozenset((0xDB, 0xC4, 0xE0, _BASELINE))
 _SCAN = b"\xff\xda"
 _PNG = b"\x89PNG\r\n\x1a\n"
+_PNG_BITS = 24
+"""The byte of a PNG with the bits per pixel."""
 _PNG_GRAY = (0, 4)
 """The color types, in byte 25 of a PNG, of gray without and with transparency."""
 _COLORSPACES = {1: "GRAY", 3: "RGB"}
@@ -35,28 +44,63 @@ _PAPER = (255, 255, 255, 255)
 
 
 class Broken(Exception):
-    """A picture that cannot be read, with the reason."""
+    """A picture that cannot be read, with the reason, and its name if it is the picture of a field."""
+
+    def __init__(self, reason: str, name: str = "") -> None:
+        super().__init__(reason)
+        self.name = name
 
 
-def decoded(content: bytes | Path, channels: int) -> UInt8[np.ndarray, "h w c"]:
+def decoded(content: Content | Half, channels: int) -> UInt8[np.ndarray, "h w c"]:
     """Returns a picture in 1 or 3 channels, upright, on white where it is transparent; the first of several frames.
 
     Raises Broken, whatever is wrong with it.
     """
-    try:
+    if isinstance(content, Half):
+        return _half(decoded(content.content, channels), content.side)
+    with _in_words():
         data = contents(content)
         pixels = _plain_jpeg(data)
         if pixels is not None and pixels.shape[2] == channels:
             return pixels
-        picture = _upright(data) if pixels is None else Image.fromarray(pixels[..., 0] if channels == 3 else pixels)
+        picture = upright(data) if pixels is None else Image.fromarray(pixels[..., 0] if channels == 3 else pixels)
         return np.asarray(_in_mode(picture, "L" if channels == 1 else "RGB")).reshape(*picture.size[::-1], channels)
-    except Broken:
-        raise
-    except Exception as error:  # PIL's readers raise anything that a parser can stumble over
-        raise Broken(_in_words(error)) from None
 
 
-def _upright(data: bytes) -> Image.Image:
+def numbers(content: Content) -> Int64[np.ndarray, "h w"]:
+    """Returns the gray values of a picture, or the indices into its palette, upright, whatever color they stand for.
+
+    Raises Broken if it has neither, or if its format does not keep them exactly.
+    """
+    with _in_words():
+        picture = upright(data := contents(content))
+        if picture.format not in _EXACT:
+            raise Broken(f"a {picture.format} does not keep numbers exactly; {', '.join(_EXACT)} do. {_SAVE_AS}")
+        if picture.mode not in _NUMBERED:
+            raise Broken(f"its pixels are {picture.mode}, and which number a color stands for is unknown. {_SAVE_AS}")
+        values = np.asarray(picture).astype(np.int64)
+        return values // _spread(picture, data) if picture.mode == "L" else values
+
+
+def _spread(picture: Image.Image, data: bytes) -> int:
+    """How far apart gray values lie: of fewer than 8 bits, PIL spreads them over 0 to 255."""
+    bits = data[_PNG_BITS] if picture.format == "PNG" else 8
+    if isinstance(picture, TiffImageFile):
+        bits = picture.tag_v2.get(_TIFF_BITS, (8,))[0]
+    return 255 // (2**bits - 1)
+
+
+def _half(pixels: UInt8[np.ndarray, "h w c"], side: str) -> UInt8[np.ndarray, "h w/2 c"]:
+    height, width = pixels.shape[:2]
+    if width % 2:
+        raise Broken(f"it is {width} pixels wide, an odd number, so it does not hold two pictures side by side")
+    if too_long(height, width // 2):
+        raise Broken(f"of {width // 2}×{height} pixels, its half, one side is more than {MAX_ASPECT} times the other")
+    return pixels[:, : width // 2] if side == "left" else pixels[:, width // 2 :]
+
+
+def upright(data: bytes) -> Image.Image:
+    """Returns a picture, turned as its camera noted. Raises Broken, and what PIL's readers raise."""
     picture = _opened(BytesIO(data))
     picture.load()
     if not _MAYBE_TURNED.isdisjoint(picture.info):
@@ -100,7 +144,7 @@ def _plain_jpeg(data: bytes) -> UInt8[np.ndarray, "h w c"] | None:
     return None
 
 
-def colored(content: bytes | Path) -> bool | None:
+def colored(content: Content) -> bool | None:
     """Returns whether a picture has colors (a palette counts), by its header; None if that cannot be read."""
     try:
         with opened(content, follow=False) if isinstance(content, Path) else BytesIO(content) as file:
@@ -113,7 +157,7 @@ def colored(content: bytes | Path) -> bool | None:
         return None
 
 
-def contents(content: bytes | Path) -> bytes:
+def contents(content: Content) -> bytes:
     """Returns the content of a file without following links. Raises Broken if it is too large, and OSError."""
     if isinstance(content, Path):
         with opened(content, follow=False) as file:
@@ -161,7 +205,14 @@ _CONVERSIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-def _in_words(error: Exception) -> str:
-    if isinstance(error, Image.UnidentifiedImageError):
-        return f"not a picture that can be read ({', '.join(_FORMATS)})"
-    return reason(error)
+@contextmanager
+def _in_words() -> Iterator[None]:
+    """Raises as Broken whatever is raised: PIL's readers raise anything that a parser can stumble over."""
+    try:
+        yield
+    except Broken:
+        raise
+    except Image.UnidentifiedImageError:
+        raise Broken(f"not a picture that can be read ({', '.join(_FORMATS)})") from None
+    except Exception as error:
+        raise Broken(reason(error)) from None

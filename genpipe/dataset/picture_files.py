@@ -1,14 +1,14 @@
 """The common part of sources that read the user's picture files."""
 
 import hashlib
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 from pydantic import Field
@@ -22,6 +22,7 @@ from genpipe.interfaces.sources import Chunk, Collection, EncodedImage, Source
 from genpipe.schema import Strict
 
 _CHUNK_BYTES = 4 * 2**20
+Kept = TypeVar("Kept")
 
 
 class OwnFiles(Strict):
@@ -51,6 +52,35 @@ class Listing:
     """The target's name for each file that is a hard link in the same archive."""
 
 
+class Pictures(ABC):
+    """The picture files of one folder or one archive."""
+
+    def __init__(self, path: Path, labels: bool = False) -> None:
+        self.path, self.labels = path, labels
+        """Where they are, and whether a dataset.json is read."""
+
+    @abstractmethod
+    def listed(self) -> Listing:
+        """Returns the picture files. Raises DataError."""
+
+    @abstractmethod
+    def files(self, rows: np.ndarray) -> Iterator[EncodedImage]:
+        """Yields the name and the file of the pictures with these numbers, which rise."""
+
+    @abstractmethod
+    def state(self) -> str:
+        """Returns a text that changes with the files. Raises DataError if they cannot be read."""
+
+    @cached_property
+    def listing(self) -> Listing:
+        """The picture files. Raises DataError if there are none."""
+        found = remembered(f"{self.path.resolve()} {self.labels}", self.state(), Listing, self.listed)
+        if not found.names:
+            others = f" Skipped: {counted(found.skipped)}; links are not followed." if found.skipped else ""
+            raise DataError(f"{self.path} holds no pictures (.png, .jpg, .webp, …).{others}")
+        return found
+
+
 class PictureFiles(Source):
     """Pictures in files, with labels and splits from the names."""
 
@@ -59,21 +89,22 @@ class PictureFiles(Source):
         self.path = located(config.path, root)
 
     @abstractmethod
-    def listed(self) -> Listing:
-        """Returns the picture files. Raises DataError."""
-
-    @abstractmethod
-    def files(self, rows: np.ndarray) -> Iterator[EncodedImage]:
-        """Yields the files with these numbers."""
+    def opened(self) -> Pictures:
+        """Returns the pictures at the path."""
 
     @cached_property
+    def pictures(self) -> Pictures:
+        """The pictures at the path."""
+        return self.opened()
+
+    @property
     def listing(self) -> Listing:
         """The picture files. Raises DataError if there are none."""
-        found = remembered(f"{self.path.resolve()} {self.config.labels}", self.state(), self.listed)
-        if not found.names:
-            others = f" Skipped: {counted(found.skipped)}; links are not followed." if found.skipped else ""
-            raise DataError(f"{self.path} holds no pictures (.png, .jpg, .webp, …).{others}")
-        return found
+        return self.pictures.listing
+
+    def chunks(self, rows: np.ndarray) -> Iterator[Chunk]:
+        """Yields the pictures with these numbers, and their fields."""
+        return in_chunks(self.pictures.files(rows))
 
     @cached_property
     def _layout(self) -> Layout:
@@ -96,7 +127,7 @@ class PictureFiles(Source):
         if parts is None:
             parts = splits_of(found.labels, len(listing.names), self.config.test_images, seed)
         return Collection(
-            lambda rows: in_chunks(self.files(rows)),
+            self.chunks,
             parts,
             found.labels,
             listing.names,
@@ -106,8 +137,11 @@ class PictureFiles(Source):
         )
 
     @property
-    def watched_path(self) -> str:
-        return watched_path(self.config.path)
+    def watched_paths(self) -> tuple[str, ...]:
+        return (watched_path(self.config.path),)
+
+    def state(self) -> str:
+        return self.pictures.state()
 
 
 def located(path: str, root: Path) -> Path:
@@ -122,16 +156,21 @@ def watched_path(path: str) -> str:
 
 def in_chunks(files: Iterator[EncodedImage]) -> Iterator[Chunk]:
     """Yields the files, a few hundred at a time, or fewer if they are large."""
+    return map(Chunk, grouped(files))
+
+
+def grouped(files: Iterator[EncodedImage]) -> Iterator[list[EncodedImage]]:
+    """Yields the files of one chunk after the other."""
     some: list[EncodedImage] = []
     size = 0
     for name, content in files:
         some.append((name, content))
         size += len(content) if isinstance(content, bytes) else 0
         if len(some) == CHUNK_IMAGES or size >= _CHUNK_BYTES:
-            yield Chunk(some)
+            yield some
             some, size = [], 0
     if some:
-        yield Chunk(some)
+        yield some
 
 
 def stamp(path: Path) -> str:
@@ -143,18 +182,18 @@ def stamp(path: Path) -> str:
     return f"{found.st_size} {found.st_mtime_ns}"
 
 
-def remembered(name: str, state: str, listed: Callable[[], Listing]) -> Listing:
-    """Returns the listing of this name, cached beside the downloads while the state is the same."""
+def remembered(name: str, state: str, kind: type[Kept], find: Callable[[], Kept]) -> Kept:
+    """Returns the dataclass of this name that `find` makes, cached beside the downloads while the state is the same."""
     key = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:32]
     file = paths.cache() / "listings" / f"{key}.json"
     with suppress(OSError, ValueError, TypeError, KeyError):
         kept = read_json(file)
         if kept["state"] == state:
-            return Listing(**kept["listing"])
-    listing = listed()
+            return kind(**kept["listing"])
+    found: Any = find()
     with suppress(OSError, ValueError):
-        write_json(file, {"state": state, "listing": asdict(listing)})
-    return listing
+        write_json(file, {"state": state, "listing": asdict(found)})
+    return found
 
 
 def channels_of(names: Sequence[str], colored: Sequence[bool | None], shown_as: str) -> int:

@@ -144,6 +144,8 @@ def _verify_fields(chunk: Chunk, declared: Mapping[str, FieldSpec]) -> None:
         raise DataError(
             f"images came with '{undeclared[0]}', which is no field that the source declares. Name it in `fields`."
         )
+    if isinstance(chunk.images, np.ndarray) and not all(isinstance(v, np.ndarray) for v in chunk.fields.values()):
+        raise DataError("images came as pixels and a field as picture files; give both as arrays, or both as files.")
     for name in declared:
         rows, images = len(chunk.fields.get(name, ())), len(chunk.images)
         if rows != images:

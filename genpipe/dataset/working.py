@@ -7,7 +7,6 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import chain, islice
 from multiprocessing import get_context
-from pathlib import Path
 from time import monotonic
 from typing import NamedTuple, TypeVar
 
@@ -17,7 +16,9 @@ from genpipe.dataset.decoding import Broken, decoded
 from genpipe.dataset.fields import stored
 from genpipe.dataset.fitting import fitted
 from genpipe.dataset.luma import luma
+from genpipe.dataset.maps import field_row
 from genpipe.errors import DataError
+from genpipe.interfaces.sources import EncodedField, EncodedPart
 from genpipe.interfaces.spec import FieldSpec, ImageSize, sides
 
 ALONE_SEC = 3.0
@@ -42,9 +43,9 @@ class Target(NamedTuple):
 class Work(NamedTuple):
     """A chunk of images with their numbers."""
 
-    images: np.ndarray | Sequence[tuple[str, bytes | Path]]
+    images: np.ndarray | Sequence[EncodedPart]
     rows: np.ndarray
-    fields: Mapping[str, np.ndarray]
+    fields: Mapping[str, np.ndarray | Sequence[EncodedField]]
     target: Target
 
 
@@ -61,37 +62,69 @@ class Done(NamedTuple):
 
 def done(work: Work) -> Done:
     """Returns the decoded chunk in the target channels and size."""
+    given = {name: values for name, values in work.fields.items() if isinstance(values, np.ndarray)}
     if isinstance(work.images, np.ndarray):
         images = _fitted(_in_channels(work.images, work.target.channels), work.rows, work.target)
         sizes = np.tile(work.images.shape[1:3], (len(images), 1))
-        fields = _stored(work.fields, work.rows, sizes, work.target)
+        fields = _stored(given, work.rows, sizes, work.target)
         return Done(_finished_pixels(images, work.rows, work.target), work.rows, fields, sizes, [])
-    images, kept, sizes, broken = _decoded(work.images, work.rows, work.target)
+    images, kept, sizes, pictures, broken = _decoded(work, work.images)
     rows = work.rows[kept]
-    fields = _stored({name: values[kept] for name, values in work.fields.items()}, rows, sizes, work.target)
+    fields = _stored({name: values[kept] for name, values in given.items()}, rows, sizes, work.target) | pictures
     return Done(_finished_pixels(images, rows, work.target), rows, fields, sizes, broken)
 
 
-def _decoded(
-    files: Sequence[tuple[str, bytes | Path]], rows: np.ndarray, target: Target
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[tuple[str, str]]]:
-    """The pictures [k h w c] that can be read, their places among the files, their sizes, and the others."""
-    size, channels = sides(target.image_size), target.channels
-    pixels = np.empty((len(files), *size, channels), np.uint8)
-    kept: list[int] = []
-    sizes: list[tuple[int, ...]] = []
-    broken: list[tuple[str, str]] = []
+class _Decoded(NamedTuple):
+    """The pictures [k h w c] that can be read, with their places among the files, sizes and fields, and the others."""
+
+    images: np.ndarray
+    kept: np.ndarray
+    sizes: np.ndarray
+    fields: dict[str, np.ndarray]
+    broken: list[tuple[str, str]]
+
+
+def _decoded(work: Work, files: Sequence[EncodedPart]) -> _Decoded:
+    target, size = work.target, sides(work.target.image_size)
+    pixels = np.empty((len(files), *size, target.channels), np.uint8)
+    kept, sizes, fields, broken = list[int](), list[tuple[int, ...]](), list[dict[str, np.ndarray]](), []
     for place, (name, content) in enumerate(files):
+        row = work.rows[place : place + 1]
         try:
-            picture = decoded(content, channels)
+            picture = decoded(content, target.channels)
+            fields.append(_beside(work, place, name, picture.shape[:2]))
         except Broken as error:
-            broken.append((name, str(error)))
+            broken.append((error.name or name, str(error)))
             continue
         fits = picture.shape[:2] == size
-        pixels[len(kept)] = picture if fits else _fitted(picture[None], rows[place : place + 1], target)[0]
+        pixels[len(kept)] = picture if fits else _fitted(picture[None], row, target)[0]
         kept.append(place)
         sizes.append(picture.shape[:2])
-    return pixels[: len(kept)], np.array(kept, np.int64), np.array(sizes, np.int64).reshape(-1, 2), broken
+    together = {name: np.concatenate([one[name] for one in fields]) for name in (fields or [{}])[0]}
+    places = np.array(kept, np.int64), np.array(sizes, np.int64).reshape(-1, 2)
+    return _Decoded(pixels[: len(kept)], *places, together, broken)
+
+
+def _beside(work: Work, place: int, image: str, size: tuple[int, ...]) -> dict[str, np.ndarray]:
+    """The fields of an image that are picture files, as they are stored [1 …]. Raises Broken with the file's name."""
+    found, row = dict[str, np.ndarray](), work.rows[place : place + 1]
+    for field, spec in (work.target.fields or {}).items():
+        if isinstance(files := work.fields[field], np.ndarray):
+            continue
+        name, content = files[place]
+        try:
+            values = field_row(content, spec)
+            _verify_size(values.shape[1:3], image, size)
+        except Broken as error:
+            raise Broken(str(error), name) from None
+        found |= _stored({field: values}, row, np.array([size]), work.target)
+    return found
+
+
+def _verify_size(size: tuple[int, ...], image: str, expected: tuple[int, ...]) -> None:
+    if size != expected:
+        (height, width), (tall, wide) = size, expected
+        raise Broken(f"it is {width}×{height}, and its image {image} {wide}×{tall}; give both the same size")
 
 
 def _stored(
@@ -102,8 +135,8 @@ def _stored(
     def fit(pictures: np.ndarray, nearest: bool) -> np.ndarray:
         return _fitted(pictures, rows, target, nearest)
 
-    known = target.fields or {}
-    return {name: stored(name, fields[name], spec, sizes, fit) for name, spec in known.items() if len(rows)}
+    known = {name: spec for name, spec in (target.fields or {}).items() if name in fields and len(rows)}
+    return {name: stored(name, fields[name], spec, sizes, fit) for name, spec in known.items()}
 
 
 def _fitted(images: np.ndarray, rows: np.ndarray, target: Target, nearest: bool = False) -> np.ndarray:

@@ -11,22 +11,22 @@ import torch
 from jaxtyping import Int
 
 from genpipe import __version__, paths, registry
-from genpipe.artifacts.models import load_model
+from genpipe.artifacts.models import load_trained
 from genpipe.config.project import Experiment, Project
 from genpipe.errors import ModelWarning
 from genpipe.evaluation import features
+from genpipe.evaluation.analyzing import analysis_context, analyzed
 from genpipe.evaluation.extractor_training import extractor_trainer
 from genpipe.evaluation.references import Reference, load_references
 from genpipe.files import atomic_directory, write_json
-from genpipe.interfaces.analyses import AnalysisContext, AnalysisResult
+from genpipe.interfaces.analyses import AnalysisContext
 from genpipe.interfaces.dataset_info import Counts
 from genpipe.interfaces.extractors import FeatureSet, Real
 from genpipe.interfaces.generative import Generative
 from genpipe.interfaces.metrics import Metric, Score
-from genpipe.interfaces.translation import IMAGE
+from genpipe.interfaces.translation import TranslatesDomains
 from genpipe.provenance import run_key
-from genpipe.sampling.conditions import conditions_of, held_out_conditions, items
-from genpipe.sampling.drawing import generate_samples, load_samples, requested_labels, save_picture
+from genpipe.sampling.drawing import load_samples, requested_labels, save_picture
 from genpipe.schema import Strict
 from genpipe.training.callbacks import Row
 from genpipe.training.curves import read_curves, write_curves
@@ -59,14 +59,13 @@ def evaluate(project: Project, experiment: Experiment) -> None:
     that is NaN or infinite is null, and a warning names it.
     """
     references = load_references(project, experiment.data.name)
-    views = [view(project, experiment, reference) for reference in references]
-    model, _ = load_model(project.root / paths.model(experiment.name))
-    model.sampling = experiment.knobs.sample
+    model = load_trained(project.root, experiment)
+    views = [view(project, experiment, reference, model) for reference in references]
     by_step, told = _without_gaps(_scored_by_step(project, experiment, references, model))
     write_curves(by_step, project.root / paths.score_curves(experiment.name))
     curves = read_curves(project.root / paths.curves(experiment.name))
     context = _context(experiment, model, references[0], views[0], project.index.seed)
-    findings = _analyzed(experiment, replace(context, curves=curves, scores_by_step=by_step), references[0].real)
+    findings = analyzed(experiment, replace(context, curves=curves, scores_by_step=by_step), references[0].real)
     with atomic_directory(project.root / paths.figures(experiment.name)) as folder:
         for name, (picture, _) in findings.pictures.items():
             save_picture(picture, folder / f"{name}.png")
@@ -89,10 +88,21 @@ def evaluate(project: Project, experiment: Experiment) -> None:
     write_json(project.root / paths.scores(experiment.name), {**figures, "how": {**about, **how}})
 
 
-def view(project: Project, experiment: Experiment, reference: Reference) -> View:
+def _context(experiment: Experiment, model: Generative, reference: Reference, one: View, seed: int) -> AnalysisContext:
+    """What analyses look at, with a scorer of further images."""
+
+    def score(images: FeatureSet, metrics: Sequence[str]) -> Mapping[str, float]:
+        chosen = {name: experiment.metrics[name] for name in metrics}
+        return scored(chosen, [replace(one, generated=images, real_baseline=None)], seed)[0]
+
+    return analysis_context(model, reference, one.generated, one.real, seed, score)
+
+
+def view(project: Project, experiment: Experiment, reference: Reference, model: Generative) -> View:
     """Returns an experiment's images with an extractor's features, which are cached.
 
-    Held-out images of classes that are not trained on take no part. Raises DataError if there are no samples.
+    Held-out images of classes that are not trained on take no part, and of several domains only the one into which
+    the model translates. Raises DataError if there are no samples.
     """
     samples = load_samples(project.root / paths.samples(experiment.name))
     some = _of_trained_classes(reference)
@@ -107,43 +117,25 @@ def view(project: Project, experiment: Experiment, reference: Reference) -> View
         labels = reference.real.held_out.labels
         rebuilt = _seen(project, experiment, reference, "reconstructions", samples.reconstructions, labels)
         pairs = rebuilt if some is None else rebuilt.part(some), held_out
+    real = _of_target(real, model)
     return View(reference.name, reference.described, real, generated, real.held_out, pairs)
+
+
+def _of_target(real: Real, model: Generative) -> Real:
+    """The real images of the domain into which a model translates; all of them for other models."""
+    if not isinstance(model, TranslatesDomains):
+        return real
+    training, held_out = (
+        images.part(np.flatnonzero(np.asarray(images.factors[model.domain]) == model.target))
+        for images in (real.training, real.held_out)
+    )
+    return replace(real, training=training, held_out=held_out)
 
 
 def _of_trained_classes(reference: Reference) -> Int[np.ndarray, "n"] | None:
     """The rows of the held-out images of classes that are trained on; None if all are."""
     spec, labels = reference.prepared.spec, reference.real.held_out.labels
     return np.flatnonzero(np.isin(labels, spec.trained)) if spec.untrained and labels is not None else None
-
-
-def _context(experiment: Experiment, model: Generative, reference: Reference, view: View, seed: int) -> AnalysisContext:
-    """What analyses look at, through the first extractor of the data set."""
-
-    def score(images: FeatureSet, metrics: Sequence[str]) -> Mapping[str, float]:
-        chosen = {name: experiment.metrics[name] for name in metrics}
-        return scored(chosen, [replace(view, generated=images, real_baseline=None)], seed)[0]
-
-    def draw(n: int) -> np.ndarray:
-        conditions = held_out_conditions(model, reference.prepared, n)
-        return generate_samples(model, n, seed=seed, conditions=conditions)
-
-    def draw_for(rows: np.ndarray) -> np.ndarray:
-        conditions = conditions_of(model, reference.prepared, rows)
-        return generate_samples(model, len(rows), seed=seed, conditions=conditions)
-
-    prepared = reference.prepared
-    return AnalysisContext(
-        model,
-        view.generated,
-        view.real,
-        seed,
-        extract=lambda images: reference.extractor.extract(images),
-        scorer=score,
-        draw=draw,
-        conditions=lambda n: items(model, prepared)[:n],
-        draw_for=draw_for,
-        held_out_field=lambda name: prepared.images("test") if name == IMAGE else prepared.field("test", name),
-    )
 
 
 def _scored_by_step(
@@ -156,10 +148,11 @@ def _scored_by_step(
     for reference in references if rows and chosen else ():
         classes = requested_labels(model, len(snapshots[0]))
         labels = None if classes is None else np.tile(classes, len(steps))
+        real = _of_target(reference.real, model)
         together = _seen(project, experiment, reference, "snapshots", np.concatenate(snapshots), labels)
         for k, row in enumerate(rows):
             mine = together.part(slice(k * len(snapshots[k]), (k + 1) * len(snapshots[k])))
-            view = View(reference.name, reference.described, reference.real, mine, None)
+            view = View(reference.name, reference.described, real, mine, None)
             row |= scored(chosen, [view], project.index.seed)[0]
     return rows
 
@@ -292,11 +285,3 @@ def of_pairs(metric: Metric | type[Metric]) -> bool:
 def significant(value: float) -> float:
     """Returns a figure to ten digits; further digits vary between runs because of threads."""
     return float(f"{value:.10g}")
-
-
-def _analyzed(experiment: Experiment, context: AnalysisContext, everything: Real) -> AnalysisResult:
-    """What all analyses of an experiment found; some see held-out images of classes that are not trained on too."""
-    made = [registry.load("analyses", name)(config) for name, config in experiment.analyses.items()]
-    found = [one.run(replace(context, real=everything) if one.sees_outliers else context) for one in made]
-    pictures = {name: picture for findings in found for name, picture in findings.pictures.items()}
-    return AnalysisResult(pictures, {name: value for findings in found for name, value in findings.numbers.items()})

@@ -14,7 +14,7 @@ from genpipe.interfaces.judges import Judge
 
 
 def _nothing(_: Any) -> np.ndarray:
-    raise NotImplementedError("neither a data set nor a way to draw was given")
+    raise LookupError("neither a data set nor a way to draw was given")
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ class Analysis(Judge, ABC):
     requires: ClassVar[tuple[type, ...]] = ()
     metrics: tuple[str, ...] = ()
     """Those that it asks the subject's scorer for; the experiment needs them among its own."""
-    sees_outliers: ClassVar[bool] = False
-    """Whether the held-out images are to be those of classes without training images too."""
+    sees_all: ClassVar[bool] = False
+    """Whether it sees all real images, of classes without training images and of all domains too."""
 
     def unsuited(self, model_class: type[Generative]) -> str | None:
         """Returns what else it cannot do with a model, and a remedy; None if nothing."""

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Int, UInt8
@@ -17,17 +17,47 @@ SPLITS = ("train", "test")
 KNOWN_LABEL = "known_label"
 """The field with the few known labels, attributes of which a known label has one and an unknown label none."""
 Pixels = UInt8[np.ndarray, "n h w c"]
-EncodedImage = tuple[str, bytes | Path]
-"""The name of a picture in its source, and its file: the content or the path."""
+Content = bytes | Path
+"""A picture file: what is in it, or its path."""
+
+
+@dataclass(frozen=True)
+class Half:
+    """One half of a picture that holds two of equal width, side by side."""
+
+    content: Content
+    side: Literal["left", "right"]
+
+
+@dataclass(frozen=True)
+class MapFile:
+    """The picture of a label map or a mask, whose pixels stand for other numbers than they are."""
+
+    content: Content
+    void: int | None = None
+    """The number in a label map that stands for no label; it becomes the last label."""
+    threshold: int | None = None
+    """The lowest number in a mask that becomes 1; None: 1 or 255, and nothing but 0 below."""
+
+
+EncodedImage = tuple[str, Content]
+"""The name of a picture in its source, and its file."""
+EncodedPart = tuple[str, Content | Half]
+"""The same, or one half of it."""
+EncodedField = tuple[str, Content | Half | MapFile]
+"""The same for a field, which may be a map."""
 
 
 @dataclass(frozen=True)
 class Chunk:
     """Some consecutive images: pixels of one size, or picture files that are not yet decoded."""
 
-    images: Pixels | Sequence[EncodedImage]
-    fields: Mapping[str, np.ndarray] = field(default_factory=dict)
+    images: Pixels | Sequence[EncodedPart]
+    fields: Mapping[str, np.ndarray | Sequence[EncodedField]] = field(default_factory=dict)
     """Exactly the fields that the source declares, by name: an array with a row per image.
+
+    Beside picture files, fields of kind image, label_map and mask may be picture files as well, one per image: see
+    `genpipe.dataset.maps` for what their pixels mean.
 
     image: uint8 [n h w c]; frames: uint8 [n t h w c]; label_map: whole numbers [n h w]; mask: 0 and 1 [n h w], each as
     high and wide as its image. class: whole numbers [n]; tokens: whole numbers [n length], 0 after the last;
@@ -88,12 +118,12 @@ class Source(ABC):
         return {}
 
     @property
-    def watched_path(self) -> str | None:
-        """The path of the user's files, which may change; None if the data are fixed."""
-        return None
+    def watched_paths(self) -> tuple[str, ...]:
+        """The paths of the user's files, which may change; none if the data are fixed."""
+        return ()
 
     def state(self) -> str:
-        """Returns a text that changes with the files at `watched_path`. Raises DataError if they cannot be read."""
+        """Returns a text that changes with the files at `watched_paths`. Raises DataError if they cannot be read."""
         return ""
 
 

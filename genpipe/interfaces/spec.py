@@ -11,6 +11,8 @@ ImageSize = int | tuple[int, int]
 """The side of square images, or the height and the width of others, in pixels."""
 Kind = Literal["image", "label_map", "mask", "tokens", "attributes", "class", "number", "frames"]
 """What a field is, which decides how it is stored and what tensor a batch has of it: see `FieldSpec`."""
+FIELD_NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}$"
+"""What the name of a field may be, as it is a part of the names of files."""
 Kinds = Kind | tuple[Kind, ...]
 """One kind of field, or any of several."""
 _SIDES = {"left", "right"}

@@ -113,9 +113,9 @@ class CycleGAN(Generative, TranslatesDomains):
         return self._objective.generator(self._logits(d, fake), *compared)
 
     def _logits(self, d: int, x: Images) -> Tensor:
-        return self.discriminators[d](x).reshape(-1, 1)
+        return self.discriminators[d](x)
 
-    def _by_domain(self, batch: Batch) -> list[Images]:
+    def _by_domain(self, batch: Batch) -> list[Tensor]:
         """The images of each domain; a batch has half of each."""
         domain = batch.fields[self.domain]
         return [batch.x[domain == d] for d in range(DOMAINS)]

@@ -26,10 +26,11 @@ def verify_halvings(size: Size, times: int, knob: str, least_pixels: int = 1) ->
     """Raises Unsuitable if a size cannot be halved so often, or if less than `least_pixels` are then left of a side."""
     multiple = 2**times
     if min(size) < multiple * least_pixels or any(side % multiple for side in size):
+        near = [max(least_pixels, round(side / multiple)) * multiple for side in size]
         least = f", {multiple * least_pixels} at least" if least_pixels > 1 else ""
         raise Unsuitable(
-            f"{knob} halves the image {times} times, but it is {size[0]}×{size[1]}. Give it sides that are multiples "
-            f"of {multiple}{least}: change `image_size` of the data set, or halve it less often."
+            f"{knob} halves the image {times} times, but it is {size[0]}×{size[1]}; its sides have to be multiples of "
+            f"{multiple}{least}, nearest: {near[0]}×{near[1]}. Change `image_size` of the data set, or halve less."
         )
 
 

@@ -41,12 +41,12 @@ def plan_data(project: Project, name: str, knobs: Mapping[str, Any], *, force: b
         )
     document = Document(f"data set '{name}'", {"datasets": {name: dict(knobs)}})
     data = project.dataset(name, knobs, document)
-    if inside := _in_an_output(project, name, data.opened.watched_path, document):
+    if inside := _in_an_output(project, name, data.opened.watched_paths, document):
         raise ConfigError(inside)
-    if data.opened.watched_path:
+    if data.opened.watched_paths:
         data.spec()
     refuse_foreign(project.root, of_data(name), "Move it elsewhere, or give the data set another name.")
-    return Plan(project.root, (_index(project, name, knobs), _wiring(project, name, data.opened.watched_path)))
+    return Plan(project.root, (_index(project, name, knobs), _wiring(project, name, data.opened.watched_paths)))
 
 
 def data_removal(project: Project, name: str, *, outputs: bool = False, force: bool = False) -> Plan:
@@ -70,7 +70,7 @@ def data_removal(project: Project, name: str, *, outputs: bool = False, force: b
         refuse_foreign(project.root, of_data(name), "Move it elsewhere, or delete it, too, with --force.")
     text = read(project.root / paths.INDEX) or ""
     index = Change(project.root, paths.INDEX, text, take(text, ("datasets", name)) if listed else text)
-    return Plan(project.root, (index, _wiring(project, name, None)), outputs=tuple(made) if outputs else ())
+    return Plan(project.root, (index, _wiring(project, name, ())), outputs=tuple(made) if outputs else ())
 
 
 def data_outputs(root: Path, name: str) -> list[Path]:
@@ -157,12 +157,13 @@ def verify_datasets(project: Project) -> None:
     problems: list[Problem] = []
     for name in project.index.datasets:
         try:
-            path = project.data(name).opened.watched_path
+            own = project.data(name).opened.watched_paths
         except ConfigError as error:
             problems += error.problems
             continue
-        problems += unwatched(project.root, _DEPS, watched, path, f"data set '{name}'")
-        problems += _in_an_output(project, name, path, project.document)
+        for path in own:
+            problems += unwatched(project.root, _DEPS, watched, path, f"data set '{name}'")
+        problems += _in_an_output(project, name, own, project.document)
     if problems:
         raise ConfigError(problems)
 
@@ -175,14 +176,17 @@ def unwatched(root: Path, at: KeyPath, deps: Collection[str], path: str | None, 
     return [wiring.document_of(root).problem(at, message)]
 
 
-def _in_an_output(project: Project, name: str, path: str | None, document: Document) -> list[Problem]:
-    """The problem, if a person's own files lie where a stage writes, or around that."""
-    names = {**project.index.datasets, name: None}
-    place = around(Path(path), project.root, of_project(names, project.index.experiments)) if path else None
-    if place is None:
-        return []
-    message = f"'{path}' overlaps with {place}, where a stage writes and DVC deletes what is there. Move your files."
-    return [document.problem(("datasets", name, "path"), message)]
+def _in_an_output(project: Project, name: str, own: Collection[str], document: Document) -> list[Problem]:
+    """The problems, if a person's own files lie where a stage writes, or around that."""
+    outputs = list(of_project({**project.index.datasets, name: None}, project.index.experiments))
+    places = {path: place for path in own if (place := around(Path(path), project.root, outputs))}
+    return [
+        document.problem(
+            ("datasets", name, "path"),
+            f"'{path}' overlaps with {place}, where a stage writes and DVC deletes what is there. Move your files.",
+        )
+        for path, place in places.items()
+    ]
 
 
 def settings(sets: Iterable[str]) -> dict[str, Any]:
@@ -210,14 +214,14 @@ def _index(project: Project, name: str, knobs: Mapping[str, Any]) -> Change:
     return Change(project.root, paths.INDEX, before, put(before, ("datasets", name), _flow(knobs)))
 
 
-def _wiring(project: Project, name: str, watched: str | None) -> Change:
+def _wiring(project: Project, name: str, watched: Collection[str]) -> Change:
     """The wiring, in which the check depends on a person's own files: those of a data set now, and not those before."""
     root = project.root
     before = read(root / paths.WIRING) or ""
     deps = wiring.stage(root, "check").deps
-    others = {_watched(project, other) for other in project.index.datasets if other != name}
-    old = {_watched(project, name)} - others - {watched}
-    wanted = (*(dep for dep in deps if dep not in old), *([watched] if watched and watched not in deps else []))
+    others = {path for other in project.index.datasets if other != name for path in _watched(project, other)}
+    old = set(_watched(project, name)) - others - set(watched)
+    wanted = tuple(dict.fromkeys([*(dep for dep in deps if dep not in old), *watched]))
     if wanted == deps:
         return Change(root, paths.WIRING, before, before)
     return Change(root, paths.WIRING, before, put(before, _DEPS, listed(wanted)))
@@ -228,12 +232,12 @@ def listed(deps: Iterable[str]) -> str:
     return f"[{', '.join(map(_scalar, deps))}]"
 
 
-def _watched(project: Project, name: str) -> str | None:
-    """The path of a data set's own files; None if there are none, or nothing valid is known of it."""
+def _watched(project: Project, name: str) -> tuple[str, ...]:
+    """The paths of a data set's own files; none if there are none, or nothing valid is known of it."""
     try:
-        return project.data(name).opened.watched_path
+        return project.data(name).opened.watched_paths
     except GenpipeError:
-        return None
+        return ()
 
 
 def _flow(knobs: Mapping[str, Any]) -> str:

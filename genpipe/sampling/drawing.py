@@ -13,14 +13,14 @@ from PIL import Image
 from torch import Tensor
 
 from genpipe import paths
-from genpipe.artifacts.models import load_model
+from genpipe.artifacts.models import load_trained
 from genpipe.config.project import Experiment
 from genpipe.dataset.storage import Prepared
 from genpipe.errors import DataError, UsageError
 from genpipe.files import atomic_directory, atomic_file
 from genpipe.interfaces.classes import GeneratesClasses
 from genpipe.interfaces.generative import Generates, Generative, Reconstructs
-from genpipe.interfaces.sampling import SamplingConfig, changed
+from genpipe.interfaces.sampling import SamplingConfig, sampling_with
 from genpipe.interfaces.translation import GeneratesFor
 from genpipe.nn.batched_inference import passed
 from genpipe.nn.image_grid import grid
@@ -119,10 +119,11 @@ def draw_grid(root: Path, experiment: Experiment, n: int, seed: int, path: Path,
 
     `options` are of those under `sample`, in place of what the YAML says. Raises UsageError for wrong ones.
     """
-    model, _ = load_model(root / paths.model(experiment.name))
-    model.sampling = changed(experiment.knobs.sample, options)
-    conditions = held_out_conditions(model, Prepared.open(root / paths.data(experiment.data.name)), n)
-    images = generate_samples(model, n, seed=seed, conditions=conditions)
+    model, conditions = load_trained(root, experiment), None
+    if isinstance(model, GeneratesFor):  # others do without the data, which need not be there
+        conditions = held_out_conditions(model, Prepared.open(root / paths.data(experiment.data.name)), n)
+    with sampling_with(model, **options):
+        images = generate_samples(model, n, seed=seed, conditions=conditions)
     save_picture(grid(images, int(np.ceil(np.sqrt(len(images))))), path)
 
 

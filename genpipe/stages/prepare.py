@@ -20,7 +20,9 @@ def run(name: str, inputs: Inputs) -> Facts:
             data.opened, **knobs, derive=data.derivations, seed=data.seed, folder=paths.data(name), shown=shown
         )
     inputs.verify_same(
-        f"{data.opened.watched_path}", read_json(paths.source_state(name)), load_project().data(name).source_state()
+        ", ".join(data.opened.watched_paths),
+        read_json(paths.source_state(name)),
+        load_project().data(name).source_state(),
     )
     for split, count in prepared.unused_images.items():
         print(f"{name}: {count:,} images of {split} are left out; they are neither for training nor for tests")

@@ -1,7 +1,7 @@
 """Draw the samples that are scored: genpipe-stage sample NAME."""
 
 from genpipe import paths
-from genpipe.artifacts.models import load_model
+from genpipe.artifacts.models import load_trained
 from genpipe.config.project import load_project
 from genpipe.dataset.storage import Prepared
 from genpipe.nn.multi_device import wanted_devices
@@ -13,11 +13,11 @@ from genpipe.sampling.drawing import Samples, generate_samples, reconstruct_imag
 
 def run(name: str, inputs: Inputs) -> Facts:
     """Draws from the finished model, and lets it reconstruct the held-out images if it can."""
-    experiment = load_project().experiment(name)
+    project = load_project()
+    experiment = project.experiment(name)
     inputs.verify()
     knobs, prepared = experiment.knobs, Prepared.open(paths.data(experiment.data.name))
-    model = load_model(paths.model(name))[0]
-    model.sampling = knobs.sample
+    model = load_trained(project.root, experiment)
     n, batch_size, devices = knobs.sample.images, knobs.sample.batch_size, wanted_devices()
     conditions = held_out_conditions(model, prepared, n)
     images = generate_samples(model, n, seed=knobs.seed, batch_size=batch_size, devices=devices, conditions=conditions)

@@ -170,7 +170,7 @@ def test_a_sweep_scores_samples_at_each_value_of_an_option(make: Any, random_ima
         "truncation_precision_x_rank_correlation": pytest.approx(-1),
         "truncation_recall_x_rank_correlation": pytest.approx(1),
     }
-    assert set(found.pictures) == {"truncation_sweep", "truncation_samples"}
+    assert set(found.pictures) == {"sampling_sweep", "sampling_sweep_samples"}
     spread = [images.images.astype(float).std(0).mean() for images in asked]
     assert spread[0] < spread[1] < spread[2], "the smallest threshold first"
     with sampling_with(model, truncation=2.0):

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from genpipe import paths
-from genpipe.data import folder
+from genpipe.dataset import picture_folders
 from genpipe.dataset.decoding import colored
 from genpipe.dataset.preparing import prepare
 from genpipe.errors import DataError
@@ -54,7 +54,7 @@ def test_headers_are_read_once_until_a_picture_changes(
     mixed: Path, source: Source, picture: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[Any] = []
-    monkeypatch.setattr(folder, "colored", lambda content: read.append(content) or colored(content))
+    monkeypatch.setattr(picture_folders, "colored", lambda content: read.append(content) or colored(content))
     for _ in range(2):
         with pytest.raises(DataError, match="16 of the pictures are gray"):
             _ = source("folder", path="mixed").channels

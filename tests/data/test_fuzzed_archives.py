@@ -147,7 +147,7 @@ def _unzipped(zipped: zipfile.ZipFile, name: zipfile.ZipInfo) -> bytes:
 def test_a_spoilt_archive_is_read_rightly_or_refused(
     tmp_path: Path, picture: Picture, source: Callable[..., Any], measured: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(picture_files, "remembered", lambda name, state, listed: listed())
+    monkeypatch.setattr(picture_files, "remembered", lambda name, state, kind, listed: listed())
     rng, made = np.random.default_rng(0), originals(picture)
     path, kinds, outcomes = tmp_path / "x", list(made), {True: 0, False: 0}
 

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from genpipe import files
-from genpipe.data import archive
+from genpipe.dataset import picture_archives
 from genpipe.dataset.archives import Link, members
 from genpipe.dataset.preparing import prepare
 from genpipe.errors import DataError
@@ -160,7 +160,7 @@ def test_a_listing_is_remembered_until_the_archive_changes(
 ) -> None:
     path = zip_of(tmp_path / "x.zip", {"a/1.png": picture(1), "b/2.png": picture(2)})
     scans: list = []
-    monkeypatch.setattr(archive, "members", _counting(members, scans))
+    monkeypatch.setattr(picture_archives, "members", _counting(members, scans))
     for _ in range(2):
         assert source("archive", path=str(path)).classes == ("a", "b")
     assert len(scans) == 1

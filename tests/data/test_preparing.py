@@ -43,8 +43,11 @@ def test_a_source_has_what_the_configuration_asks_for(name: str) -> None:
     kind = registry.load("data", name)
     assert issubclass(kind, Source)
     assert registry.summary(registry.find("data", name))
-    config = kind.Config(**({"path": "x"} if "path" in kind.Config.model_fields else {}))
-    assert kind(config, Path()).watched_path in (None, "x")
+    given = {
+        "path": "x", "image": "left", "fields": {"map": {"path": "y", "kind": "mask"}}, "folders": {"a": "x", "b": "y"}
+    }  # fmt: skip
+    config = kind.Config(**{key: value for key, value in given.items() if key in kind.Config.model_fields})
+    assert kind(config, Path()).watched_paths in ((), ("x",), ("x", "y"))
 
 
 def test_mnist5k_is_split_evenly(source: Callable[..., Source]) -> None:

@@ -16,9 +16,11 @@ from genpipe.evaluation.references import Reference, load_references
 from genpipe.evaluation.scoring import scored, unscored, view
 from genpipe.files import read_json, write_json
 from genpipe.interfaces.extractors import FeatureSet
+from genpipe.interfaces.spec import DataSpec
 from genpipe.metrics._balls import balls, of_evidence
 from genpipe.metrics._frechet import GAUSSIAN, distance, statistics
 from genpipe.sampling.drawing import Samples, save_samples
+from genpipe.standins import build
 
 
 @pytest.fixture
@@ -146,7 +148,7 @@ def test_held_out_images_of_such_a_class_are_scored_in_no_ones_place(without: Pr
     save_samples(samples, project / paths.samples("first"))
     pipeline = project / "pipelines" / "first.yaml"
     pipeline.write_text(pipeline.read_text().replace("    fid: {}", "    fid: {}\n    psnr: {}"))
-    seen = view(without, without.experiment("first"), reference(without))
+    seen = view(without, without.experiment("first"), reference(without), build("vae", DataSpec(1, 8, 8)))
     images, truth = seen.pairs
     assert len(seen.real_baseline.images) == len(images.images) == (~np.isin(held_out.labels, [0, 4, 9])).sum()
     assert set(seen.real_baseline.labels) == {1, 2, 3, 5, 6, 7, 8}
@@ -157,7 +159,7 @@ def test_held_out_images_of_such_a_class_are_scored_in_no_ones_place(without: Pr
 
 def test_a_metric_that_gives_no_score_is_named_with_the_reason(made: Project, project: Path) -> None:
     save_samples(Samples(np.array(reference(made).prepared.images("train")[:1])), project / paths.samples("first"))
-    views = [view(made, made.experiment("first"), reference(made))]
+    views = [view(made, made.experiment("first"), reference(made), build("vae", DataSpec(1, 8, 8)))]
     metrics = made.experiment("first").metrics
     _, how = scored(metrics, views, 0)
     assert unscored(metrics, views, how) == {
