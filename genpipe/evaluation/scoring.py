@@ -89,11 +89,13 @@ def evaluate(project: Project, experiment: Experiment) -> None:
 
 
 def _context(experiment: Experiment, model: Generative, reference: Reference, one: View, seed: int) -> AnalysisContext:
-    """What analyses look at, with a scorer of further images."""
+    """What analyses look at, with a scorer of further images; image k stands for sample k, also in pairs."""
 
     def score(images: FeatureSet, metrics: Sequence[str]) -> Mapping[str, float]:
-        chosen = {name: experiment.metrics[name] for name in metrics}
-        return scored(chosen, [replace(one, generated=images, real_baseline=None)], seed)[0]
+        chosen, pairs = {name: experiment.metrics[name] for name in metrics}, one.pairs
+        if pairs and pairs[0] is one.generated:
+            pairs = images, pairs[1].part(slice(len(images.images)))
+        return scored(chosen, [replace(one, generated=images, real_baseline=None, pairs=pairs)], seed)[0]
 
     return analysis_context(model, reference, one.generated, one.real, seed, score)
 
@@ -111,12 +113,12 @@ def view(project: Project, experiment: Experiment, reference: Reference, model: 
     generated = _seen(project, experiment, reference, "generated", samples.images, samples.labels)
     wanted = any(of_pairs(registry.load("metrics", name)) for name in experiment.metrics)
     pairs = None
-    if wanted and samples.rows is not None:
-        pairs = generated, reference.real.held_out.part(np.asarray(samples.rows))
-    elif wanted and samples.reconstructions is not None:
+    if wanted and samples.reconstructions is not None:
         labels = reference.real.held_out.labels
         rebuilt = _seen(project, experiment, reference, "reconstructions", samples.reconstructions, labels)
         pairs = rebuilt if some is None else rebuilt.part(some), held_out
+    elif wanted and samples.rows is not None:
+        pairs = generated, reference.real.held_out.part(np.asarray(samples.rows))
     real = _of_target(real, model)
     return View(reference.name, reference.described, real, generated, real.held_out, pairs)
 

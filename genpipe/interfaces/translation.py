@@ -98,5 +98,9 @@ class Edits(ABC):
     """The name of the field with the attributes of each image."""
 
     @abstractmethod
+    def attributes_of(self, x: Images) -> Float[Tensor, "b k"]:
+        """Returns the attributes that images seem to have, each 0 or 1."""
+
+    @abstractmethod
     def edit(self, x: Images, attributes: Float[Tensor, "b k"]) -> Images:
-        """Returns the images in [-1, 1] with these attributes, each 0 or 1."""
+        """Returns the images in [-1, 1] with these attributes, each 0 or 1; with its own, a reconstruction."""

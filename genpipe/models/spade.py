@@ -18,7 +18,7 @@ from genpipe.nn import objectives
 from genpipe.nn.halving import Size, halved, most_halvings, verify_halvings
 from genpipe.nn.patch_discriminator import PatchDiscriminator, PatchOutput
 from genpipe.nn.patch_gan import PatchGAN, PatchGANConfig
-from genpipe.nn.spatial_modulation import ConcatenationBlock, LabelMaps, OneHotMaps, SPADEBlock, one_hot
+from genpipe.nn.spatial_modulation import ConcatenationBlock, LabelMaps, Norm, OneHotMaps, SPADEBlock, one_hot
 from genpipe.nn.strided import initialize
 from genpipe.nn.variational import kl_to_standard_normal
 
@@ -46,6 +46,8 @@ class SPADE(PatchGAN, Translates):
         """Length of the code of a style."""
         generator_channels: Annotated[int, Field(ge=1)] = 64
         """Channels of G's layer next to the image; they double each time the size halves, up to eight times as many."""
+        generator_norm: Norm = "batch"
+        """instance takes the mean of each channel away, and with it most of what a style is."""
         conditioning: Literal["spade", "concatenation"] = "spade"
         """How a layer gets the map: by the scale and shift of its norm, or beside its features."""
         modulation_channels: Annotated[int, Field(ge=1)] = 128
@@ -65,12 +67,8 @@ class SPADE(PatchGAN, Translates):
         labels, size = spec.fields[config.source].size, (spec.height, spec.width)
         drawing = Generator(config, labels, spec.channels, size)
         super().__init__(config, drawing, PatchDiscriminator(config, spec.channels + labels, size))
-        self.labels, self.source, self.latent_dim, self.kl_weight = (
-            labels,
-            config.source,
-            config.latent_dim,
-            config.kl_weight,
-        )
+        self.labels, self.source = labels, config.source
+        self.latent_dim, self.kl_weight = config.latent_dim, config.kl_weight
 
     def translate(self, source: LabelMaps, rng: torch.Generator) -> Images:
         z = torch.randn(len(source), self.latent_dim, generator=rng, device=rng.device)
@@ -127,8 +125,8 @@ class Generator(nn.Module):
 
 def _block(config: SPADE.Config, inputs: int, outputs: int, labels: int) -> nn.Module:
     if config.conditioning == "spade":
-        return SPADEBlock(inputs, outputs, labels, config.modulation_channels)
-    return ConcatenationBlock(inputs, outputs, labels)
+        return SPADEBlock(inputs, outputs, labels, config.modulation_channels, config.generator_norm)
+    return ConcatenationBlock(inputs, outputs, labels, config.generator_norm)
 
 
 def _strided(inputs: int, outputs: int) -> nn.Sequential:

@@ -106,7 +106,7 @@ def _factor(source: str, spec: DataSpec) -> int:
     if factor not in FACTORS or given != (spec.channels, height // factor, width // factor) or height % factor:
         raise Unsuitable(
             f"the field '{source}' has {'×'.join(map(str, given))} values, and images have {spec.channels}×{height}×"
-            f"{width}. Height and width have to be 2, 4 or 8 times those of the field, with as many channels: write "
+            f"{width}. Height and width have to be 1, 2, 4 or 8 times those of the field, with as many channels: write "
             "`derive: {low_resolution: {factor: 4}}` for the data set."
         )
     return factor

@@ -112,9 +112,9 @@ class AdversarialModel(Generative):
             **self.penalty(lambda x: self.logits_of(self._judged(x, batch)), given, fake),
             **self.discriminator_terms(of_real, of_fake, batch),
         }
-        loss = self._objective.discriminator(real, generated)
+        losses = [self._objective.discriminator(real, logits) for logits in self.refused(generated, batch)]
         logs = objectives.logit_logs(self._objective, real, generated) | self.augment.logs()
-        return _sum(loss, terms), {**logs, **_detached(terms)}
+        return _sum(torch.stack(losses).mean(), terms), {**logs, **_detached(terms)}
 
     def generator_loss(self, batch: Batch) -> tuple[Scalar, Logs]:
         """Returns G's loss, with its additional terms."""
@@ -124,6 +124,10 @@ class AdversarialModel(Generative):
         terms = self.generator_terms(fake, of_fake, batch)
         opinion = self.adversarial_weight * self._objective.generator(self.logits_of(of_fake), *compared)
         return _sum(opinion, terms), _detached(terms)
+
+    def refused(self, generated: objectives.Logits, batch: Batch) -> list[objectives.Logits]:
+        """Returns the logits of all that D learns to refuse, with equal weights: of generated images, and of others."""
+        return [generated]
 
     def discriminator_terms(
         self, of_real: DiscriminatorOutput, of_fake: DiscriminatorOutput, batch: Batch

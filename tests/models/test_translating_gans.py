@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from genpipe.errors import Unsuitable
+from genpipe.extractors.pixels import Pixels
 from genpipe.interfaces.features import HasFeatures
 from genpipe.interfaces.phases import Batch
 from genpipe.interfaces.spec import DataSpec, FieldSpec
@@ -44,7 +45,7 @@ def test_an_image_of_a_map_follows_the_map_and_the_style(conditioning: str) -> N
 def test_the_divergence_of_styles_is_in_the_loss() -> None:
     model = spade(kl_weight=0.5)
     batch = Batch(torch.rand(4, 3, 16, 16), None, {"label_map": torch.randint(0, 3, (4, 16, 16))})
-    mu, logvar = model.generator.style(batch.x)
+    mu, logvar = (found.detach() for found in model.generator.style(batch.x))
     expected = sum(
         float(torch.distributions.kl_divergence(torch.distributions.Normal(m, (v / 2).exp()), STANDARD).sum())
         for m, v in zip(mu, logvar, strict=True)
@@ -87,7 +88,7 @@ def test_the_content_needs_an_extractor_with_a_gradient() -> None:
     assert srgan().prerequisites(srgan().config).extractors == ("classifier",)
     assert srgan(content_weight=0.0).prerequisites(srgan(content_weight=0.0).config).extractors == ()
     with pytest.raises(Unsuitable, match="content_weight: 0"):
-        srgan().use({"levels": object()}, {})
+        srgan().use({"pixels": Pixels(Pixels.Config(), DataSpec(3, 16, 16))}, {})
 
 
 @pytest.mark.parametrize("judges", ["patches", "image", "both"])
