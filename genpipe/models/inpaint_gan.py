@@ -54,8 +54,8 @@ class TwoHeadedDiscriminator(PatchDiscriminator):
         super().__init__(config, channels, size)
         self.judges = judges
         height, width = halved(size, config.discriminator_halvings + config.discriminator_scales - 1)
-        features = next(layer for layer in self.scales[-1][-1].modules() if isinstance(layer, nn.Conv2d)).in_channels
-        self.whole = nn.Sequential(nn.Flatten(), nn.Linear(features * height * width, 1))
+        *_, last = (layer for layer in self.scales[-1].modules() if isinstance(layer, nn.Conv2d))
+        self.whole = nn.Sequential(nn.Flatten(), nn.Linear(last.in_channels * height * width, 1))
         if config.spectral_norm:
             spectrally_normalized(self.whole)
 
