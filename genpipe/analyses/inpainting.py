@@ -1,11 +1,16 @@
 """Inpainting: how near to the truth the holes of held-out images are filled."""
 
+from typing import Annotated
+
 import numpy as np
 from jaxtyping import Bool, UInt8
+from pydantic import Field
 
+from genpipe.analyses._conditions import pictures
 from genpipe.analyses._errors import psnr
 from genpipe.interfaces.analyses import Analysis, AnalysisContext, AnalysisResult
 from genpipe.interfaces.translation import IMAGE, Inpaints
+from genpipe.nn.image_grid import grid
 from genpipe.schema import Strict
 
 Pixels = UInt8[np.ndarray, "n c h w"]
@@ -18,7 +23,9 @@ class Inpainting(Analysis):
     Beside it that of a plain fill, the mean color of what is known of the image.
     """
 
-    class Config(Strict): ...
+    class Config(Strict):
+        images: Annotated[int, Field(ge=1, le=64)] = 10
+        """Rows of the picture."""
 
     requires = (Inpaints,)
 
@@ -27,9 +34,17 @@ class Inpainting(Analysis):
         assert isinstance(model, Inpaints)
         rows = context.conditions(len(context.samples.images))
         truth, masks = (np.asarray(context.held_out_field(name)[rows]) for name in (IMAGE, model.mask))
-        holes = masks > 0
-        found = {"hole_psnr_db": context.draw_for(rows), "hole_psnr_mean_color_db": in_mean_color(truth, holes)}
-        return AnalysisResult(numbers={name: hole_psnr(images, truth, holes) for name, images in found.items()})
+        holes, spec = masks > 0, model.init_args[1]
+        plain, filled = in_mean_color(truth, holes), context.draw_for(rows)
+        shown = [pictures({IMAGE: truth, model.mask: masks}, spec), plain, filled, truth]
+        picture = grid(np.stack([one[: self.config.images] for one in shown], 1).reshape(-1, *truth.shape[1:]), 4)
+        told = (
+            "From the left: held-out images with holes, filled with the mean color, by the model, and the true images."
+        )
+        figures = {"hole_psnr_db": filled, "hole_psnr_mean_color_db": plain}
+        return AnalysisResult(
+            {"inpainting": (picture, told)}, {name: hole_psnr(one, truth, holes) for name, one in figures.items()}
+        )
 
 
 def hole_psnr(images: Pixels, truth: Pixels, holes: Holes) -> float:
