@@ -87,7 +87,7 @@ class CycleGAN(Generative, TranslatesDomains):
                 fake = self.pools[d](self.generators[d](images[1 - d]))
             real, translated = self._logits(d, images[d]), self._logits(d, fake)
             critic = partial(self._logits, d)
-            loss, terms, logs = self._game(d).discriminator_loss(real, translated, critic, images[d], fake)
+            loss, terms, logs = self._game(d).discriminator_loss(real, [translated], critic, images[d], fake)
             losses += [loss, *terms.values()]
             found |= {f"{name}_of_{d}": value.detach() for name, value in {**logs, **terms}.items()}
         return torch.stack(losses).sum(), found

@@ -84,7 +84,7 @@ class AdversarialModel(Generative):
         of_real, of_fake = self._judged(given, batch), self._judged(fake, batch)
         loss, terms, logs = self.game.discriminator_loss(
             self.logits_of(of_real),
-            self.logits_of(of_fake),
+            self.refused(self.logits_of(of_fake), batch),
             lambda x: self.logits_of(self._judged(x, batch)),
             given,
             fake,
@@ -100,6 +100,10 @@ class AdversarialModel(Generative):
         terms = self.generator_terms(fake, of_fake, batch)
         opinion = self.adversarial_weight * self.game.generator_loss(self.logits_of(of_fake), real)
         return _sum(opinion, terms), _detached(terms)
+
+    def refused(self, generated: objectives.Logits, batch: Batch) -> list[objectives.Logits]:
+        """Returns the logits of all that D learns to refuse, with equal weights: of generated images, and of others."""
+        return [generated]
 
     def discriminator_terms(
         self, of_real: DiscriminatorOutput, of_fake: DiscriminatorOutput, batch: Batch

@@ -1,7 +1,9 @@
 """The losses of a discriminator and of the generator whose images it sees, with a penalty and augmentation."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
+import torch
 from jaxtyping import Float
 from pydantic import Field, model_validator
 from torch import Tensor, nn
@@ -49,18 +51,20 @@ class Game(nn.Module):
             penalties.refuse_batch_norm(discriminator)
 
     def discriminator_loss(
-        self, real: Logits, fake: Logits, critic: penalties.Critic, given: Given, generated: Given
+        self, real: Logits, refused: Sequence[Logits], critic: penalties.Critic, given: Given, generated: Given
     ) -> tuple[Scalar, Logs, Logs]:
         """Returns D's loss of its logits, further terms of the loss by their names, and what curves show.
 
+        Of all that D has to refuse with equal weights, generated images come first.
         The terms are those of `critic`, which augments, at what D is given of real and of generated images. The
         augmentation follows the logits of real images.
         """
         self.augment.update(real.detach())
         n = min(len(given), len(generated))
         terms = self.penalty(critic, given[:n], generated[:n])
-        logs = objectives.logit_logs(self.objective, real, fake) | self.augment.logs()
-        return self.objective.discriminator(real, fake), terms, logs
+        logs = objectives.logit_logs(self.objective, real, refused[0]) | self.augment.logs()
+        losses = [self.objective.discriminator(real, fake) for fake in refused]
+        return torch.stack(losses).mean(), terms, logs
 
     def generator_loss(self, fake: Logits, real: Logits | None) -> Scalar:
         """Returns G's loss of D's logits; those of real images are needed if `objective.compares`."""

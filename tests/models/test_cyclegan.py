@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from genpipe.analyses.cycle_consistency import CycleConsistency, absolute_error, translated
+from genpipe.analyses._errors import absolute_error
+from genpipe.analyses.cycle_consistency import CycleConsistency, translated
 from genpipe.dataset.batches import BatchLoader, StoredField
 from genpipe.errors import Unsuitable, UsageError
 from genpipe.interfaces.phases import Batch
