@@ -60,7 +60,7 @@ def attributes_are_changed_as_asked(name: str, spec: DataSpec) -> None:
     with torch.inference_mode():
         on, off = (model.edit(x, torch.full((4, k), value)) for value in (1.0, 0.0))
         known = model.attributes_of(x)
-    expect(known.shape == (4, k) and known.isin(torch.tensor([0, 1])).all(), "attributes of images are not each 0 or 1")
+    expect(known.shape == (4, k) and ((known == 0) | (known == 1)).all(), "attributes of images are not each 0 or 1")
     expect(on.shape == x.shape, f"four edited images have the shape {list(on.shape)}")
     expect(on.isfinite().all() and on.abs().max() <= 1, "edited images are not finite numbers in [-1, 1]")
     expect(not torch.equal(on, off), f"{name} ignores the attributes")
