@@ -79,8 +79,8 @@ def _installed(name: str, root: Path) -> bool:
 def _names(folder: Path, kind: str) -> set[str]:
     """What the files of a folder are called: "vae", and of a recipe in a folder "claims/optimal_discriminator"."""
     if kind == RECIPES:
-        files = (file.relative_to(folder) for file in folder.rglob("*.yaml") if not file.name.startswith("_"))
-        return {file.with_suffix("").as_posix() for file in files}
+        found = (file.relative_to(folder) for file in folder.rglob("*.yaml") if not file.name.startswith("_"))
+        return {file.with_suffix("").as_posix() for file in found}
     with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as files:
         stems = (file.name.removesuffix(".py") for file in files if file.name.endswith(".py"))
         return {stem for stem in stems if stem.isidentifier() and not stem.startswith("_")}

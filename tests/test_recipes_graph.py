@@ -30,6 +30,8 @@ datasets:
   views: {source: solids, image_size: SIZE, images: 120, test_images: 30}
   few: {source: digits, image_size: SIZE, resize_mode: pad, num_labels: 50}
   lines: {source: digits, image_size: SIZE, resize_mode: pad, derive: {edges: {}}}
+  quarter: {source: shapes, image_size: SIZE, images: 400, test_images: 200, derive: {low_resolution: {factor: 4}}}
+  holes: {source: shapes, image_size: SIZE, images: 400, test_images: 200, derive: {holes: {}}}
   letters: {source: glyphs, image_size: SIZE, images: 780, test_images: 260, domains: [serif, sans]}
 reference:
   extractors:
@@ -50,6 +52,9 @@ SMALL = {
     "solids": "views",
     "few_labels": "few",
     "edges": "lines",
+    "shapes_x4": "quarter",
+    "shapes_with_holes": "holes",
+    "glyphs": "letters",
     "styled_glyphs": "letters",
 }
 """For each data set that recipes are written for a small one of its kind."""

@@ -7,6 +7,7 @@ from jaxtyping import UInt8
 from pydantic import Field
 
 from genpipe.analyses._conditions import in_color
+from genpipe.analyses._errors import absolute_error
 from genpipe.analyses._linear import L2SVM, l2_svm
 from genpipe.interfaces.analyses import Analysis, AnalysisContext, AnalysisResult
 from genpipe.interfaces.generative import Generative
@@ -64,11 +65,6 @@ def translated(model: Generative, x: Pixels, target: int) -> Pixels:
     """Returns images moved into a domain, rounded to pixels."""
     assert isinstance(model, TranslatesDomains)
     return shown(x, lambda part: model.translate_to(part, target), model, "translations")
-
-
-def absolute_error(a: Pixels, b: Pixels) -> float:
-    """The mean absolute difference, in gray levels."""
-    return float(np.abs(a.astype(np.float64) - b).mean())
 
 
 def _classifier(context: AnalysisContext, domain: str, most: int) -> L2SVM:

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import UInt8
 from pydantic import Field
 
-from genpipe.analyses._errors import squared_errors
+from genpipe.analyses._errors import psnr, squared_errors
 from genpipe.interfaces.analyses import Analysis, AnalysisContext, AnalysisResult
 from genpipe.interfaces.generative import Reconstructs
 from genpipe.nn.batched_inference import passed, rebuilt
@@ -43,12 +43,6 @@ class Denoising(Analysis):
             f"{self.config.amount:g}; what the model makes of these; and what it makes of the clean ones."
         )
         return AnalysisResult({"denoising": (grid(rows, n), told)}, _figures(clean, noisy, cleaned))
-
-
-def psnr(a: Pixels, b: Pixels) -> float:
-    """Peak signal-to-noise ratio of the mean error over all pairs, in decibels; infinite without any error."""
-    mse = np.square(a.astype(np.float64) - b).mean()
-    return 10 * math.log10(255**2 / mse) if mse else math.inf
 
 
 def identity_distance(noisy: Pixels, cleaned: Pixels, clean: Pixels) -> float:

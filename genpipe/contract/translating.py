@@ -54,13 +54,14 @@ def only_holes_are_filled(name: str, spec: DataSpec) -> None:
 
 
 def attributes_are_changed_as_asked(name: str, spec: DataSpec) -> None:
-    """Images with their attributes all on and all off, and what attributes they are taken to have."""
+    """The attributes that images seem to have; and images with all of them on, and all off."""
     model, x = able(name, spec, Edits), noise_in(4, spec)
     k = model.init_args[1].fields[model.attributes].values
     with torch.inference_mode():
+        own = model.attributes_of(x)
         on, off = (model.edit(x, torch.full((4, k), value)) for value in (1.0, 0.0))
-        known = model.attributes_of(x)
-    expect(known.shape == (4, k) and ((known == 0) | (known == 1)).all(), "attributes of images are not each 0 or 1")
+    expect(own.shape == (4, k), f"the {k} attributes of four images have the shape {list(own.shape)}")
+    expect(((own == 0) | (own == 1)).all(), "attributes of images are neither 0 nor 1")
     expect(on.shape == x.shape, f"four edited images have the shape {list(on.shape)}")
     expect(on.isfinite().all() and on.abs().max() <= 1, "edited images are not finite numbers in [-1, 1]")
     expect(not torch.equal(on, off), f"{name} ignores the attributes")

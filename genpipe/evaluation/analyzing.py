@@ -31,6 +31,9 @@ def analysis_context(
     def draw_for(rows: Int[np.ndarray, "k"]) -> UInt8[np.ndarray, "k c h w"]:
         return generate_samples(model, len(rows), seed=seed, conditions=conditions_of(model, prepared, rows))
 
+    def stored(split: str, name: str) -> np.ndarray:
+        return prepared.images(split) if name == IMAGE else prepared.field(split, name)
+
     return AnalysisContext(
         model,
         samples,
@@ -41,7 +44,8 @@ def analysis_context(
         draw=draw,
         conditions=lambda n: items(model, prepared)[:n],
         draw_for=draw_for,
-        held_out_field=lambda name: prepared.images("test") if name == IMAGE else prepared.field("test", name),
+        held_out_field=lambda name: stored("test", name),
+        training_field=lambda name: stored("train", name),
     )
 
 

@@ -15,11 +15,10 @@ from genpipe.artifacts.models import load_trained
 from genpipe.config.project import Experiment, Project
 from genpipe.errors import ModelWarning
 from genpipe.evaluation import features
-from genpipe.evaluation.analyzing import analysis_context, analyzed
+from genpipe.evaluation.analyzing import Scorer, analysis_context, analyzed
 from genpipe.evaluation.extractor_training import extractor_trainer
 from genpipe.evaluation.references import Reference, load_references
 from genpipe.files import atomic_directory, write_json
-from genpipe.interfaces.analyses import AnalysisContext
 from genpipe.interfaces.dataset_info import Counts
 from genpipe.interfaces.extractors import FeatureSet, Real
 from genpipe.interfaces.generative import Generative
@@ -64,7 +63,8 @@ def evaluate(project: Project, experiment: Experiment) -> None:
     by_step, told = _without_gaps(_scored_by_step(project, experiment, references, model))
     write_curves(by_step, project.root / paths.score_curves(experiment.name))
     curves = read_curves(project.root / paths.curves(experiment.name))
-    context = _context(experiment, model, references[0], views[0], project.index.seed)
+    scorer = scorer_of(experiment.metrics, views[0], project.index.seed)
+    context = analysis_context(model, references[0], views[0].generated, views[0].real, project.index.seed, scorer)
     findings = analyzed(experiment, replace(context, curves=curves, scores_by_step=by_step), references[0].real)
     with atomic_directory(project.root / paths.figures(experiment.name)) as folder:
         for name, (picture, _) in findings.pictures.items():
@@ -88,14 +88,17 @@ def evaluate(project: Project, experiment: Experiment) -> None:
     write_json(project.root / paths.scores(experiment.name), {**figures, "how": {**about, **how}})
 
 
-def _context(experiment: Experiment, model: Generative, reference: Reference, one: View, seed: int) -> AnalysisContext:
-    """What analyses look at, with a scorer of further images."""
+def scorer_of(metrics: Mapping[str, Strict], one: View, seed: int) -> Scorer:
+    """Returns what scores further images by some of these metrics; image k stands for sample k, also in pairs."""
 
-    def score(images: FeatureSet, metrics: Sequence[str]) -> Mapping[str, float]:
-        chosen = {name: experiment.metrics[name] for name in metrics}
-        return scored(chosen, [replace(one, generated=images, real_baseline=None)], seed)[0]
+    def score(images: FeatureSet, names: Sequence[str]) -> Mapping[str, float]:
+        pairs = one.pairs
+        if pairs and pairs[0] is one.generated:
+            pairs = images, pairs[1].part(slice(len(images.images)))
+        seen = replace(one, generated=images, real_baseline=None, pairs=pairs)
+        return scored({name: metrics[name] for name in names}, [seen], seed)[0]
 
-    return analysis_context(model, reference, one.generated, one.real, seed, score)
+    return score
 
 
 def view(project: Project, experiment: Experiment, reference: Reference, model: Generative) -> View:
@@ -111,12 +114,12 @@ def view(project: Project, experiment: Experiment, reference: Reference, model: 
     generated = _seen(project, experiment, reference, "generated", samples.images, samples.labels)
     wanted = any(of_pairs(registry.load("metrics", name)) for name in experiment.metrics)
     pairs = None
-    if wanted and samples.rows is not None:
-        pairs = generated, reference.real.held_out.part(np.asarray(samples.rows))
-    elif wanted and samples.reconstructions is not None:
+    if wanted and samples.reconstructions is not None:
         labels = reference.real.held_out.labels
         rebuilt = _seen(project, experiment, reference, "reconstructions", samples.reconstructions, labels)
         pairs = rebuilt if some is None else rebuilt.part(some), held_out
+    elif wanted and samples.rows is not None:
+        pairs = generated, reference.real.held_out.part(np.asarray(samples.rows))
     real = _of_target(real, model)
     return View(reference.name, reference.described, real, generated, real.held_out, pairs)
 

@@ -1,7 +1,7 @@
 """In-domain classifier: a small convolutional net trained on the data set's own labels."""
 
 from collections.abc import Mapping
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Annotated
 
 import numpy as np
@@ -13,6 +13,7 @@ from torch.nn.functional import cross_entropy
 
 from genpipe.errors import Unsuitable
 from genpipe.interfaces.extractors import Extractor, FeatureSet
+from genpipe.interfaces.features import HasFeatures
 from genpipe.interfaces.phases import Batch, Phase, Trainable
 from genpipe.interfaces.spec import DataSpec
 from genpipe.interfaces.tensors import Images, Logs, Scalar
@@ -23,7 +24,7 @@ from genpipe.schema import Strict
 Size = Annotated[int, Field(ge=1)]
 
 
-class Classifier(Trainable, Extractor):
+class Classifier(Trainable, Extractor, HasFeatures):
     """Convolutions and max pooling after LeNet-5 (LeCun et al. 1998), then a hidden layer: the features of the scores.
 
     It learns from randomly shifted images; classes without training images have the probability 0. Raises Unsuitable if
@@ -72,6 +73,10 @@ class Classifier(Trainable, Extractor):
                 features.append(self.body(to_model(chunk.to(self.device))))
                 probabilities.append(self._logits(features[-1]).softmax(1))
         return FeatureSet(images, _joined(features), _joined(probabilities))
+
+    def features(self, x: Images) -> list[Tensor]:
+        outputs = accumulate(self.body, lambda h, layer: layer(h), initial=x)
+        return [h for h in outputs if h is not x]
 
     def described(self) -> Mapping[str, object]:
         return {"weights_sha256": digest(self), "resizer": "none", "values": "x / 127.5 − 1", "precision": "float32"}

@@ -37,6 +37,8 @@ class AnalysisContext:
     """Returns an image for the condition of each of these held-out items, by their numbers."""
     held_out_field: Callable[[str], np.ndarray] = _nothing
     """Returns a field of all held-out items [n *shape] by its name, as it is stored; `x` is their images."""
+    training_field: Callable[[str], np.ndarray] = _nothing
+    """The same of all training items."""
     curves: Sequence[Mapping[str, float]] = ()
     """The curves of the training: a row per logged step, with `step` among the columns."""
     scores_by_step: Sequence[Mapping[str, float]] = ()

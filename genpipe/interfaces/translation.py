@@ -103,4 +103,4 @@ class Edits(ABC):
 
     @abstractmethod
     def edit(self, x: Images, attributes: Float[Tensor, "b k"]) -> Images:
-        """Returns the images in [-1, 1] with these attributes, each 0 or 1."""
+        """Returns the images in [-1, 1] with these attributes, each 0 or 1; with its own, a reconstruction."""

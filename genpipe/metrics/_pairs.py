@@ -14,6 +14,11 @@ def matched(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return a, b
 
 
+def pixels_compared(images: np.ndarray) -> dict[str, object]:
+    """What of images [n c h w] a score compares, which others may do otherwise: all channels, up to the border."""
+    return {"channels": {1: "gray", 3: "RGB"}.get(images.shape[1], images.shape[1]), "border_pixels_cut": 0}
+
+
 def mean_score(values: Float[np.ndarray, "n"], **how: object) -> Score:
     """The mean over pairs, with the interval that follows from how they differ; none of a single pair."""
     value = float(values.mean())

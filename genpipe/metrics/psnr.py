@@ -8,7 +8,7 @@ from jaxtyping import Float, UInt8
 
 from genpipe.interfaces.extractors import FeatureSet, Real
 from genpipe.interfaces.metrics import Metric, Score
-from genpipe.metrics._pairs import matched, mean_score
+from genpipe.metrics._pairs import matched, mean_score, pixels_compared
 from genpipe.schema import Strict
 
 
@@ -28,10 +28,11 @@ class PSNR(Metric):
     gives_nothing = "all pairs are the same, and without any error it is infinite"
 
     def scores(self, images: FeatureSet, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
-        errors = squared_errors(*matched(images.images, real.held_out.images))
+        given, truth = matched(images.images, real.held_out.images)
+        errors = squared_errors(given, truth)
         if not errors.any():
             return {}  # infinite, which is no figure
-        return {"psnr_pixels": mean_score(linearized(errors), mean_of="squared errors")}
+        return {"psnr_pixels": mean_score(linearized(errors), mean_of="squared errors", **pixels_compared(truth))}
 
 
 def squared_errors(a: UInt8[np.ndarray, "n c h w"], b: UInt8[np.ndarray, "n c h w"]) -> Float[np.ndarray, "n"]:

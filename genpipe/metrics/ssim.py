@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from genpipe.interfaces.extractors import FeatureSet, Real
 from genpipe.interfaces.metrics import Metric, Score
-from genpipe.metrics._pairs import matched, mean_score
+from genpipe.metrics._pairs import matched, mean_score, pixels_compared
 from genpipe.metrics._structure import ms_ssim, scales, ssim
 from genpipe.schema import Strict
 
@@ -26,7 +26,8 @@ class SSIM(Metric):
 
     def scores(self, images: FeatureSet, real: Real, extractor: str, seed: int) -> Mapping[str, Score]:
         given, truth = matched(images.images, real.held_out.images)
+        how = pixels_compared(truth)
         return {
-            "ssim_pixels": mean_score(ssim(given, truth)),
-            "ms_ssim_pixels": mean_score(ms_ssim(given, truth), scales=scales(*given.shape[2:])),
+            "ssim_pixels": mean_score(ssim(given, truth), **how),
+            "ms_ssim_pixels": mean_score(ms_ssim(given, truth), scales=scales(*given.shape[2:]), **how),
         }

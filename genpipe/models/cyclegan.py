@@ -1,6 +1,7 @@
 """CycleGAN (Zhu et al. 2017, arXiv:1703.10593): images of two domains are translated both ways, without any pairs."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Any
 
 import torch
@@ -16,6 +17,7 @@ from genpipe.interfaces.spec import DataSpec, Kinds
 from genpipe.interfaces.tensors import Images, Logs, Scalar
 from genpipe.interfaces.translation import TranslatesDomains
 from genpipe.nn import objectives
+from genpipe.nn.game import AdversarialConfig, Game
 from genpipe.nn.image_pool import ImagePool
 from genpipe.nn.patch_discriminator import PatchConfig, PatchDiscriminator
 from genpipe.nn.resnet_translator import ResNetConfig, ResNetTranslator
@@ -26,7 +28,7 @@ DOMAINS = 2
 class CycleGAN(Generative, TranslatesDomains):
     """G_d translates into domain d, D_d judges patches of images there; each cycle has to come back: eq. 3."""
 
-    class Config(PatchConfig, ResNetConfig):
+    class Config(AdversarialConfig, PatchConfig, ResNetConfig):
         domain: str = "domain"
         """The name of the field with the domain of each image; it has two."""
         loss: objectives.Loss = "least-squares"
@@ -57,6 +59,7 @@ class CycleGAN(Generative, TranslatesDomains):
                 lambda: ImagePool(config.pool_images, spec.shape),
             )
         )
+        self.games = nn.ModuleList([Game(config, discriminator) for discriminator in self.discriminators])
 
     @classmethod
     def needed_fields(cls, config: Any) -> Mapping[str, Kinds]:
@@ -70,20 +73,24 @@ class CycleGAN(Generative, TranslatesDomains):
         return self.generators[target](x)
 
     def phases(self) -> list[Phase]:
+        turns = self.config.discriminator_steps
         return [
-            Phase("discriminator", self.discriminators, self.discriminator_loss),
+            Phase("discriminator", self.discriminators, self.discriminator_loss, repeats=turns),
             Phase("generator", self.generators, self.generator_loss),
         ]
 
     def discriminator_loss(self, batch: Batch) -> tuple[Scalar, Logs]:
         """Returns the loss of both discriminators: of real images, and of translations from the pool of each."""
-        images, losses = self._by_domain(batch), []
+        images, losses, found = self._by_domain(batch), list[Scalar](), dict[str, Tensor]()
         for d in range(DOMAINS):
             with torch.no_grad():
                 fake = self.pools[d](self.generators[d](images[1 - d]))
             real, translated = self._logits(d, images[d]), self._logits(d, fake)
-            losses.append(self._objective.discriminator(real, translated))
-        return torch.stack(losses).sum(), {}
+            critic = partial(self._logits, d)
+            loss, terms, logs = self._game(d).discriminator_loss(real, [translated], critic, images[d], fake)
+            losses += [loss, *terms.values()]
+            found |= {f"{name}_of_{d}": value.detach() for name, value in {**logs, **terms}.items()}
+        return torch.stack(losses).sum(), found
 
     def generator_loss(self, batch: Batch) -> tuple[Scalar, Logs]:
         """Returns the loss of both generators; the curves also have the correlation of images and translations.
@@ -103,17 +110,19 @@ class CycleGAN(Generative, TranslatesDomains):
         logs |= {f"correlation_to_{d}": correlation(images[1 - d], fake.detach()) for d, fake in enumerate(fakes)}
         return torch.stack([*opinions, *summed.values()]).sum(), logs
 
-    @property
-    def _objective(self) -> objectives.Objective:
-        return objectives.OBJECTIVES[self.config.loss]
-
     def _opinion(self, d: int, real: Images, fake: Images) -> Scalar:
         """G's loss by what D says of translations into a domain."""
-        compared = [self._logits(d, real)] if self._objective.compares else []
-        return self._objective.generator(self._logits(d, fake), *compared)
+        game = self._game(d)
+        return game.generator_loss(self._logits(d, fake), self._logits(d, real) if game.objective.compares else None)
 
-    def _logits(self, d: int, x: Images) -> Tensor:
-        return self.discriminators[d](x)
+    def _logits(self, d: int, x: Images) -> objectives.Logits:
+        """What D says of images of a domain, which are augmented."""
+        return self.discriminators[d](self._game(d).augment(x))
+
+    def _game(self, d: int) -> Game:
+        game = self.games[d]
+        assert isinstance(game, Game)
+        return game
 
     def _by_domain(self, batch: Batch) -> list[Tensor]:
         """The images of each domain; a batch has half of each."""

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import torch
 from jaxtyping import Float
-from pydantic import Field, model_validator
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
@@ -16,7 +16,8 @@ from genpipe.interfaces.generative import Decodes, Generative
 from genpipe.interfaces.phases import Batch, Phase
 from genpipe.interfaces.sampling import SamplingConfig
 from genpipe.interfaces.tensors import Codes, Images, Labels, Logs, Scalar
-from genpipe.nn import augmentation, objectives, penalties
+from genpipe.nn import objectives
+from genpipe.nn.game import AdversarialConfig, Game
 from genpipe.nn.labels import known
 from genpipe.nn.layers import layer_outputs
 from genpipe.nn.priors import StandardNormalPrior
@@ -27,28 +28,6 @@ DiscriminatorOutput = Any
 
 A model whose D gives something else says where the logits are: `logits_of`.
 """
-
-
-class AdversarialConfig(Strict):
-    """Knobs of the game of a generator and a discriminator."""
-
-    loss: objectives.Loss = "non-saturating"
-    penalty: penalties.Kind = "none"
-    """The penalty on D's gradient with respect to images, or on its change under augmentation."""
-    penalty_weight: Annotated[float, Field(gt=0)] = 10.0
-    penalty_interval: Annotated[int, Field(ge=1)] = 1
-    """Updates of D between penalties; each penalty is multiplied by this number."""
-    discriminator_steps: Annotated[int, Field(ge=1)] = 1
-    augment: augmentation.Kind = "none"
-    """Random augmentation of the images that D sees."""
-    ada_ramp_images: Annotated[int, Field(ge=1)] = 500_000
-    """Fewest real images that D sees while the probability of `augment: ada` rises from 0 to 1."""
-
-    @model_validator(mode="after")
-    def _hears_a_sign(self) -> "AdversarialConfig":
-        if self.augment == "ada" and not objectives.OBJECTIVES[self.loss].signed:
-            raise ValueError(f"`augment: ada` follows the sign of D's logits, which says nothing under {self.loss}")
-        return self
 
 
 class CodeConfig(Strict):
@@ -71,10 +50,7 @@ class AdversarialModel(Generative):
         nn.Module.__init__(self)
         self.config = config
         self.generator, self.discriminator = generator, discriminator
-        self.penalty = penalties.Penalty(config.penalty, config.penalty_weight, config.penalty_interval)
-        self.augment = augmentation.augmentation(config.augment, config.ada_ramp_images)
-        if config.penalty in penalties.OF_GRADIENT:
-            penalties.refuse_batch_norm(discriminator)
+        self.game = Game(config, discriminator)
 
     @abstractmethod
     def fake(self, batch: Batch) -> Images:
@@ -106,24 +82,28 @@ class AdversarialModel(Generative):
             fake = self.discriminator_input(self.fake(batch), batch)
         given = self.discriminator_input(batch.x, batch)
         of_real, of_fake = self._judged(given, batch), self._judged(fake, batch)
-        real, generated = self.logits_of(of_real), self.logits_of(of_fake)
-        self.augment.update(real.detach())
-        terms = {
-            **self.penalty(lambda x: self.logits_of(self._judged(x, batch)), given, fake),
-            **self.discriminator_terms(of_real, of_fake, batch),
-        }
-        loss = self._objective.discriminator(real, generated)
-        logs = objectives.logit_logs(self._objective, real, generated) | self.augment.logs()
+        loss, terms, logs = self.game.discriminator_loss(
+            self.logits_of(of_real),
+            self.refused(self.logits_of(of_fake), batch),
+            lambda x: self.logits_of(self._judged(x, batch)),
+            given,
+            fake,
+        )
+        terms = {**terms, **self.discriminator_terms(of_real, of_fake, batch)}
         return _sum(loss, terms), {**logs, **_detached(terms)}
 
     def generator_loss(self, batch: Batch) -> tuple[Scalar, Logs]:
         """Returns G's loss, with its additional terms."""
         fake = self.fake(batch)
         of_fake = self.judged(fake, batch)
-        compared = [self.logits_of(self.judged(batch.x, batch))] if self._objective.compares else []
+        real = self.logits_of(self.judged(batch.x, batch)) if self.game.objective.compares else None
         terms = self.generator_terms(fake, of_fake, batch)
-        opinion = self.adversarial_weight * self._objective.generator(self.logits_of(of_fake), *compared)
+        opinion = self.adversarial_weight * self.game.generator_loss(self.logits_of(of_fake), real)
         return _sum(opinion, terms), _detached(terms)
+
+    def refused(self, generated: objectives.Logits, batch: Batch) -> list[objectives.Logits]:
+        """Returns the logits of all that D learns to refuse, with equal weights: of generated images, and of others."""
+        return [generated]
 
     def discriminator_terms(
         self, of_real: DiscriminatorOutput, of_fake: DiscriminatorOutput, batch: Batch
@@ -140,11 +120,7 @@ class AdversarialModel(Generative):
         return self._judged(self.discriminator_input(x, batch), batch)
 
     def _judged(self, given: Float[Tensor, "b k h w"], batch: Batch) -> DiscriminatorOutput:
-        return self.discriminate(self.augment(given, batch.x.shape[1]), batch)
-
-    @property
-    def _objective(self) -> objectives.Objective:
-        return objectives.OBJECTIVES[self.config.loss]
+        return self.discriminate(self.game.augment(given, batch.x.shape[1]), batch)
 
 
 class LatentGAN(StandardNormalPrior, AdversarialModel):

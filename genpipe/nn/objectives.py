@@ -13,7 +13,7 @@ from torch.nn.functional import relu, softplus
 
 from genpipe.interfaces.tensors import Scalar
 
-Logits = Float[Tensor, "b 1 *places"]
+Logits = Float[Tensor, "_ 1 *places"]
 """One for each image, or for each place of it; losses take the mean over all."""
 Loss = Literal["non-saturating", "minimax", "least-squares", "wasserstein", "hinge", "relativistic-average"]
 

@@ -12,8 +12,9 @@ from torch.nn.functional import l1_loss
 from genpipe.interfaces.phases import Batch
 from genpipe.interfaces.tensors import Images, Scalar
 from genpipe.nn import objectives
-from genpipe.nn.adversarial import AdversarialConfig, AdversarialModel
+from genpipe.nn.adversarial import AdversarialModel
 from genpipe.nn.feature_matching import feature_matching
+from genpipe.nn.game import AdversarialConfig
 from genpipe.nn.patch_discriminator import PatchConfig, PatchDiscriminator, PatchOutput
 
 

@@ -1,4 +1,4 @@
-"""SRResNet (Ledig et al. 2017, arXiv:1609.04802, figure 4): a small image to one of two, four or eight times its size.
+"""SRResNet (Ledig et al. 2017, arXiv:1609.04802, figure 4): an image to one of two, four or eight times its size.
 
 Its layers work at the small size; sub-pixel convolutions (Shi et al. 2016, arXiv:1609.05158) enlarge at the end. The
 net adds to the bilinear enlargement, and has no batch norm, as do Wang et al. 2018 (arXiv:1809.00219, section 3.1).
@@ -15,7 +15,8 @@ from genpipe.interfaces.tensors import Images
 from genpipe.schema import Strict
 
 Features = Float[Tensor, "b c h w"]
-FACTORS = (2, 4, 8)
+FACTORS = (1, 2, 4, 8)
+"""With 1 it mends images that keep their size."""
 
 
 class SRResNetConfig(Strict):
@@ -29,7 +30,7 @@ class SRResNetConfig(Strict):
 
 
 class SRResNet(nn.Module):
-    """Images [b c h w] in [-1, 1] to images [b c f·h f·w], near [-1, 1], for a factor f of 2, 4 or 8."""
+    """Images [b c h w] in [-1, 1] to images [b c f·h f·w], near [-1, 1], for a factor f of `FACTORS`."""
 
     def __init__(self, config: SRResNetConfig, channels: int, factor: int) -> None:
         super().__init__()
@@ -41,7 +42,7 @@ class SRResNet(nn.Module):
             nn.Conv2d(width, width, 3, padding=1),
             norm(width),
         )
-        self.up = nn.Sequential(*(PixelShuffleUp(width) for _ in range(FACTORS.index(factor) + 1)))
+        self.up = nn.Sequential(*(PixelShuffleUp(width) for _ in range(FACTORS.index(factor))))
         self.last = nn.Conv2d(width, channels, 9, padding=4).apply(_silence)  # it starts as the bilinear enlargement
 
     def forward(self, x: Images) -> Float[Tensor, "b c _ _"]:

@@ -5,7 +5,8 @@ import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio
 
-from genpipe.analyses.denoising import Denoising, identity_distance, psnr
+from genpipe.analyses._errors import psnr
+from genpipe.analyses.denoising import Denoising, identity_distance
 from genpipe.interfaces.analyses import AnalysisContext
 from genpipe.interfaces.generative import Generative, Reconstructs
 from genpipe.interfaces.tensors import Images

@@ -9,11 +9,13 @@ from genpipe import registry
 from genpipe.config.training import Optim, Train
 from genpipe.dataset.batches import BatchLoader
 from genpipe.errors import Unsuitable
+from genpipe.evaluation.scoring import View, scorer_of
 from genpipe.extractors.classifier import Classifier
 from genpipe.interfaces.analyses import AnalysisContext
 from genpipe.interfaces.extractors import FeatureSet, Real
 from genpipe.interfaces.generative import Generative, Reconstructs
 from genpipe.interfaces.spec import DataSpec
+from genpipe.metrics.psnr import PSNR
 from genpipe.nn.image_grid import grid
 from genpipe.training.devices import fabric
 from genpipe.training.loop import fit
@@ -112,3 +114,23 @@ def test_a_shift_moves_images_by_at_most_so_many_pixels() -> None:
 def test_data_without_labels_is_refused() -> None:
     with pytest.raises(Unsuitable, match="needs labeled training images"):
         Classifier(Classifier.Config(), DataSpec(1, 8, 8))
+
+
+def gray(*levels: int) -> FeatureSet:
+    images = np.repeat(np.array(levels, np.uint8), 16).reshape(-1, 1, 4, 4)
+    return FeatureSet(images, images.reshape(len(images), -1).astype(np.float32))
+
+
+def test_further_images_take_the_place_of_samples_in_pairs() -> None:
+    """The first is 51 levels off, the second right: half of 51² on average."""
+    truth, samples = gray(0, 100, 200), gray(9, 109, 209)
+    view = View("pixels", {}, Real(truth, truth), samples, None, (samples, truth))
+    found = scorer_of({"psnr": PSNR.Config()}, view, 0)(gray(51, 100), ["psnr"])
+    assert found["psnr_pixels"] == pytest.approx(10 * np.log10(255**2 / (51**2 / 2)))
+
+
+def test_further_images_are_no_reconstructions() -> None:
+    truth, rebuilt = gray(0, 100, 200), gray(51, 151, 251)
+    view = View("pixels", {}, Real(truth, truth), gray(9, 109), None, (rebuilt, truth))
+    found = scorer_of({"psnr": PSNR.Config()}, view, 0)(gray(0, 100), ["psnr"])
+    assert found["psnr_pixels"] == pytest.approx(10 * np.log10(25))

@@ -70,7 +70,7 @@ def test_ssim_is_the_mean_over_pairs() -> None:
     assert found["ssim_pixels"].value == pytest.approx(np.mean(each), rel=1e-10)
     expected = stats.t.interval(0.95, 11, loc=np.mean(each), scale=stats.sem(each))
     assert found["ssim_pixels"].interval == pytest.approx(expected, rel=1e-10)
-    assert found["ms_ssim_pixels"].how == {"scales": 1}
+    assert found["ms_ssim_pixels"].how["scales"] == 1
 
 
 def test_perceptual_distances_made_by_hand() -> None:
@@ -96,3 +96,11 @@ def test_sets_that_are_no_pairs() -> None:
     for metric in (PSNR, SSIM, PerceptualDistance):
         with pytest.raises(ValueError, match="are no pairs"):
             scored(metric, images(3), images(4))
+
+
+@pytest.mark.parametrize(("channels", "told"), [(1, "gray"), (3, "RGB"), (4, 4)])
+def test_scores_of_pixels_say_which_channels_and_what_border(channels: int, told: object) -> None:
+    given, truth = (np.repeat(images(seed=k)[:, :1], channels, 1) for k in (0, 1))
+    for metric, name in ((PSNR, "psnr_pixels"), (SSIM, "ssim_pixels")):
+        how = scored(metric, given, truth)[name].how
+        assert (how["channels"], how["border_pixels_cut"]) == (told, 0)

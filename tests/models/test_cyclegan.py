@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from genpipe.analyses.cycle_consistency import CycleConsistency, absolute_error, translated
+from genpipe.analyses._errors import absolute_error
+from genpipe.analyses.cycle_consistency import CycleConsistency, translated
 from genpipe.dataset.batches import BatchLoader, StoredField
 from genpipe.errors import Unsuitable, UsageError
 from genpipe.interfaces.phases import Batch
@@ -59,6 +60,41 @@ def test_losses_are_those_of_a_hand_made_table() -> None:
     of_d, _ = model.discriminator_loss(batch())
     dark, bright = (-0.5 - 1) ** 2 / 2 + 0.25**2 / 2, (0.25 - 1) ** 2 / 2 + 0.5**2 / 2
     assert float(of_d) == pytest.approx(dark + bright)
+
+
+def test_penalties_and_augmentation_are_those_of_all_gans() -> None:
+    """D says the sum of all 64 values, so that its gradient is one everywhere, of length 8."""
+    model = made(lambda x: x - 0.5, lambda x: x + 1, penalty="r1", penalty_weight=3.0, discriminator_steps=2)
+    model.discriminators = nn.ModuleList([Map(lambda x: x.sum((1, 2, 3))[:, None]) for _ in range(2)])
+    loss, logs = model.discriminator_loss(batch())
+    assert float(logs["penalty_of_0"]) == float(logs["penalty_of_1"]) == pytest.approx(3 * 64 / 2)
+    without, _ = made(lambda x: x - 0.5, lambda x: x + 1, penalty="none").discriminator_loss(batch())
+    assert model.phases()[0].repeats == 2
+    expected = sum((64 * real - 1) ** 2 / 2 + (64 * fake) ** 2 / 2 for real, fake in ((-0.5, -0.25), (0.25, 0.5)))
+    assert float(loss) == pytest.approx(expected + 2 * 3 * 64 / 2)
+    assert float(without) < float(loss)
+
+
+def test_discriminators_see_augmented_images_of_both_kinds() -> None:
+    model, seen = made(lambda x: x, lambda x: x, augment="diffaugment"), list[Tensor]()
+
+    def noted(x: Tensor) -> Tensor:
+        seen.append(x.detach())
+        return x.mean((1, 2, 3))[:, None]
+
+    model.discriminators = nn.ModuleList([Map(noted) for _ in range(2)])
+    torch.manual_seed(0)
+    model.discriminator_loss(batch())
+    model.generator_loss(batch())
+    assert len(seen) == 6, "real and translated for D, translated for G, of two domains"
+    assert all(float(x.std()) > 0 for x in seen), "images of one color are cut and moved"
+
+
+def test_a_penalty_between_domains_of_unequal_number_takes_the_common_one() -> None:
+    model = made(lambda x: x - 0.5, lambda x: x + 1, penalty="wgan-gp", loss="wasserstein")
+    x = torch.tensor([-0.5, 0.25, -0.5])[:, None, None, None].expand(3, 1, 8, 8)
+    _, logs = model.discriminator_loss(Batch(x, None, {"domain": torch.tensor([0, 1, 0])}))
+    assert float(logs["penalty_of_0"]) == pytest.approx(10 * (1 / 8 - 1) ** 2, rel=1e-5)
 
 
 def test_inverted_colors_are_seen_in_the_curves() -> None:

@@ -201,4 +201,4 @@ def test_a_training_goes_on_as_if_it_had_not_been_stopped(tmp_path: Path, augmen
         trained(tmp_path / "killed", killed_at=9)
     resumed = trained(tmp_path / "killed")
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
-    assert augment != "ada" or int(whole["augment.turns"]) == 11
+    assert augment != "ada" or int(whole["game.augment.turns"]) == 11

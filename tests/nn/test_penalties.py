@@ -146,5 +146,5 @@ def test_a_training_with_a_lazy_penalty_goes_on_as_if_it_had_not_been_stopped(tm
     with pytest.raises(KeyboardInterrupt):
         trained(tmp_path / "killed", killed_at=7)
     resumed = trained(tmp_path / "killed")
-    assert int(whole["penalty.turns"]) == 9
+    assert int(whole["game.penalty.turns"]) == 9
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)

@@ -78,5 +78,5 @@ def test_the_contract_asks_an_editor_for_the_attributes_of_images(
     spec, kind = DataSpec(1, 16, 16, ("a", "b")), registry.load("models", "editor")
     attributes_are_changed_as_asked("editor", spec)
     monkeypatch.setattr(kind, "attributes_of", lambda self, x: torch.full((len(x), 2), 0.5))
-    with pytest.raises(Broken, match="attributes of images are not each 0 or 1"):
+    with pytest.raises(Broken, match="attributes of images are neither 0 nor 1"):
         attributes_are_changed_as_asked("editor", spec)
