@@ -1,11 +1,9 @@
 """The local store: made whole, put aside when it is broken, and at home where its project is."""
 
 import shutil
-import signal
 import sqlite3
-import subprocess
-import sys
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -19,10 +17,24 @@ from genpipe.errors import GenpipeError
 from genpipe.tracking import _database, store
 from genpipe.tracking.runs import Tracker
 from genpipe.tracking.store import address
+from tests._forks import Fork, Forks
+from tests._projects import ROOT, environment
 from tests.tracking._runs import client, rows, runs, trained
 
-CONNECT = "from genpipe.config.project import load_project; "
-CONNECT += "from genpipe.tracking.runs import Tracker; Tracker(load_project()).connect()"
+CONNECT = """
+from genpipe.config.project import load_project
+from genpipe.tracking.runs import Tracker
+
+Tracker(load_project()).connect()
+"""
+
+
+@pytest.fixture
+def connecting(forks: Forks, bare: Project, tmp_path: Path) -> Callable[[], Fork]:
+    """Starts a program that opens the store."""
+    script = tmp_path / "connect.py"
+    script.write_text(CONNECT)
+    return lambda: Fork(forks, ["python", str(script)], bare.root, {**environment(), "PYTHONPATH": str(ROOT)})
 
 
 def test_the_store_is_in_the_root_also_from_a_temporary_workspace(project: Path, monkeypatch, tmp_path: Path) -> None:
@@ -76,11 +88,10 @@ def test_artifacts_that_a_person_keeps_elsewhere_stay_there(prepared: Project, t
     assert client().get_experiment_by_name("genpipe").artifact_location == f"file://{tmp_path}/large-disk"
 
 
-@pytest.mark.usefixtures("bare")
-def test_many_processes_may_open_a_new_store_at_once() -> None:
-    processes = [subprocess.Popen([sys.executable, "-c", CONNECT], stderr=subprocess.PIPE, text=True) for _ in range(3)]
-    errors = [p.communicate(timeout=250)[1] for p in processes]
-    assert [p.returncode for p in processes] == [0, 0, 0], errors
+def test_many_processes_may_open_a_new_store_at_once(connecting: Callable[[], Fork]) -> None:
+    processes = [connecting() for _ in range(3)]
+    said = [p.communicate()[0] for p in processes]
+    assert [p.returncode for p in processes] == [0, 0, 0], said
     assert len(client().search_experiments(filter_string="name = 'genpipe'")) == 1
 
 
@@ -88,16 +99,16 @@ def files_of_stores(root: Path) -> set[Path]:
     return {file for file in root.glob("*mlflow.db*") if file.suffix != ".lock"}
 
 
-def test_a_kill_at_any_moment_leaves_no_half_of_a_store(bare: Project) -> None:
+def test_a_kill_at_any_moment_leaves_no_half_of_a_store(bare: Project, connecting: Callable[[], Fork]) -> None:
     store = bare.root / "mlflow.db"
     for moment_sec in (0.8, 0.3, 0.02):
         store.unlink(missing_ok=True)
         before = files_of_stores(bare.root)
-        process = subprocess.Popen([sys.executable, "-c", CONNECT], stderr=subprocess.PIPE)
+        process = connecting()
         while not files_of_stores(bare.root) - before and process.poll() is None:
             time.sleep(0.01)
         time.sleep(moment_sec)
-        process.send_signal(signal.SIGKILL)
+        process.kill()
         process.communicate()
         assert not store.exists() or _database._flaw(store) is None
     assert any(file.suffix == ".tmp" for file in files_of_stores(bare.root))
