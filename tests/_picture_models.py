@@ -30,7 +30,6 @@ class Base(Generative):
 """
 FILES = {
     "lab/__init__.py": "",
-    "lab/models/__init__.py": "",
     "lab/models/_base.py": f'"""What all have."""\n{HEAD}',
     "lab/models/echo.py": '''"""Gives back its source, as large and as colored as images; labels as levels."""
 

@@ -91,19 +91,22 @@ def verify_enlarges(model: Generative, name: str) -> None:
 def answer(model: Generative, n: int, seed: int, given: Mapping[str, Any]) -> Pixels:
     """Returns n samples; or, of a model that needs conditions, n for each row of these, which follow each other.
 
-    Conditions are rows as data sets store them, by name, in nested lists or arrays; those of a model that edits images
-    are `x` and attributes. Raises UsageError, UnknownName or DataError for what the model has not, or does not take.
+    Conditions are rows as data sets store them, by name, in nested lists or arrays; images are edited if these are `x`
+    and attributes. Raises UsageError, UnknownName or DataError for what the model has not, or does not take.
     """
     if not given:
         return generate_samples(model, n, seed=seed)
     if not isinstance(model, GeneratesFor | Edits):
         raise UsageError(f"{type(model).__name__} takes no conditions; it was given {', '.join(given)}.")
-    _verify_draws(model, n, seed)
     spec: DataSpec = model.init_args[1]
-    if isinstance(model, GeneratesFor):
-        return _sampled(model, GivenConditions.of(stored_parts(model.condition, given, spec), spec, n), seed)
-    fields = stored_parts((IMAGE, model.attributes), given, spec)
-    return edit(model, fields[IMAGE], fields[model.attributes].astype(np.float32))
+    if isinstance(model, Edits) and (IMAGE in given or not isinstance(model, GeneratesFor)):
+        if n > 1:
+            raise UsageError(f"{n} images of each are asked for, and an image is edited in one way. Leave `n` out.")
+        fields = stored_parts((IMAGE, model.attributes), given, spec)
+        return edit(model, fields[IMAGE], fields[model.attributes].astype(np.float32))
+    assert isinstance(model, GeneratesFor)
+    _verify_draws(model, n, seed)
+    return _sampled(model, GivenConditions.of(stored_parts(model.condition, given, spec), spec, n), seed)
 
 
 def edit(model: Edits, images: Pixels, attributes: Float[np.ndarray, "n k"]) -> Pixels:

@@ -55,7 +55,7 @@ def test_the_size_is_that_of_the_first_features_doubled(first: tuple[int, int], 
 def test_the_losses_are_those_of_the_game() -> None:
     """Against the definition, with D(x) = sigmoid(logit)."""
     real, fake = torch.randn(64, 1), torch.randn(64, 1)
-    model = DCGAN(DCGAN.Config(generator_channels=2, discriminator_channels=3, latent_dim=5), DataSpec(1, 8, 8))
+    small = {"generator_channels": 2, "discriminator_channels": 3, "latent_dim": 5}
     batch = Batch(torch.zeros(64, 1, 8, 8))
     value = real.sigmoid().log().mean() + (1 - fake.sigmoid()).log().mean()
     of_both = -(real - fake.mean()).sigmoid().log().mean() - (1 - (fake - real.mean()).sigmoid()).log().mean()
@@ -64,7 +64,7 @@ def test_the_losses_are_those_of_the_game() -> None:
         ("minimax", -value, (1 - fake.sigmoid()).log().mean()),
         ("relativistic-average", of_both, None),
     ):
-        model.config = model.config.model_copy(update={"loss": kind})
+        model = DCGAN(DCGAN.Config(**small, loss=kind), DataSpec(1, 8, 8))
         answers = iter([real, fake])
         model.discriminator.forward = lambda _, answers=answers: next(answers)
         torch.testing.assert_close(model.discriminator_loss(batch)[0], of_d)

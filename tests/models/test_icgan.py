@@ -7,10 +7,12 @@ import torch
 from torch import nn
 from torch.nn.functional import softplus
 
+from genpipe.errors import UsageError
 from genpipe.interfaces.phases import Batch
 from genpipe.interfaces.spec import DataSpec, FieldSpec
 from genpipe.models.icgan import Discriminator, IcGAN, one_changed
 from genpipe.nn.conv import downsample_stack
+from genpipe.sampling.translating import answer
 
 SPEC = DataSpec(1, 16, 16, fields={"attributes": FieldSpec("attributes", (3,))})
 SMALL: dict[str, Any] = {"latent_dim": 5, "generator_channels": 4, "discriminator_channels": 4, "encoder_channels": 4}
@@ -96,3 +98,16 @@ def test_a_reconstruction_is_an_edit_that_changes_nothing() -> None:
         own = model.attributes_of(x)
         assert torch.equal(model.reconstruct(x), model.edit(x, own))
         assert not torch.equal(model.edit(x, own), model.edit(x, 1 - own))
+
+
+def test_a_served_model_draws_for_attributes_and_edits_an_image_that_comes_with_them() -> None:
+    model, y = icgan().eval(), [[1, 0, 1], [0, 1, 0]]
+    x = [[[[100] * 16] * 16]] * 2
+    drawn, edited = answer(model, 3, 0, {"attributes": y}), answer(model, 1, 0, {"x": x, "attributes": y})
+    assert (drawn.shape, edited.shape) == ((6, 1, 16, 16), (2, 1, 16, 16))
+    given = torch.full((2, 1, 16, 16), 100 / 127.5 - 1)
+    with torch.inference_mode():
+        expected = (model.edit(given, torch.tensor(y).float()) + 1) * 127.5
+    assert torch.from_numpy(edited).sub(expected).abs().max() <= 0.5 + 1e-3
+    with pytest.raises(UsageError, match="an image is edited in one way"):
+        answer(model, 2, 0, {"x": x, "attributes": y})

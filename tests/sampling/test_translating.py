@@ -1,14 +1,20 @@
 """Attributes as they are asked for, and what of given conditions is none."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+from genpipe import registry
+from genpipe.config.project import load_project
+from genpipe.contract.translating import attributes_are_changed_as_asked
+from genpipe.contract.trials import Broken
 from genpipe.dataset.pairing import paired_masks
 from genpipe.errors import DataError, GenpipeError
 from genpipe.interfaces.sources import MapFile
-from genpipe.interfaces.spec import FieldSpec
+from genpipe.interfaces.spec import DataSpec, FieldSpec
 from genpipe.sampling.translating import changed
 
 NAMES = ("bold", "kind=disc", "kind=star", "kind=square")
@@ -62,3 +68,15 @@ def test_masks_are_found_by_name_and_may_be_left_over() -> None:
         paired_masks(masks, [("1.png", b""), ("3.png", b"")], None)
     with pytest.raises(DataError, match=r"Without are 1\.jpg, 1\.png"):
         paired_masks(masks, [("1.jpg", b""), ("1.png", b"")], None)
+
+
+def test_the_contract_asks_an_editor_for_the_attributes_of_images(
+    picture_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(picture_models)
+    load_project()
+    spec, kind = DataSpec(1, 16, 16, ("a", "b")), registry.load("models", "editor")
+    attributes_are_changed_as_asked("editor", spec)
+    monkeypatch.setattr(kind, "attributes_of", lambda self, x: torch.full((len(x), 2), 0.5))
+    with pytest.raises(Broken, match="attributes of images are neither 0 nor 1"):
+        attributes_are_changed_as_asked("editor", spec)
