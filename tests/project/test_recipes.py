@@ -29,7 +29,7 @@ def test_every_profile_of_every_recipe_holds_to_its_schema(project: Project, nam
     start = recipes.recipe(name)
     (experiment,) = planned.experiments
     assert (experiment.model_name, experiment.data.name) == (start.model, start.data)
-    index = parse(planned.files[-1].after or "").value
+    (index,) = (parse(change.after or "").value for change in planned.files if change.file.name == "params.yaml")
     assert index["datasets"][start.data].items() >= recipes.datasets()[start.data].items()
     assert index["datasets"]["digits"] == {"source": "digits", "image_size": 32, "resize_mode": "pad"}
     for path, value in start.edits(profile).items():
