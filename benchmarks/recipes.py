@@ -26,8 +26,8 @@ def project(root: Path) -> None:
     for name in ("genpipe", "stages"):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "dvc.yaml", root)
-    index = (ROOT / paths.INDEX).read_text(encoding="utf-8")
-    (root / paths.INDEX).write_text(f"{index.partition('experiments:')[0]}experiments: {{}}\n", encoding="utf-8")
+    above, _, _ = (ROOT / paths.INDEX).read_text(encoding="utf-8").partition("\nexperiments:")
+    (root / paths.INDEX).write_text(f"{above}\nexperiments: {{}}\n", encoding="utf-8")
     for words in (["git", "init", "-q"], ["dvc", "init", "-q"]):
         subprocess.run(words, cwd=root, check=True)
 
