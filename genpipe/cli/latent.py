@@ -2,18 +2,14 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from genpipe.cli import _names, _screen
+from genpipe.cli import _screen
+from genpipe.cli._trained import Name, SkipBroken, trained_model
 from genpipe.errors import ExistsError, UsageError
 
-if TYPE_CHECKING:
-    from genpipe.sampling.latent import TrainedModel
-
-
-Name = Annotated[str, typer.Argument(help="A trained experiment.", autocompletion=_names.experiments)]
 Given = Annotated[
     list[str],
     typer.Argument(help="A picture, folder, archive, .npy or .npz; or held-out images by number: 7 or 0-3,9."),
@@ -29,7 +25,6 @@ CodesOut = Annotated[Path, typer.Option("--out", "-o", help="File to write: .npy
 Steps = Annotated[int, typer.Option("--steps", min=2, max=1000, help="Images along each path.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed for codes from the prior.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")]
-SkipBroken = Annotated[bool, typer.Option("--skip-broken", help="Leave out pictures that cannot be read.")]
 
 
 class Way(StrEnum):
@@ -54,7 +49,7 @@ def encode(
     _verify(out, force, (".npy", ".npz"))
     from genpipe.sampling import latent
 
-    codes, names = latent.encoding(_trained(name, Encodes, skip_broken), images)
+    codes, names = latent.encoding(trained_model(name, Encodes, skip_broken), images)
     if out.suffix == ".npy":
         _write(out, None, codes)
         return
@@ -72,7 +67,7 @@ def decode(
     _verify(out, force)
     from genpipe.sampling import latent
 
-    _write(out, *latent.decoding(_trained(name, Decodes, skip_broken), codes))
+    _write(out, *latent.decoding(trained_model(name, Decodes, skip_broken), codes))
 
 
 def reconstruct(
@@ -88,7 +83,7 @@ def reconstruct(
     _verify(out, force)
     from genpipe.sampling import latent
 
-    _write(out, *latent.reconstruction(_trained(name, Reconstructs, skip_broken), images))
+    _write(out, *latent.reconstruction(trained_model(name, Reconstructs, skip_broken), images))
 
 
 def interpolate(
@@ -110,7 +105,7 @@ def interpolate(
     _verify(out, force)
     from genpipe.sampling import latent
 
-    trained = _trained(name, Decodes, skip_broken)
+    trained = trained_model(name, Decodes, skip_broken)
     _write(out, *latent.interpolation(trained, ends or [], path=path.value, images=steps, animate=animate, seed=seed))
 
 
@@ -129,7 +124,7 @@ def arithmetic(
     _verify(out, force)
     from genpipe.sampling import latent
 
-    _write(out, *latent.arithmetic(_trained(name, Decodes, skip_broken), a, b, c))
+    _write(out, *latent.arithmetic(trained_model(name, Decodes, skip_broken), a, b, c))
 
 
 def traverse(
@@ -149,7 +144,8 @@ def traverse(
     from genpipe.sampling import latent
 
     _write(
-        out, *latent.traversal(_trained(name, Decodes, skip_broken), start or [], codes=codes, images=steps, seed=seed)
+        out,
+        *latent.traversal(trained_model(name, Decodes, skip_broken), start or [], codes=codes, images=steps, seed=seed),
     )
 
 
@@ -158,14 +154,6 @@ def _verify(out: Path, force: bool, kinds: tuple[str, ...] = (".png", ".npy")) -
         raise UsageError(f"{out} must end in {' or '.join(kinds)}.")
     if out.exists() and not force:
         raise ExistsError(f"{out} exists. Give another -o, or --force to replace it.")
-
-
-def _trained(name: str, needed: type, skip_broken: bool) -> "TrainedModel":
-    from genpipe.config.project import load_project
-    from genpipe.dataset.reading import Reading
-    from genpipe.sampling.latent import TrainedModel
-
-    return TrainedModel.of(load_project(), name, needed, Reading(skip_broken=skip_broken, told=_screen.remark))
 
 
 def _write(out: Path, picture: Any, array: Any) -> None:

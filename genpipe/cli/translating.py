@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genpipe.cli import _names, _screen
+from genpipe.cli import _screen
+from genpipe.cli._trained import Name, SkipBroken, trained_model
 from genpipe.errors import ExistsError, UsageError
 
 if TYPE_CHECKING:
     from genpipe.interfaces.sources import EncodedField, EncodedImage
-    from genpipe.sampling.latent import Capability, TrainedModel
+    from genpipe.sampling.latent import TrainedModel
     from genpipe.sampling.translating import MadeImages
 
-Name = Annotated[str, typer.Argument(help="A trained experiment.", autocompletion=_names.experiments)]
 Given = Annotated[list[Path], typer.Argument(help="Pictures, and folders of pictures.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write to: a PNG of the same name for each picture.")]
 Draws = Annotated[int, typer.Option(min=1, max=1000, help="Images of each picture, if the model has noise.")]
@@ -30,7 +30,6 @@ Masks = Annotated[Path | None, typer.Option(help="Folder of masks by the names o
 Threshold = Annotated[
     int | None, typer.Option(min=1, max=65_535, help="Lowest gray level of a mask that is hole. Default: no grays.")
 ]
-SkipBroken = Annotated[bool, typer.Option("--skip-broken", help="Leave out pictures that cannot be read.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace pictures that exist.")]
 
 
@@ -49,7 +48,7 @@ def translate(
     from genpipe.interfaces.translation import Translates, TranslatesDomains
 
     files, targets = _planned(pictures, out, draws, force)
-    trained = _trained(name, (Translates, TranslatesDomains), skip_broken)
+    trained = trained_model(name, (Translates, TranslatesDomains), skip_broken)
     _write(targets, _made(trained, files, sets, draws=draws, derive=derive, seed=seed), out)
 
 
@@ -68,7 +67,7 @@ def upscale(
     from genpipe.interfaces.translation import Translates
 
     files, targets = _planned(pictures, out, draws, force)
-    trained = _trained(name, Translates, skip_broken)
+    trained = trained_model(name, Translates, skip_broken)
     from genpipe.sampling.translating import verify_enlarges
 
     verify_enlarges(trained.model, name)
@@ -93,7 +92,7 @@ def inpaint(
 
     files, targets = _planned(pictures, out, draws, force)
     found = _masks(masks, files, threshold) if masks else None
-    trained = _trained(name, Inpaints, skip_broken)
+    trained = trained_model(name, Inpaints, skip_broken)
     _write(targets, _made(trained, files, sets, masks=found, draws=draws, derive=derive, seed=seed), out)
 
 
@@ -109,7 +108,7 @@ def edit(
     from genpipe.interfaces.translation import Edits
 
     files, targets = _planned(pictures, out, 1, force)
-    trained = _trained(name, Edits, skip_broken)
+    trained = trained_model(name, Edits, skip_broken)
     from genpipe.sampling.translating import edited_images
 
     _write(targets, edited_images(trained.model, trained.condition_reader, files, _settings(changes)), out)
@@ -151,14 +150,6 @@ def _masks(path: Path, pictures: "Sequence[EncodedImage]", threshold: int | None
     if not path.is_dir():
         masks = [(name, masks[0][1]) for name, _ in pictures]
     return paired_masks(masks, pictures, threshold)
-
-
-def _trained(name: str, needed: "Capability", skip_broken: bool) -> "TrainedModel":
-    from genpipe.config.project import load_project
-    from genpipe.dataset.reading import Reading
-    from genpipe.sampling.latent import TrainedModel
-
-    return TrainedModel.of(load_project(), name, needed, Reading(skip_broken=skip_broken, told=_screen.remark))
 
 
 def _made(
