@@ -1,48 +1,57 @@
 """An exponential moving average of a model's weights and buffers."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 
 import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
+from genpipe.interfaces.phases import Phase
+
 
 class EMA:
-    """Keeps `decay` of the average at each step and takes the rest from the model; copies the model at the first step.
+    """An average in which each step has `decay` of the weight of the next; it moves all tensors in a few calls.
 
-    All tensors move in one call, which is what makes it cheap. The model must keep its tensors where they are. Of
-    tensors that are cut into parts, each process follows its own.
+    All weights together are 1, as in Adam (Kingma & Ba 2015, arXiv:1412.6980, section 3): what a tensor was before its
+    first step counts nothing, however short the training. `begins` has the steps after which tensors begin to learn, by
+    name; until then they are copied. The model must keep its tensors where they are. Of tensors that are cut into
+    parts, each process follows its own.
     """
 
-    def __init__(self, model: nn.Module, decay: float) -> None:
+    def __init__(self, model: nn.Module, decay: float, begins: Mapping[str, int]) -> None:
         self.decay = decay
         live = model.state_dict()
         self._kept = {name: tensor.clone() for name, tensor in live.items()}
-        moving = [name for name, tensor in live.items() if tensor.is_floating_point()]
-        self._live_moving, self._kept_moving = [_mine(live[n]) for n in moving], [_mine(self._kept[n]) for n in moving]
-        self._counts = [(self._kept[n], live[n]) for n in live if n not in moving]
+        self._moving: dict[int, list[tuple[Tensor, Tensor]]] = {}
+        for name, tensor in live.items():
+            if tensor.is_floating_point():
+                pair = _mine(self._kept[name]), _mine(tensor)
+                self._moving.setdefault(begins.get(name, 0), []).append(pair)
+        self._counts = [(self._kept[n], tensor) for n, tensor in live.items() if not tensor.is_floating_point()]
 
     def update(self, step: int) -> None:
         """Updates the average after a step; steps count from 1."""
-        torch._foreach_lerp_(self._kept_moving, self._live_moving, 1.0 if step == 1 else 1 - self.decay)
+        for begin, pairs in self._moving.items():
+            kept, live = zip(*pairs, strict=True)
+            torch._foreach_lerp_(kept, live, _share(self.decay, step - begin))
         for kept, live in self._counts:
             kept.copy_(live)
 
     @contextmanager
     def applied(self) -> Iterator[None]:
         """Puts the averaged tensors into the model while the block runs."""
-        live = [*self._live_moving, *(live for _, live in self._counts)]
-        kept = [*self._kept_moving, *(kept for kept, _ in self._counts)]
-        before = [tensor.clone() for tensor in live]
+        pairs = [*chain.from_iterable(self._moving.values()), *self._counts]
+        before = [live.clone() for _, live in pairs]
         with torch.no_grad():
-            for tensor, averaged in zip(live, kept, strict=True):
-                tensor.copy_(averaged)
+            for averaged, live in pairs:
+                live.copy_(averaged)
             try:
                 yield
             finally:
-                for tensor, own in zip(live, before, strict=True):
-                    tensor.copy_(own)
+                for (_, live), own in zip(pairs, before, strict=True):
+                    live.copy_(own)
 
     def state_dict(self) -> dict[str, Tensor]:
         """Returns the averaged tensors by their names in the model."""
@@ -52,6 +61,22 @@ class EMA:
         """Restores the averaged tensors."""
         for name, tensor in self._kept.items():
             tensor.copy_(state[name])
+
+
+def begins(model: nn.Module, phases: Iterable[Phase], steps: int) -> dict[str, int]:
+    """Returns after which step the first phase of each tensor begins, by its name in the model."""
+    first: dict[Tensor, int] = {}
+    for phase in phases:
+        begin, _ = phase.window(steps)
+        for tensor in chain(phase.module.parameters(), phase.module.buffers()):
+            first[tensor] = min(begin, first.get(tensor, begin))
+    named = chain(model.named_parameters(remove_duplicate=False), model.named_buffers(remove_duplicate=False))
+    return {name: first[tensor] for name, tensor in named if tensor in first}
+
+
+def _share(decay: float, counted: int) -> float:
+    """What the last of so many steps counts in their average."""
+    return (1 - decay) / (1 - decay**counted) if counted > 1 else 1.0
 
 
 @torch.no_grad()

@@ -26,7 +26,7 @@ from genpipe.training.checkpoints import (
 )
 from genpipe.training.curve_logger import CurveLogger
 from genpipe.training.devices import all_gather, any_signal, broadcast_weights, full_tensor, mean
-from genpipe.training.ema import EMA
+from genpipe.training.ema import EMA, begins
 from genpipe.training.numerics import numerics
 from genpipe.training.optimizers import buffered, optimizer, step_if_finite
 from genpipe.training.phase_step import PhaseStep, compile_steps
@@ -117,7 +117,7 @@ class _Run:
         self.ema = None
         if train.ema_halflife_images:
             decay = 0.5 ** (train.batch_size * self.batches_per_step / train.ema_halflife_images)
-            self.ema = EMA(model, decay)
+            self.ema = EMA(model, decay, begins(model, self.phases, train.steps))
 
     def _optimizer(self, phase: Phase) -> Any:
         made = optimizer(phase.module, self.optim[phase.name])

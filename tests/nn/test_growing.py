@@ -155,7 +155,7 @@ def test_codes_lie_on_a_hypersphere() -> None:
 
 def test_an_average_of_the_weights_has_grown_as_far_as_they_have() -> None:
     model = made()
-    average = EMA(model, decay=0.999)
+    average = EMA(model, 0.999, {})
     for step, done in enumerate((0.0, 0.2, 0.4), start=1):
         model.on_step_start(done)
         average.update(step)
