@@ -37,6 +37,8 @@ class IcGAN(LatentGAN, GeneratesFor, Edits, Encodes, Reconstructs):
         """Field with the attributes of each image."""
         encoder_channels: Annotated[int, Field(ge=1)] = 32
         """Channels of the encoders' layers next to the image; they double each time the size halves."""
+        encoder_features: Annotated[int, Field(ge=1)] = 512
+        """Numbers between the convolutions of an encoder and what it finds."""
         encoder_share: Annotated[float, Field(gt=0, lt=1)] = 0.4
         """Share of the training, at its end, in which the encoders learn and the GAN stays as it is."""
 
@@ -145,5 +147,12 @@ def one_changed(attributes: Float[Tensor, "b k"]) -> Float[Tensor, "b k"]:
 def _encoder(config: IcGAN.Config, outputs: int, spec: DataSpec) -> nn.Sequential:
     """A net from images to rows of numbers."""
     widths = [config.encoder_channels * 2**k for k in range(doublings(spec))]
-    halvings = downsample_stack([spec.channels, *widths])
-    return nn.Sequential(halvings, nn.Conv2d(widths[-1], outputs, first_size(spec)), nn.Flatten())
+    height, width = first_size(spec)
+    return nn.Sequential(
+        downsample_stack([spec.channels, *widths]),
+        nn.Flatten(),
+        nn.Linear(widths[-1] * height * width, config.encoder_features, bias=False),
+        nn.BatchNorm1d(config.encoder_features),
+        nn.LeakyReLU(0.2),
+        nn.Linear(config.encoder_features, outputs),
+    )
