@@ -1,6 +1,6 @@
 """What `dvc repro` takes when there is nothing to do: python benchmarks/no_op.py [--experiments 40] [--rounds 5].
 
-A project gets so many experiments, whose stages write empty files instead of their work; only `code` is the real one.
+A project gets so many experiments, whose stages write empty files and folders instead of their work; only `code` is the real one.
 The same project without the stage `code`, whose files then are there as any others, shows what DVC takes by itself. The
 two take turns. Processor seconds say more than those on the wall where a machine does other things too.
 """
@@ -44,9 +44,11 @@ NOTHING = """\
 import sys
 from pathlib import Path
 
-for name in sys.argv[1:]:
-    Path(name).parent.mkdir(parents=True, exist_ok=True)
-    Path(name).touch()
+for path in map(Path, sys.argv[1:]):
+    folder = path if not path.suffix else path.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    if path.suffix:
+        path.touch()
 """
 
 
