@@ -1,8 +1,8 @@
 """What `dvc repro` takes when there is nothing to do: python benchmarks/no_op.py [--experiments 40] [--rounds 5].
 
-A project gets so many experiments, whose stages write empty files and folders instead of their work; only `code` is the real one.
-The same project without the stage `code`, whose files then are there as any others, shows what DVC takes by itself. The
-two take turns. Processor seconds say more than those on the wall where a machine does other things too.
+A project gets so many experiments, whose stages write empty files and folders instead of their work; only `code` is
+the real one. The same project without the stage `code`, whose files then are there as any others, shows what DVC
+takes by itself. The two take turns. Processor seconds say more than those on the wall where a machine does other things too.
 """
 
 import argparse

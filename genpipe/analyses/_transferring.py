@@ -62,7 +62,7 @@ def drawn_anew(model: Generative) -> Generative:
 def taught(
     classifier: Classifier,
     images: UInt8[np.ndarray, "n c h w"],
-    labels: Int[np.ndarray, "n"],
+    labels: Int[np.ndarray, "n *h"],
     steps: int,
     seed: int,
 ) -> Classifier:

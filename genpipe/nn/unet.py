@@ -8,10 +8,10 @@ checkerboard (Odena et al. 2016, doi:10.23915/distill.00003).
 from typing import Annotated, Literal
 
 import torch
+from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor, nn
 
-from genpipe.interfaces.tensors import Images
 from genpipe.nn.halving import Size, halved, most_halvings, norm, verify_halvings
 from genpipe.nn.progressive import UpsampleConv2d
 from genpipe.nn.strided import initialize
@@ -37,9 +37,11 @@ class UNetConfig(Strict):
 
 
 class UNet(nn.Module):
-    """Images or maps [b inputs h w] to images [b outputs h w] in [-1, 1]. Raises Unsuitable."""
+    """Images or maps [b inputs h w] to images [b outputs h w] in the range of the last layer. Raises Unsuitable."""
 
-    def __init__(self, config: UNetConfig, inputs: int, outputs: int, size: Size) -> None:
+    def __init__(
+        self, config: UNetConfig, inputs: int, outputs: int, size: Size, last: type[nn.Module] = nn.Tanh
+    ) -> None:
         super().__init__()
         times = config.generator_halvings or max(most_halvings(size), 1)
         verify_halvings(size, times, "generator_halvings")
@@ -50,10 +52,10 @@ class UNet(nn.Module):
         given = {k: widths[k] * (1 if k == times - 1 else 2) for k in range(times)}
         drops = [times - 1 - k < DROPOUT_LAYERS for k in range(times)]
         self.up = nn.ModuleList([_up(config, given[k], widths[k - 1], halved(size, k), drops[k]) for k in outwards])
-        self.to_image = nn.Sequential(UpsampleConv2d(given[0], outputs), nn.Tanh())
+        self.to_image = nn.Sequential(UpsampleConv2d(given[0], outputs), last())
         self.apply(initialize)
 
-    def forward(self, x: Tensor) -> Images:
+    def forward(self, x: Tensor) -> Float[Tensor, "b _ h w"]:
         skips = []
         for down in self.down:
             x = down(x)
