@@ -2,7 +2,8 @@
 
 A project gets so many experiments, whose stages write empty files and folders instead of their work; only `code` is
 the real one. The same project without the stage `code`, whose files then are there as any others, shows what DVC
-takes by itself. The two take turns. Processor seconds say more than those on the wall where a machine does other things too.
+takes by itself. The two take turns. Processor seconds say more than those on the wall where a machine does other
+things too.
 """
 
 import argparse
