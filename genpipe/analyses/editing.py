@@ -44,7 +44,7 @@ class Editing(Analysis):
         model = context.model
         assert isinstance(model, Edits)
         x, truth = (np.asarray(context.held_out_field(name)) for name in (IMAGE, model.attributes))
-        names = model.init_args[1].fields[model.attributes].names or tuple(map(str, range(truth.shape[1])))
+        names = model.init_args[1].fields[model.attributes].labels
         own = passed(x, model.attributes_of, context.model.device).astype(np.uint8)
         rebuilt = edited(context.model, x, own)
         edits = [edited(context.model, x, with_other(own, truth, k)) for k in range(len(names))]

@@ -63,8 +63,7 @@ class Segmentation(Analysis):
 
         found = seen(made)
         counts = {"": (found, truth[rows]), "_real": (seen(np.asarray(context.real.held_out.images)), truth)}
-        counted = [label for label, one in enumerate(spec.fields[name].names) if one != _VOID]
-        labels = counted or list(range(spec.fields[name].size))
+        labels = [number for number, label in enumerate(spec.fields[name].labels) if label != _VOID]
         numbers: dict[str, float] = {}
         for of, (guess, answer) in counts.items():
             confusion = confused(guess, answer, spec.fields[name].size)

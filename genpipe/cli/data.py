@@ -254,7 +254,7 @@ def _tell_fields(found: "Inspection", fields: "Fields") -> None:
         _screen.table([{"field": name, "kind": fields[name].kind, "shape": of} for name, of in shapes.items()])
         _screen.say("")
     for name, pixels in found.label_pixels.items():
-        names = fields[name].names or tuple(map(str, range(len(pixels))))
+        names = fields[name].labels
         shares = [f"{label} {share:.1%}" for label, share in zip(names, pixels / pixels.sum(), strict=True) if share]
         _screen.say(f"labels of {name}: {_screen.listed(shares, NAMED)}")
         if unused := [label for label, count in zip(names, pixels.tolist(), strict=True) if not count]:

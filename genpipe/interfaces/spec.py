@@ -45,6 +45,11 @@ class FieldSpec:
         return prod(self.shape)
 
     @property
+    def labels(self) -> tuple[str, ...]:
+        """The name of each label or attribute; its number if they have none."""
+        return self.names or tuple(map(str, range(self.size or self.values)))
+
+    @property
     def names_sides(self) -> bool:
         """Whether it is text that may speak of left and right, so that a mirrored image makes it false."""
         return self.kind == "tokens" and not _SIDES.isdisjoint(map(str.lower, self.names))

@@ -127,7 +127,7 @@ def changed(
 
     Raises UnknownName for another attribute or value, and UsageError for no change.
     """
-    names = spec.names or tuple(map(str, range(spec.values)))
+    names = spec.labels
     if not changes:
         raise UsageError(f"no attribute is to be changed; give values of some: {', '.join(_attributes(names))}.")
     found = attributes.copy()
