@@ -135,9 +135,8 @@ def test_the_average_is_the_exponential_moving_average() -> None:
         raw.append(model.first.weight.detach().clone())
     averaged = fresh()
     run(averaged, steps=4, ema_halflife_images=16)
-    decay, expected = 0.5 ** (8 / 16), raw[0]
-    for weight in raw[1:]:
-        expected = decay * expected + (1 - decay) * weight
+    shares = [0.5 ** (8 / 16 * (3 - k)) for k in range(4)]
+    expected = sum(share * weight for share, weight in zip(shares, raw, strict=True)) / sum(shares)
     torch.testing.assert_close(averaged.first.weight.detach(), expected)
 
 
