@@ -36,7 +36,7 @@ class Segmentation(Analysis):
     class Config(Strict):
         field: str = "label_map"
         """Field with the label map of each image."""
-        steps: Count = 500
+        steps: Count = 1000
         """Updates of the segmenter."""
         channels: Count = 16
         """Channels of its layer next to the image."""
