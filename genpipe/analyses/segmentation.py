@@ -81,7 +81,7 @@ class Segmentation(Analysis):
 
     def _segmenter(self, context: AnalysisContext, spec: DataSpec) -> UNet:
         """A U-Net that has learned the maps of real training images."""
-        images = np.asarray(context.real.training.images)
+        images = np.array(context.real.training.images)
         maps = np.asarray(context.training_field(self.config.field)).astype(np.int64)
         knobs = UNetConfig(generator_channels=self.config.channels, generator_norm="batch")
         with torch.random.fork_rng():
