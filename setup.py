@@ -6,7 +6,8 @@ from shutil import copyfile
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
-TEMPLATE = ["dvc.yaml", ".gitignore", ".dvcignore", *map(str, sorted(Path("stages").glob("*.py")))]
+WIRING = [path for pattern in ("*.py", "code/dvc.yaml") for path in sorted(Path("stages").glob(pattern))]
+TEMPLATE = ["dvc.yaml", ".gitignore", ".dvcignore", *map(str, WIRING)]
 
 
 class WithTemplate(build_py):

@@ -46,8 +46,7 @@ import sys
 from pathlib import Path
 
 for path in map(Path, sys.argv[1:]):
-    folder = path if not path.suffix else path.parent
-    folder.mkdir(parents=True, exist_ok=True)
+    (path.parent if path.suffix else path).mkdir(parents=True, exist_ok=True)
     if path.suffix:
         path.touch()
 """
@@ -64,10 +63,9 @@ def make(root: Path, experiments: int) -> None:
         plan(Project(root), ExperimentRequest(f"e{k}", RECIPES[k % len(RECIPES)], data="tiny", profile="smoke")).write()
     (root / "nothing.py").write_text(NOTHING)
     stages = yaml.safe_load((root / paths.WIRING).read_text())
-    for name, stage in stages["stages"].items():
+    for stage in stages["stages"].values():
         body = stage.get("do", stage)
-        if name != "code":
-            body["cmd"] = shlex.join([sys.executable, "nothing.py", *_written(body)]).replace("'", "")
+        body["cmd"] = shlex.join([sys.executable, "nothing.py", *_written(body)]).replace("'", "")
     write_text(root / paths.WIRING, yaml.safe_dump(stages, sort_keys=False))
     for words in (["git", "init", "-q"], ["dvc", "init", "-q"], ["dvc", "repro", "-q"]):
         subprocess.run(words, cwd=root, check=True, env=environment(root))
@@ -90,7 +88,7 @@ def nothing_to_do(root: Path) -> tuple[float, float]:
     begun, before = perf_counter(), os.times()
     done = subprocess.run(["dvc", "repro"], cwd=root, env=environment(root), capture_output=True, text=True, check=True)
     wall_sec, after = perf_counter() - begun, os.times()
-    assert set(re.findall(r"Running stage '(\S+)'", done.stdout)) <= {"code"}, done.stdout
+    assert set(re.findall(r"Running stage '(\S+)'", done.stdout)) <= {f"{paths.CODE_WIRING}:code"}, done.stdout
     return wall_sec, after.children_user + after.children_system - before.children_user - before.children_system
 
 
@@ -104,9 +102,7 @@ if __name__ == "__main__":
         whole.mkdir()
         make(whole, given.experiments)
         shutil.copytree(whole, without, symlinks=True)
-        stages = yaml.safe_load((without / paths.WIRING).read_text())
-        del stages["stages"]["code"]
-        write_text(without / paths.WIRING, yaml.safe_dump(stages, sort_keys=False))
+        (without / paths.CODE_WIRING).unlink()
         ways = {"with the stage `code`": whole, "without it": without}
         took = {way: [] for way in ways}
         for _ in range(given.rounds + 1):

@@ -26,9 +26,8 @@ A message says what was given, what is allowed and what to do.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
+from typing import NamedTuple
 
 
 class GenpipeError(Exception):
@@ -37,8 +36,7 @@ class GenpipeError(Exception):
     exit_status = 1
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(NamedTuple):
     """One thing that is wrong in one file: where, which key, what to do."""
 
     file: str
@@ -194,6 +192,8 @@ def shortened(text: str, most: int = 120) -> str:
 def nearest(given: str, available: Iterable[str]) -> str:
     """A sentence to append: the closest match, if any, and everything that is allowed."""
     names = sorted(available)
+    from difflib import get_close_matches  # only where something is wrong: the stage `code` is to start fast
+
     match = get_close_matches(given[:200], names, n=1, cutoff=0.5)
     hint = f" Did you mean '{match[0]}'?" if match else ""
     return f"{hint} Available: {', '.join(names) or 'none'}."

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cache, partial
-from itertools import chain
+from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any
 
@@ -62,27 +62,21 @@ NOTHING = "{}"
 """What is written of an experiment that needs nothing but data before it trains."""
 Code = dict[str, str]
 """The SHA-256 of each module's file."""
-_MOST_REMEMBERED = 5000
-_EDITION = hashlib.sha256(Path(mentions.__file__).read_bytes()).hexdigest()[:8]
-"""What another edition of that file has found is not remembered."""
+_MOST_REMEMBERED = 1000
+_EDITION = hashlib.sha256(b"".join(Path(file).read_bytes() for file in (__file__, mentions.__file__))).hexdigest()[:8]
+"""What another edition of these files has found is not remembered."""
 
 
 def of_stage(root: Path, stage: str, key: str | None = None) -> Code:
     """Returns the code that a stage runs for one experiment or data set; if YAML names none, that of the stage."""
-    with _Reader(root) as reader:
+    with Reader(root) as reader:
         return reader.of_stage(stage, key)
 
 
 def of_modules(root: Path, modules: Iterable[str]) -> Code:
     """Returns the code of some modules and all that they import."""
-    with _Reader(root) as reader:
+    with Reader(root) as reader:
         return reader.closure(modules)
-
-
-def named(root: Path) -> tuple[list[str], list[str]]:
-    """Returns the data sets and the experiments of params.yaml; none if it is no such file."""
-    with _Reader(root) as reader:
-        return list(reader.index["datasets"]), list(reader.index["experiments"])
 
 
 def digest(code: Code) -> str:
@@ -101,13 +95,14 @@ def differences(before: Code, now: Code) -> Iterator[str]:
             yield f"{module} has changed"
 
 
-def source_file(root: Path, module: str) -> Path | None:
+def source_file(root: Path, module: str, present: Callable[[str], bool] = os.path.isfile) -> Path | None:
     """Returns the file of a module, or of the data beside one ("genpipe/reporting/page.css.j2"); None if elsewhere."""
     if "/" in module:
-        return next((file for at in (root, packages.LIBRARY) if (file := at / module).is_file()), None)
-    top, *_ = parts = module.split(".")
-    stem = (packages.LIBRARY if top == GENPIPE else root).joinpath(*parts)
-    return next((file for file in (stem.with_suffix(".py"), stem / "__init__.py") if file.is_file()), None)
+        wanted = [f"{at}/{module}" for at in (root, packages.LIBRARY)]
+    else:
+        stem = f"{packages.LIBRARY if module.split('.')[0] == GENPIPE else root}/{module.replace('.', '/')}"
+        wanted = [f"{stem}.py", f"{stem}/__init__.py"]
+    return next((Path(file) for file in wanted if present(file)), None)
 
 
 def write(root: Path) -> None:
@@ -115,33 +110,25 @@ def write(root: Path) -> None:
 
     Also writes that an experiment needs nothing before it trains, where no stage says what it needs.
     """
-    with _Reader(root) as reader:
-        codes = {paths.code(stage, key): reader.of_stage(stage, key) for stage, key in reader.stages()}
-        experiments, needing = reader.index["experiments"], reader.needing
-    wanted = {file: json.dumps(code, indent=1, sort_keys=True) + "\n" for file, code in codes.items()}
-    wanted |= {paths.prerequisites(name): NOTHING for name in experiments if name not in needing}
-    for file, text in wanted.items():
-        if not (root / file).is_file() or (root / file).read_text(encoding="utf-8") != text:
-            _replace(root / file, text)
-    made = {*wanted, *map(paths.prerequisites, experiments)}
-    for file in chain((root / paths.CODE).rglob("*.json"), (root / paths.PREREQUISITES).glob("*.json")):
-        if file.relative_to(root) not in made:
-            file.unlink()
+    with Reader(root) as reader:
+        reader.write()
 
 
-class _Reader:
+class Reader:
     """Reads a project's YAML and code, and remembers by the hash of a file what is in it."""
 
     def __init__(self, root: Path) -> None:
         self.root, self.memory = root, paths.private(paths.home(root)) / "code.json"
         self.known, self.used = _remembered(self.memory), dict[str, Any]()
         self.hash_of = cache(self._hash_of)
-        self.imports, self.source_file = cache(self._imports), cache(partial(source_file, root))
-        self.index = self._facts(root / paths.INDEX, mentions.index)
-        self.needing = self._facts(root / paths.PREREQUISITES_WIRING, mentions.prerequisites)
+        self.listing, self.imports = cache(_listing), cache(self._imports)
+        self.source_file = cache(partial(source_file, root, present=self._present))
+        self.index = self._facts(root / paths.INDEX, mentions.index, "an index")
+        self.needing = self._facts(root / paths.PREREQUISITES_WIRING, mentions.prerequisites, "prerequisites")
         self.packages = Packages(root, self.index["package"])
+        self.modules = cache(self.packages.modules)
 
-    def __enter__(self) -> "_Reader":
+    def __enter__(self) -> "Reader":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -150,20 +137,41 @@ class _Reader:
             with suppress(OSError):  # it saves time, and is needed for nothing
                 _replace(self.memory, json.dumps(found if len(found) <= _MOST_REMEMBERED else self.used))
 
+    def write(self) -> None:
+        """Does what `write` above does."""
+        codes = {paths.code(stage, key): self.of_stage(stage, key) for stage, key in self.stages()}
+        wanted = {file: json.dumps(code, indent=1, sort_keys=True) + "\n" for file, code in codes.items()}
+        wanted |= {paths.prerequisites(name): NOTHING for name in self.experiments if name not in self.needing}
+        for file, text in wanted.items():
+            if not (self.root / file).is_file() or (self.root / file).read_text(encoding="utf-8") != text:
+                _replace(self.root / file, text)
+        made = {*wanted, *map(paths.prerequisites, self.experiments)}
+        for file in chain((self.root / paths.CODE).rglob("*.json"), (self.root / paths.PREREQUISITES).glob("*.json")):
+            if file.relative_to(self.root) not in made:
+                file.unlink()
+
+    @property
+    def datasets(self) -> list[str]:
+        """The data sets of params.yaml; none if it is no such file."""
+        return list(self.index["datasets"])
+
+    @property
+    def experiments(self) -> list[str]:
+        """The experiments of params.yaml; none if it is no such file."""
+        return list(self.index["experiments"])
+
     def stages(self) -> Iterator[tuple[str, str | None]]:
         """All stages there are, with the experiment or data set."""
         for stage in STAGES:
             if stage in SINGLE:
                 yield stage, None
             else:
-                yield from ((stage, key) for key in self.index["datasets" if stage in OF_DATA else "experiments"])
+                yield from ((stage, key) for key in (self.datasets if stage in OF_DATA else self.experiments))
 
     def of_stage(self, stage: str, key: str | None) -> Code:
         named = self._parts(stage, key)
         wanted = [(kind, name) for kind in STAGES[stage] for name in named.get(kind, ())]
-        parts = [
-            self.packages.modules(*one) for one in [*wanted, *(self._needed(key) if stage == "train" and key else ())]
-        ]
+        parts = [self.modules(*one) for one in [*wanted, *(self._needed(key) if stage == "train" and key else ())]]
         own = [f"stages.{stage}", f"genpipe.stages.{stage}", *([_BESIDE[stage]] if stage in _BESIDE else [])]
         return self.closure([*own, *chain(*parts)])
 
@@ -181,18 +189,7 @@ class _Reader:
         """The modules that a module imports with the packages around them, and files beside it that it names."""
         file = self.source_file(module)
         assert file, "whoever asks has found it"
-        facts = self._facts(file, mentions.imported if file.suffix == ".py" else mentions.mentioned)
-        if "/" in module:
-            package, named = module.split("/")[:-1], set[str]()
-        else:
-            package = module.split(".") if file.stem == "__init__" else module.split(".")[:-1]
-            named = {".".join(package)}
-        for level, name, symbol in facts["imports"]:
-            around = package[: len(package) - level + 1] if level else []
-            named |= {".".join(filter(None, [*around, name])), ".".join(filter(None, [*around, name, symbol]))}
-        packages = {".".join(name.split(".")[:k]) for name in named for k in range(1, name.count(".") + 2)}
-        beside = {"/".join([*package, name]) for name in facts["names"]}
-        return tuple(name for name in sorted(packages | beside) if not framed(name) and self.source_file(name))
+        return tuple(filter(self.source_file, self._facts(file, partial(_mentioned, module, file.name), module)))
 
     def _parts(self, stage: str, key: str | None) -> Parts:
         if key is not None:
@@ -208,7 +205,7 @@ class _Reader:
 
     def _of_experiment(self, name: str) -> Parts:
         model, data = self.index["experiments"].get(name, (None, None))
-        named = self._facts(self.root / paths.pipeline(name), mentions.pipeline)
+        named = self._facts(self.root / paths.pipeline(name), mentions.pipeline, "a pipeline")
         return {"models": [model] if model else [], **self._of_data(data), **named}
 
     def _needed(self, name: str) -> Iterator[tuple[str, str]]:
@@ -220,10 +217,15 @@ class _Reader:
                 case ("runs", "reference", _, extractor):
                     yield "extractors", extractor
 
-    def _facts(self, file: Path, of: Callable[[bytes], Any]) -> Any:
+    def _present(self, file: str) -> bool:
+        """Whether there is a file; each folder is looked at once, for most of what is asked for is not there."""
+        folder, _, name = file.rpartition("/")
+        return name in self.listing(folder)
+
+    def _facts(self, file: Path, of: Callable[[bytes], Any], what: str) -> Any:
         """What a function makes of the text of a file, which may be missing."""
         hashed, text = self.hash_of(file)
-        key = f"{_EDITION} {of.__name__} {hashed}"
+        key = f"{_EDITION} {what} {hashed}"
         if key not in self.used:
             self.used[key] = self.known[key] if key in self.known else of(text)
         return self.used[key]
@@ -233,9 +235,33 @@ class _Reader:
         return hashlib.sha256(text).hexdigest(), text
 
 
+@cache
 def framed(module: str) -> bool:
     """Whether a module decides no figure; "genpipe" alone names no module that does."""
-    return module == GENPIPE or any(module == name or module.startswith(f"{name}.") for name in FRAME)
+    return module == GENPIPE or any(name in FRAME for name in accumulate(module.split("."), "{}.{}".format))
+
+
+def _listing(folder: str) -> frozenset[str]:
+    """The names of what is in a folder; none if there is no folder."""
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as found:
+        return frozenset(entry.name for entry in found)
+    return frozenset()
+
+
+def _mentioned(module: str, file_name: str, text: bytes) -> list[str]:
+    """What may be modules that the text of one imports, with the packages around them, and files beside it."""
+    if not file_name.endswith(".py"):
+        package, named = module.split("/")[:-1], set[str]()
+        facts = mentions.mentioned(text)
+    else:
+        package = module.split(".") if file_name == "__init__.py" else module.split(".")[:-1]
+        named, facts = {".".join(package)}, mentions.imported(text)
+    for level, name, symbol in facts["imports"]:
+        around = package[: len(package) - level + 1] if level else []
+        named |= {".".join(filter(None, [*around, name])), ".".join(filter(None, [*around, name, symbol]))}
+    packages = {".".join(name.split(".")[:k]) for name in named for k in range(1, name.count(".") + 2)}
+    beside = {"/".join([*package, name]) for name in facts["names"]}
+    return sorted(name for name in packages | beside if not framed(name))
 
 
 def _remembered(file: Path) -> dict[str, Any]:

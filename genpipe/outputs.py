@@ -8,8 +8,8 @@ it. What a person has put there is what no stage makes.
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from genpipe import paths, registry
 from genpipe.errors import ExistsError
@@ -23,8 +23,7 @@ _MOST = 10 * 2**20
 """Bytes of a file that are searched for its mark."""
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """What a stage writes to a path, relative to the root."""
 
     path: Path

@@ -8,9 +8,9 @@ import keyword
 import os
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
 
 LIBRARY = Path(__file__).parents[1]
 """The folder that holds genpipe/."""
@@ -23,8 +23,7 @@ _TAKEN = {"data", "runs", "stages", "reports", "pipelines", "dvc_plots", "mlarti
 """Folders that a project has anyway."""
 
 
-@dataclass(frozen=True)
-class Packages:
+class Packages(NamedTuple):
     """The folder of a project, and the package in it that is a person's own."""
 
     root: Path = LIBRARY

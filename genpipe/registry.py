@@ -6,7 +6,6 @@ torch. A leading underscore hides a file.
 """
 
 import sys
-import traceback
 from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
@@ -117,6 +116,8 @@ def _broken(name: str, error: Exception) -> str:
     """Which line of a person's file, or of genpipe's, ends its import, and the end of the traceback."""
     package = name.partition(".")[0]
     folder = (_used.root if package == _used.own else LIBRARY) / package
+    import traceback  # only where something is wrong: the stage `code` is to start fast
+
     told = traceback.TracebackException.from_exception(error)
     inside = [frame for frame in told.stack if Path(frame.filename).is_relative_to(folder)]
     places = [(Path(frame.filename), frame.lineno) for frame in inside or told.stack]

@@ -12,6 +12,8 @@ from tests._forks import Fork, Forks
 ROOT = Path(__file__).parents[1]
 AUTHOR = ("-c", "user.name=a", "-c", "user.email=a@b")
 UNSET = ("MLFLOW", "DVC_", "GIT_", "PYTHON")
+CODE = "stages/code/dvc.yaml:code"
+"""The stage that always runs, as DVC calls it."""
 FORKED = ("dvc", "genpipe", "genpipe-stage")
 
 
@@ -37,7 +39,7 @@ class Project:
         """Makes the folder with the wiring of this repository, some of its folders, git and DVC."""
         self.root.mkdir(exist_ok=True)
         for name in ("stages", *copied):
-            shutil.copytree(ROOT / name, self.root / name)
+            shutil.copytree(ROOT / name, self.root / name, ignore=shutil.ignore_patterns("__pycache__", "dvc.lock"))
         for name in ("dvc.yaml", ".gitignore", ".dvcignore"):
             shutil.copy(ROOT / name, self.root)
         self.run("git", "init", "-q")
@@ -88,8 +90,8 @@ class Project:
     def ran(said: str) -> set[str]:
         """The stages that DVC says it runs, besides `code`, which must be the first."""
         names = re.findall(r"Running stage '(\S+)'", said)
-        assert names[:1] == ["code"], said
-        return set(names) - {"code"}
+        assert names[:1] == [CODE], said
+        return set(names) - {CODE}
 
     def edit(self, file: str, old: str, new: str) -> None:
         """Replaces a text in a file, which has it."""

@@ -10,7 +10,7 @@ import pytest
 
 from genpipe import fingerprints
 from tests._forks import Forks
-from tests._projects import Project
+from tests._projects import CODE, Project
 
 PARAMS = """\
 seed: 0
@@ -177,7 +177,7 @@ def test_an_experiment_of_dvc_turns_a_knob_and_is_listed(graph: Graph) -> None:
 
 def test_a_throw_away_copy_and_a_clone_train_nothing_again(graph: Graph, tmp_path: Path) -> None:
     said = graph.run("dvc", "exp", "run", "--temp", "-n", "same")
-    assert set(re.findall(r"Running stage '(\S+)'", said)) <= {"code"}
+    assert set(re.findall(r"Running stage '(\S+)'", said)) <= {CODE}
     graph.commit("third")
     clone = Graph(tmp_path / "clone", graph.forks)
     graph.run("git", "clone", "-q", str(graph.root), str(clone.root))

@@ -99,7 +99,7 @@ def test_the_environment_has_the_wheel_and_no_top_level_stages(installed: Instal
     where = "import genpipe, importlib.util as u; print(genpipe.__file__, u.find_spec('stages'))"
     said = installed.at(installed.folder).run("python", "-c", where)
     assert said == f"{installed.site() / 'genpipe' / '__init__.py'} None\n"
-    for name in ("dvc.yaml", ".gitignore", ".dvcignore", "stages/train.py"):
+    for name in ("dvc.yaml", ".gitignore", ".dvcignore", "stages/train.py", "stages/code/dvc.yaml"):
         assert (installed.site() / "genpipe/template" / name).read_text() == (ROOT / name).read_text()
 
 

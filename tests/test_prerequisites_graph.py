@@ -8,7 +8,7 @@ import pytest
 
 from tests._forks import Forks
 from tests._pages import blocks
-from tests._projects import ROOT, Project
+from tests._projects import CODE, ROOT, Project
 from tests.test_graph import PARAMS
 
 pytestmark = [pytest.mark.graph, pytest.mark.timeout(600)]
@@ -38,7 +38,7 @@ STAGE = "stages/prerequisites/dvc.yaml:student"
 def ran(graph: Project, *words: str) -> list[str]:
     """The stages that a command of DVC runs, in order, besides `code`."""
     found = re.findall(r"Running stage '(\S+)'", graph.run("dvc", *words))
-    assert found[0] == "code"
+    assert found[0] == CODE
     return found[1:]
 
 

@@ -32,8 +32,8 @@ def verify(root: Path, texts: Mapping[Path, str | None]) -> None:
 def _copy(root: Path, trial: Path, texts: Mapping[Path, str | None]) -> None:
     (trial / ".dvc").mkdir()
     (trial / ".dvc" / "config").write_text(_SETTINGS.format(folder=trial / ".dvc" / "site"), encoding="utf-8")
-    (trial / paths.PREREQUISITES_WIRING).parent.mkdir(parents=True)
-    for name in (paths.WIRING, paths.INDEX, paths.PREREQUISITES_WIRING):
+    for name in (paths.WIRING, paths.INDEX, paths.CODE_WIRING, paths.PREREQUISITES_WIRING):
+        (trial / name).parent.mkdir(parents=True, exist_ok=True)
         if (root / name).is_file():
             shutil.copyfile(root / name, trial / name)
     if (root / paths.PIPELINES).is_dir():

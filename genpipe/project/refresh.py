@@ -88,7 +88,7 @@ def _keeping(change: Change) -> Change:
         if extra := template.grown(stages, at):
             text = put(text, ("stages", *at), listed([*template.around(new, at)[at[-1]], *extra]))
     for name in value.get("stages") or () if isinstance(value, dict) else ():
-        if name not in new:
+        if name not in new and name not in template.MOVED:
             text = _with_stage(text, name, whole_lines(change.before, ("stages", name)))
     return Change(change.root, change.file, change.before, text)
 

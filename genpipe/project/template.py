@@ -17,15 +17,18 @@ STARTER = Path(__file__).parent / "starter"
 _PACKED, _REPOSITORY = Path(__file__).parents[1] / "template", Path(__file__).parents[2]
 PACKAGE = '"""Our own models, data, derivations, extractors, metrics, analyses and recipes: a folder for each."""\n'
 """The first file of the user's package."""
+MOVED = {"code": paths.CODE_WIRING}
+"""Stages that dvc.yaml once had, and the file that has them now."""
 GROWING = (("check", "deps"), ("reference", "do", "deps"))
 """The lists of dvc.yaml that a person's own files are added to."""
 _SHIPPED = STARTER / "shipped.txt"
 
 
 def wiring() -> dict[Path, str]:
-    """Returns the text of dvc.yaml and of each script in stages/."""
+    """Returns the text of dvc.yaml, of the stages that stand apart, and of each script in stages/."""
     folder = _folder()
-    files = [folder / paths.WIRING, *sorted((folder / "stages").glob("*.py"))]
+    apart = [folder / file for file in MOVED.values()]
+    files = [folder / paths.WIRING, *apart, *sorted((folder / "stages").glob("*.py"))]
     return {file.relative_to(folder): read_text(file) for file in files}
 
 
@@ -57,9 +60,9 @@ def digest(file: Path, text: str) -> str:
 
 
 def own_stages(value: Any) -> dict[str, Any]:
-    """Returns those stages of a parsed dvc.yaml that genpipe has, too."""
+    """Returns those stages of a parsed dvc.yaml that genpipe has, too, or had."""
     stages = value.get("stages") if isinstance(value, dict) else None
-    known = usual()
+    known = usual().keys() | MOVED
     return {name: deepcopy(body) for name, body in (stages or {}).items() if name in known}
 
 

@@ -59,8 +59,9 @@ def _old(value: Any, before: KeyPath = ()) -> Iterator[tuple[KeyPath, str, str]]
 
 
 def _compared(root: Path) -> Iterator[tuple[str, list[str]]]:
-    datasets, experiments = fingerprints.named(root)
-    for stages, keys in ((fingerprints.OF_DATA, datasets), (OWN, experiments)):
+    with fingerprints.Reader(root) as reader:
+        named = ((fingerprints.OF_DATA, reader.datasets), (OWN, reader.experiments))
+    for stages, keys in named:
         for key in keys:
             for stage in stages:
                 yield f"{stage}@{key}", list(modules(root, stage, key))

@@ -4,7 +4,7 @@ As it always runs, and before all others, it also refuses what lies where a stag
 deletes what is there before that stage runs.
 """
 
-from genpipe import fingerprints, outputs, paths
+from genpipe import fingerprints, outputs, paths, registry
 from genpipe.running.process import run_cli
 
 
@@ -15,5 +15,8 @@ def main() -> int:
 
 def _run() -> None:
     root = paths.root()
-    outputs.refuse_foreign(root, outputs.of_project(*fingerprints.named(root)), "Move it elsewhere, and run again.")
-    fingerprints.write(root)
+    with fingerprints.Reader(root) as reader:
+        registry.use(reader.packages)
+        places = outputs.of_project(reader.datasets, reader.experiments)
+        outputs.refuse_foreign(root, places, "Move it elsewhere, and run again.")
+        reader.write()

@@ -12,6 +12,7 @@ from PIL import Image
 
 from genpipe.config.document import read
 from genpipe.config.project import Project
+from tests._projects import CODE
 
 Run = Callable[..., Any]
 
@@ -302,4 +303,4 @@ def ran(root: Path, targets: tuple[str, ...]) -> list[str]:
     done = subprocess.run([sys.executable, "-m", "dvc", "repro", *targets], cwd=root, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     found = [line.split("'")[1] for line in done.stdout.splitlines() if line.startswith("Running stage")]
-    return [stage for stage in found if stage != "code"]
+    return [stage for stage in found if stage != CODE]

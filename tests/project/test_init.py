@@ -51,7 +51,8 @@ def git(root: Path, *words: str) -> str:
 def test_a_new_project_has_the_wiring_of_the_repository_and_is_fine(own: Path) -> None:
     beginning(Path("lab"), "mine").write()
     root = own / "lab"
-    for name in ("dvc.yaml", ".gitignore", ".dvcignore", *(f"stages/{f.name}" for f in ROOT.glob("stages/*.py"))):
+    wired = ("dvc.yaml", "stages/code/dvc.yaml", *(f"stages/{file.name}" for file in ROOT.glob("stages/*.py")))
+    for name in (*wired, ".gitignore", ".dvcignore"):
         assert (root / name).read_text() == (ROOT / name).read_text(), name
     assert problems(root) == []
     assert deviations(root) == []
@@ -104,7 +105,7 @@ def test_a_folder_of_a_repository_gets_a_dvc_of_its_own(own: Path) -> None:
 def test_nothing_is_written_to_see_what_would_be(own: Path, monkeypatch, capsys) -> None:
     monkeypatch.setattr("sys.argv", ["genpipe", "init", "lab", "--dry-run"])
     assert main.run() == 0
-    assert "Would write dvc.yaml, stages/check.py" in capsys.readouterr().out
+    assert "Would write dvc.yaml, stages/code/dvc.yaml, stages/check.py" in capsys.readouterr().out
     assert list(own.iterdir()) == []
 
 
@@ -187,9 +188,9 @@ def edit(root: Path, file: str, change: Callable[[str], str]) -> None:
 
 
 def test_the_wiring_of_another_edition_is_renewed(wired: Path, monkeypatch) -> None:
-    edit(wired, "dvc.yaml", lambda text: text.replace("    always_changed: true\n", ""))
+    edit(wired, "dvc.yaml", lambda text: text.replace("      - runs/sources\n", ""))
     edit(wired, "stages/train.py", lambda text: text + "# another edition\n")
-    assert deviations(wired) == ["dvc.yaml: stages.code.always_changed", "stages/train.py"]
+    assert deviations(wired) == ["dvc.yaml: stages.check.outs", "stages/train.py"]
     old = {file: (wired / file).read_text() for file in (Path("dvc.yaml"), Path("stages/train.py"))}
     known = [template.digest(file, text) for file, text in old.items()]
     monkeypatch.setattr(
@@ -199,6 +200,18 @@ def test_the_wiring_of_another_edition_is_renewed(wired: Path, monkeypatch) -> N
     assert deviations(wired) == []
     assert (wired / "dvc.yaml").read_text() == (ROOT / "dvc.yaml").read_text()
     assert renewal(wired).changes == []
+
+
+def test_a_stage_that_dvc_yaml_once_had_moves(wired: Path) -> None:
+    moved = wired / "stages/code/dvc.yaml"
+    body = moved.read_text().partition("stages:\n")[2].replace("    wdir: ../..\n", "")
+    edit(wired, "dvc.yaml", lambda text: text.replace("stages:\n", f"stages:\n{body}\n", 1))
+    moved.unlink()
+    assert deviations(wired) == ["dvc.yaml: stages.code", "stages/code/dvc.yaml is missing"]
+    renewal(wired).write()
+    assert deviations(wired) == []
+    assert (wired / "dvc.yaml").read_text() == (ROOT / "dvc.yaml").read_text()
+    assert moved.read_text() == (ROOT / "stages/code/dvc.yaml").read_text()
 
 
 def test_what_is_missing_of_the_wiring_is_written(wired: Path) -> None:
@@ -220,7 +233,7 @@ def test_a_person_s_files_and_stages_stay(wired: Path, monkeypatch) -> None:
         lambda text: text + "\n  mine:\n    cmd: echo ${seed}\n    deps:\n      - params.yaml # why\n",
     )
     assert deviations(wired) == []
-    edit(wired, "dvc.yaml", lambda text: text.replace("    always_changed: true\n", ""))
+    edit(wired, "dvc.yaml", lambda text: text.replace("      - runs/sources\n", ""))
     known = template.digest(paths.WIRING, (wired / "dvc.yaml").read_text())
     monkeypatch.setattr(template, "read_text", lambda file: known if file.suffix == ".txt" else file.read_text())
     renewal(wired).write()
@@ -231,7 +244,7 @@ def test_a_person_s_files_and_stages_stay(wired: Path, monkeypatch) -> None:
         .read_text()
         .endswith("\n  mine:\n    cmd: echo ${seed}\n    deps:\n      - params.yaml # why\n")
     )
-    assert "always_changed: true" in (wired / "dvc.yaml").read_text()
+    assert "      - runs/sources\n" in (wired / "dvc.yaml").read_text()
 
 
 def test_what_was_edited_is_shown_and_stays(wired: Path) -> None:

@@ -1,5 +1,6 @@
 """Models, data, metrics, analyses, extractors and recipes of a person's own, in the package that params.yaml names."""
 
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -122,6 +123,17 @@ def test_an_experiment_of_own_parts_alone(lab: Path) -> None:
     assert {f"lab.{part}" for part in parts} <= code.keys()
     assert "lab.data.stripes" in fingerprints.of_stage(lab, "prepare", "ours")
     assert "lab.models.flow" in fingerprints.of_stage(lab, "check")
+
+
+def test_the_picture_of_an_own_analysis_is_no_foreign_file(lab: Path) -> None:
+    picture = lab / paths.figures("first") / "rows.png"
+    picture.parent.mkdir(parents=True)
+    picture.write_bytes(b"a picture")
+    words = [sys.executable, "-c", "from genpipe.stages.code import main; raise SystemExit(main())"]
+    done = subprocess.run(words, cwd=lab, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    (lab / "lab/analyses/rows.py").unlink()
+    assert "rows.png would be deleted" in subprocess.run(words, cwd=lab, capture_output=True, text=True).stderr
 
 
 def test_an_edit_of_own_code_makes_stale_what_uses_it(lab: Path) -> None:
