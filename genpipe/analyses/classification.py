@@ -98,7 +98,7 @@ def share_right(guesses: Int[np.ndarray, "n"], truth: Int[np.ndarray, "n"]) -> f
 
 def confusion(guesses: Int[np.ndarray, "n"], truth: Int[np.ndarray, "n"]) -> Float[np.ndarray, "k k"]:
     """The share of the images of each class (row) that is taken for each (column); a class without images has zeros."""
-    k = int(max(guesses.max(), truth.max())) + 1
-    counts = np.zeros((k, k))
-    np.add.at(counts, (truth, guesses), 1)
-    return counts / np.maximum(1, counts.sum(1, keepdims=True))
+    from sklearn.metrics import confusion_matrix  # only for evaluation
+
+    labels = range(int(max(guesses.max(), truth.max())) + 1)
+    return np.asarray(confusion_matrix(truth, guesses, labels=labels, normalize="true"))

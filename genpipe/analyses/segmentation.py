@@ -12,7 +12,7 @@ from genpipe.analyses._conditions import in_color, pictures
 from genpipe.analyses._transferring import taught
 from genpipe.interfaces.analyses import Analysis, AnalysisContext, AnalysisResult
 from genpipe.interfaces.dataset_info import DatasetInfo
-from genpipe.interfaces.spec import DataSpec
+from genpipe.interfaces.spec import VOID_LABEL, DataSpec
 from genpipe.interfaces.translation import Translates
 from genpipe.nn.batched_inference import passed
 from genpipe.nn.image_grid import grid
@@ -22,8 +22,6 @@ from genpipe.schema import Strict
 Pixels = UInt8[np.ndarray, "n c h w"]
 LabelMaps = Int[np.ndarray, "n h w"] | UInt8[np.ndarray, "n h w"]
 Count = Annotated[int, Field(ge=1)]
-_VOID = "void"
-"""The name of the label of pixels that have none, which are no part of the figures."""
 
 
 class Segmentation(Analysis):
@@ -61,12 +59,14 @@ class Segmentation(Analysis):
         def seen(images: Pixels) -> LabelMaps:
             return passed(images, lambda x: segmenter(x).argmax(1), context.model.device)
 
+        from sklearn.metrics import confusion_matrix  # only for evaluation
+
         found = seen(made)
         counts = {"": (found, truth[rows]), "_real": (seen(np.asarray(context.real.held_out.images)), truth)}
-        labels = [number for number, label in enumerate(spec.fields[name].labels) if label != _VOID]
+        labels = [number for number, label in enumerate(spec.fields[name].labels) if label != VOID_LABEL]
         numbers: dict[str, float] = {}
         for of, (guess, answer) in counts.items():
-            confusion = confused(guess, answer, spec.fields[name].size)
+            confusion = confusion_matrix(answer.ravel(), guess.ravel(), labels=range(spec.fields[name].size))
             numbers |= {
                 f"mean_iou{of}": mean_iou(confusion, labels),
                 f"pixel_accuracy{of}": accuracy(confusion, labels),
@@ -91,14 +91,10 @@ class Segmentation(Analysis):
         return taught(net.to(context.model.device), images, maps, self.config.steps, context.seed)
 
 
-def confused(found: LabelMaps, truth: LabelMaps, labels: int) -> Int[np.ndarray, "k k"]:
-    """The pixels of each label (row) that are taken for each (column)."""
-    both = truth.astype(np.int64).ravel() * labels + found.ravel()
-    return np.bincount(both, minlength=labels**2).reshape(labels, labels)
-
-
 def mean_iou(confusion: Int[np.ndarray, "k k"], labels: Sequence[int]) -> float:
     """Intersection over union, counted over all images, as a mean over the labels that the truth has.
+
+    A confusion matrix has the pixels of each true label in a row, and of each that they are taken for in a column.
 
     Pixels whose true label is none of these count nothing.
     """

@@ -16,7 +16,7 @@ from genpipe.dataset.splitting import pieces
 from genpipe.dataset.working import cores
 from genpipe.errors import DataError
 from genpipe.interfaces.sources import KNOWN_LABEL, Chunk, EncodedField, EncodedImage, MapFile
-from genpipe.interfaces.spec import FIELD_NAME, FieldSpec
+from genpipe.interfaces.spec import FIELD_NAME, VOID_LABEL, FieldSpec
 from genpipe.schema import Strict
 
 _ONLY = {"labels": "label_map", "void": "label_map", "threshold": "mask"}
@@ -119,7 +119,7 @@ class PairedFolders(PictureFiles):
             return FieldSpec("mask", (1, 0, 0))
         given = folder.labels if isinstance(folder.labels, list) else map(str, range(folder.labels or 0))
         names = tuple(given) or self._found[name][0]
-        names = (*names, "void") if self._void(name) is not None else names
+        names = (*names, VOID_LABEL) if self._void(name) is not None else names
         return FieldSpec("label_map", (0, 0), len(names), names)
 
     def _void(self, name: str) -> int | None:

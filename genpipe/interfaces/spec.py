@@ -15,6 +15,8 @@ FIELD_NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}$"
 """What the name of a field may be, as it is a part of the names of files."""
 Kinds = Kind | tuple[Kind, ...]
 """One kind of field, or any of several."""
+VOID_LABEL = "void"
+"""The name of the last label of a map, if it stands for pixels that have none."""
 _SIDES = {"left", "right"}
 
 

@@ -2,7 +2,6 @@
 
 import base64
 import io
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +9,13 @@ from typing import Any
 
 from genpipe import paths
 from genpipe.errors import GenpipeError
-from genpipe.plotting import DENSITY, PAPER, style
+from genpipe.plotting import DENSITY, PAPER
+from genpipe.reporting.plots import Plots
 from genpipe.reporting.reading import Made, Result, damaged
 from genpipe.reporting.wording import number, words
 
 ORDER = ("sample_grid.png", "reconstruction.png", "nearest_neighbors.png")
 _SMALL_PX = 200
-_INK, _LINE = "#010203", "#040506"  # stand for colors that the page decides, light or dark
-_STYLE = {"svg.fonttype": "none", "svg.hashsalt": "genpipe", **style(_INK)}
 
 
 @dataclass(frozen=True)
@@ -53,17 +51,17 @@ def pictures(root: Path, result: Result) -> list[Picture]:
     return [_picture(root, folder / n, captions.get(n) or words(Path(n).stem)) for n in ordered]
 
 
-def curves(root: Path, result: Result) -> list[Curve]:
+def curves(root: Path, result: Result, plots: Plots) -> list[Curve]:
     """The curves of an experiment, unsmoothed: first the scores of samples during training, then the training itself.
 
     A model fitted in closed form has none. Raises GenpipeError if a file of curves is damaged.
     """
     of_scores, of_training = (_series(root, file(result.name)) for file in (paths.score_curves, paths.curves))
     scored = [
-        _curve(result.name, name, points, _best(points, name, result.made.get(name)))
+        _curve(plots, result.name, name, points, _best(points, name, result.made.get(name)))
         for name, points in of_scores.items()
     ]
-    return scored + [_curve(result.name, name, points) for name, points in of_training.items()]
+    return scored + [_curve(plots, result.name, name, points) for name, points in of_training.items()]
 
 
 def _best(points: Any, name: str, made: Made | None) -> str:
@@ -110,35 +108,9 @@ def _picture(root: Path, file: Path, caption: str) -> Picture:
     return Picture(file.name, caption, uri, int(width * times), int(height * times), drawn)
 
 
-def _curve(experiment: str, name: str, points: Any, note: str = "") -> Curve:
+def _curve(plots: Plots, experiment: str, name: str, points: Any, note: str = "") -> Curve:
     """One curve over the steps, without smoothing."""
     steps, values = points["step"].to_list(), points[name].to_list()
     first, last = f"{number(values[0])} at step {number(steps[0])}", f"{number(values[-1])} at step {number(steps[-1])}"
     alt = f"{name} of {experiment} over training: {first}, {last}, lowest {number(min(values))}, highest "
-    return Curve(name, _svg(name, steps, values, f"{experiment}-{name}"), alt + number(max(values)), note)
-
-
-def _svg(name: str, steps: list[float], values: list[float], unique: str) -> str:
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(3.6, 2.3), layout="constrained")
-        axes = figure.add_subplot()
-        axes.plot(steps, values, color=_LINE, linewidth=1.3, marker="o" if len(steps) == 1 else None)
-        axes.set_title(name, loc="left", fontsize=10, parse_math=False)
-        axes.set_xlabel("step")
-        axes.grid(axis="y", color=_INK, alpha=0.15, linewidth=0.6)
-        axes.margins(x=0.01)
-        axes.locator_params(axis="x", nbins=5)
-        out = io.StringIO()
-        nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-        figure.savefig(out, format="svg", transparent=True, metadata=nothing)
-    return _for_page(out.getvalue(), unique)
-
-
-def _for_page(svg: str, unique: str) -> str:
-    """The plot as a part of a page: no prologue, the page's colors, and identifiers that no other plot uses."""
-    prefix = re.sub(r"[^A-Za-z0-9]", lambda m: f"_{ord(m[0])}_", unique)
-    svg = svg[svg.index("<svg") :].replace(_INK, "currentColor").replace(_LINE, "var(--accent)")
-    return re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}-", svg)
+    return Curve(name, plots.line(name, steps, values, f"{experiment}-{name}"), alt + number(max(values)), note)

@@ -18,6 +18,7 @@ from genpipe.files import write_text
 from genpipe.reporting import wording
 from genpipe.reporting.figures import Curve, Picture, curves, pictures
 from genpipe.reporting.leaderboard import Board, Column, boards, write_csv
+from genpipe.reporting.plots import Plots
 from genpipe.reporting.reading import STAGES, Result, Timing, results, timings
 
 PAGE = paths.REPORTS / "index.html"
@@ -92,9 +93,11 @@ def _told(root: Path) -> dict[str, Any]:
     ranked = boards(found)
     run = [r for r in found if r.how]
     noted = timings(root)
-    shown = {
-        r.name: Shown(r, _columns_of(r, ranked), pictures(root, r), curves(root, r), _warnings(r, noted)) for r in run
-    }
+    with Plots(paths.private(paths.home(root)) / "plots.json") as plots:
+        shown = {
+            r.name: Shown(r, _columns_of(r, ranked), pictures(root, r), curves(root, r, plots), _warnings(r, noted))
+            for r in run
+        }
     return {
         "boards": ranked,
         "ranges": any(made.interval for r in run for made in r.made.values()),

@@ -16,13 +16,10 @@ from genpipe.dataset.reading import Held, Reading, readable
 from genpipe.dataset.working import Target
 from genpipe.errors import DataError, UnknownName, UsageError
 from genpipe.interfaces.sources import EncodedField, EncodedImage, MapFile
-from genpipe.interfaces.spec import DataSpec, FieldSpec
+from genpipe.interfaces.spec import VOID_LABEL, DataSpec, FieldSpec
 from genpipe.interfaces.translation import IMAGE
 from genpipe.sampling.conditions import Conditions, kinds_of
 from genpipe.schema import Strict
-
-_NO_LABEL = "void"
-"""The name of the last label of a map, if it stands for pixels without one."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +129,7 @@ class ConditionReader:
             found = self._read(pictures, (3, *spec.shape[1:]), {})
             rows = found.fields[IMAGE] if spec.shape[0] == 3 else self._gray(name, found)
         elif spec.kind in ("label_map", "mask"):
-            void = VOID if spec.names[-1:] == (_NO_LABEL,) else None
+            void = VOID if spec.names[-1:] == (VOID_LABEL,) else None
             maps = [(picture, MapFile(content, void)) for picture, content in pictures]
             found = self._read(pictures, (1, *spec.shape[-2:]), {name: maps})
             rows = found.fields[name]

@@ -24,25 +24,25 @@ class EMA:
         self.decay = decay
         live = model.state_dict()
         self._kept = {name: tensor.clone() for name, tensor in live.items()}
-        self._moving: dict[int, list[tuple[Tensor, Tensor]]] = {}
+        self._moving: dict[int, tuple[list[Tensor], list[Tensor]]] = {}
         for name, tensor in live.items():
             if tensor.is_floating_point():
-                pair = _mine(self._kept[name]), _mine(tensor)
-                self._moving.setdefault(begins.get(name, 0), []).append(pair)
+                kept, moving = self._moving.setdefault(begins.get(name, 0), ([], []))
+                kept.append(_mine(self._kept[name]))
+                moving.append(_mine(tensor))
         self._counts = [(self._kept[n], tensor) for n, tensor in live.items() if not tensor.is_floating_point()]
 
     def update(self, step: int) -> None:
         """Updates the average after a step; steps count from 1."""
-        for begin, pairs in self._moving.items():
-            kept, live = zip(*pairs, strict=True)
+        for begin, (kept, live) in self._moving.items():
             torch._foreach_lerp_(kept, live, _share(self.decay, step - begin))
-        for kept, live in self._counts:
-            kept.copy_(live)
+        for count, now in self._counts:
+            count.copy_(now)
 
     @contextmanager
     def applied(self) -> Iterator[None]:
         """Puts the averaged tensors into the model while the block runs."""
-        pairs = [*chain.from_iterable(self._moving.values()), *self._counts]
+        pairs = [*(pair for both in self._moving.values() for pair in zip(*both, strict=True)), *self._counts]
         before = [live.clone() for _, live in pairs]
         with torch.no_grad():
             for averaged, live in pairs:
