@@ -55,13 +55,14 @@ def problems(
 
 
 def circles(needs: Mapping[str, Iterable[str]]) -> Iterator[list[str]]:
-    """Experiments each of which needs the next, and the last the first; each circle once, by one of its members."""
-    seen = set[str]()
-    for start in needs:
-        path = _way_back(needs, start)
-        if path and not seen & set(path):
-            seen |= set(path)
-            yield path
+    """Yields experiments each of which needs the next, and the last the first; of circles that touch, one."""
+    from networkx import DiGraph, find_cycle, strongly_connected_components  # slow to import, and seldom needed
+
+    graph = DiGraph((name, other) for name, others in needs.items() for other in others)
+    for members in strongly_connected_components(graph):
+        first = min(members, key=list(needs).index)
+        if len(members) > 1 or graph.has_edge(first, first):
+            yield [name for name, _ in find_cycle(graph.subgraph(members), first)]
 
 
 def _of_experiments(project: "Project", name: str, wanted: "Prerequisites", data: "Data") -> Iterator[str]:
@@ -90,17 +91,3 @@ def _of_extractors(project: "Project", wanted: "Prerequisites", data: "Data") ->
                 f"it needs the extractor '{extractor}', which does not look at {data.name}: add it to {at} of "
                 f"{paths.INDEX}.{nearest(extractor, there)}"
             )
-
-
-def _way_back(needs: Mapping[str, Iterable[str]], start: str) -> list[str]:
-    """A way from an experiment over what it needs back to it; empty if there is none."""
-    waiting, seen = [[start]], set[str]()
-    while waiting:
-        way = waiting.pop()
-        for other in needs.get(way[-1], ()):
-            if other == start:
-                return way
-            if other not in seen:
-                seen.add(other)
-                waiting.append([*way, other])
-    return []
