@@ -101,7 +101,7 @@ def source_file(root: Path, module: str, present: Callable[[str], bool] = os.pat
         wanted = [f"{at}/{module}" for at in (root, packages.LIBRARY)]
     else:
         stem = f"{packages.LIBRARY if module.split('.')[0] == GENPIPE else root}/{module.replace('.', '/')}"
-        wanted = [f"{stem}.py", f"{stem}/__init__.py"]
+        wanted = [f"{stem}/__init__.py", f"{stem}.py"]  # Python takes the package, if there are both
     return next((Path(file) for file in wanted if present(file)), None)
 
 
@@ -189,7 +189,8 @@ class Reader:
         """The modules that a module imports with the packages around them, and files beside it that it names."""
         file = self.source_file(module)
         assert file, "whoever asks has found it"
-        return tuple(filter(self.source_file, self._facts(file, partial(_mentioned, module, file.name), module)))
+        facts = partial(_mentioned, module, file.name)
+        return tuple(filter(self.source_file, self._facts(file, facts, f"{module} {file.name}")))
 
     def _parts(self, stage: str, key: str | None) -> Parts:
         if key is not None:
@@ -220,7 +221,7 @@ class Reader:
     def _present(self, file: str) -> bool:
         """Whether there is a file; each folder is looked at once, for most of what is asked for is not there."""
         folder, _, name = file.rpartition("/")
-        return name in self.listing(folder)
+        return name in self.listing(folder) and Path(file).is_file()
 
     def _facts(self, file: Path, of: Callable[[bytes], Any], what: str) -> Any:
         """What a function makes of the text of a file, which may be missing."""
@@ -242,20 +243,24 @@ def framed(module: str) -> bool:
 
 
 def _listing(folder: str) -> frozenset[str]:
-    """The names of what is in a folder; none if there is no folder."""
-    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as found:
-        return frozenset(entry.name for entry in found)
-    return frozenset()
+    """The names of what is in a folder; none if there is no folder. Raises PermissionError if it cannot be read."""
+    try:
+        with os.scandir(folder) as found:
+            return frozenset(entry.name for entry in found)
+    except PermissionError:
+        raise
+    except OSError:
+        return frozenset()
 
 
 def _mentioned(module: str, file_name: str, text: bytes) -> list[str]:
     """What may be modules that the text of one imports, with the packages around them, and files beside it."""
-    if not file_name.endswith(".py"):
+    facts = mentions.imported(text) if file_name.endswith(".py") else mentions.mentioned(text)
+    if "/" in module:
         package, named = module.split("/")[:-1], set[str]()
-        facts = mentions.mentioned(text)
     else:
         package = module.split(".") if file_name == "__init__.py" else module.split(".")[:-1]
-        named, facts = {".".join(package)}, mentions.imported(text)
+        named = {".".join(package)}
     for level, name, symbol in facts["imports"]:
         around = package[: len(package) - level + 1] if level else []
         named |= {".".join(filter(None, [*around, name])), ".".join(filter(None, [*around, name, symbol]))}
@@ -267,7 +272,7 @@ def _mentioned(module: str, file_name: str, text: bytes) -> list[str]:
 def _remembered(file: Path) -> dict[str, Any]:
     try:
         found = json.loads(file.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

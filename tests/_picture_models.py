@@ -1,12 +1,11 @@
 """A project with models of its own whose images are known: what they make of pictures can be told in advance."""
 
-import shutil
 from pathlib import Path
 
 from genpipe import paths, registry
 from genpipe.artifacts.models import save_model
 from genpipe.config.project import Project
-from tests.conftest import ROOT
+from tests._projects import wire
 
 SIDE = 16
 HEAD = """
@@ -172,7 +171,7 @@ def make(root: Path) -> Project:
     for name, text in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
-    shutil.copy(ROOT / "dvc.yaml", root)
+    wire(root)
     project = Project(root)
     for name in project.index.experiments:
         finish(project, name)

@@ -12,6 +12,7 @@ from tests._forks import Fork, Forks
 ROOT = Path(__file__).parents[1]
 AUTHOR = ("-c", "user.name=a", "-c", "user.email=a@b")
 UNSET = ("MLFLOW", "DVC_", "GIT_", "PYTHON")
+IGNORED = shutil.ignore_patterns("__pycache__", "dvc.lock")
 CODE = "stages/code/dvc.yaml:code"
 """The stage that always runs, as DVC calls it."""
 FORKED = ("dvc", "genpipe", "genpipe-stage")
@@ -28,6 +29,12 @@ def environment(programs: Path | str = Path(sys.executable).parent) -> dict[str,
     }
 
 
+def wire(root: Path) -> None:
+    """Gives a project the wiring of this repository."""
+    shutil.copy(ROOT / "dvc.yaml", root)
+    shutil.copytree(ROOT / "stages", root / "stages", ignore=IGNORED)
+
+
 class Project:
     """A folder, and what runs in it. Commands of genpipe and DVC are forks of a process that has what they import."""
 
@@ -39,7 +46,7 @@ class Project:
         """Makes the folder with the wiring of this repository, some of its folders, git and DVC."""
         self.root.mkdir(exist_ok=True)
         for name in ("stages", *copied):
-            shutil.copytree(ROOT / name, self.root / name, ignore=shutil.ignore_patterns("__pycache__", "dvc.lock"))
+            shutil.copytree(ROOT / name, self.root / name, ignore=IGNORED)
         for name in ("dvc.yaml", ".gitignore", ".dvcignore"):
             shutil.copy(ROOT / name, self.root)
         self.run("git", "init", "-q")

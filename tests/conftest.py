@@ -4,7 +4,6 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # small nets take as long, and other work harms less
 
-import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -17,7 +16,7 @@ import torch
 from genpipe import registry
 from genpipe.packages import Packages
 from tests._forks import Forks
-from tests._projects import environment
+from tests._projects import environment, wire
 
 ROOT = Path(__file__).parents[1]
 
@@ -105,19 +104,13 @@ def forks() -> Iterator[Forks]:
     made.close()
 
 
-def _wire(root: Path) -> None:
-    """Gives a project the wiring of this repository."""
-    shutil.copy(ROOT / "dvc.yaml", root)
-    shutil.copytree(ROOT / "stages", root / "stages", ignore=shutil.ignore_patterns("__pycache__"))
-
-
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of a project with one small experiment, which is the current folder."""
     (tmp_path / "pipelines").mkdir()
     (tmp_path / "params.yaml").write_text(PARAMS)
     (tmp_path / "pipelines" / "first.yaml").write_text(VAE)
-    _wire(tmp_path)
+    wire(tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -127,7 +120,7 @@ def small_project(tmp_path: Path) -> Path:
     """A project's root with the experiment `vae`, wired as this repository is."""
     from genpipe.project import recipes
 
-    _wire(tmp_path)
+    wire(tmp_path)
     (tmp_path / "params.yaml").write_text(INDEX)
     (tmp_path / "pipelines").mkdir()
     (tmp_path / "pipelines" / "vae.yaml").write_text(recipes.recipe("vae").text)

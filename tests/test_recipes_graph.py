@@ -17,8 +17,8 @@ from genpipe.project.new_experiment import ExperimentRequest, plan
 from genpipe.running.stages import single, stage
 from genpipe.stages.check import check
 from genpipe.stages.report import report
+from tests._projects import wire
 
-ROOT = Path(__file__).parents[1]
 INDEX = """\
 seed: 0
 datasets:
@@ -76,7 +76,7 @@ def run(name: str, key: str) -> None:
 def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A project, the current folder, with one small experiment of every recipe, and its data sets ready."""
     root: Path = tmp_path_factory.mktemp("recipes")
-    (root / "dvc.yaml").write_bytes((ROOT / "dvc.yaml").read_bytes())
+    wire(root)
     (root / "params.yaml").write_text(INDEX.replace("SIZE", str(SIZE)))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)

@@ -75,6 +75,12 @@ def whole_lines(text: str, path: KeyPath) -> str:
     return text[node.start_mark.index : _line_end(text, _end(node))]
 
 
+def whole_entry(text: str, key: str) -> str:
+    """Returns a key at the top and its value as they are written in the text, with the rest of the last line."""
+    name, value = _entry(_root(text), key)
+    return text[name.start_mark.index : _line_end(text, _end(value))]
+
+
 def _known(value: Any, path: KeyPath) -> int:
     """How many keys of a path lead to where an entry is put: all that are there, and one more if there is one."""
     known = 1

@@ -92,7 +92,9 @@ def _composed(package: str | None) -> dict[Path, str]:
     with TemporaryDirectory(prefix="genpipe-") as folder:
         trial = Path(folder).resolve()
         (trial / paths.INDEX).write_text(read_text(template.STARTER / "params.yaml"), encoding="utf-8")
-        (trial / paths.WIRING).write_text(template.wiring()[paths.WIRING], encoding="utf-8")
+        for file, text in template.wiring().items():
+            (trial / file).parent.mkdir(parents=True, exist_ok=True)
+            (trial / file).write_text(text, encoding="utf-8")
         plan = composed(Project(trial), ExperimentRequest(**parse(read_text(template.STARTER / "first.yaml")).value))
         plan.verify()
     found = {change.file: change.after or "" for change in plan.files}

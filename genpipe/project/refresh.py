@@ -11,7 +11,7 @@ from genpipe.config.wiring import verify_format
 from genpipe.errors import ConfigError, ExistsError
 from genpipe.project import prerequisites, template
 from genpipe.project.datasets import listed
-from genpipe.project.editing import put, whole_lines
+from genpipe.project.editing import put, whole_entry, whole_lines
 from genpipe.project.journal import read
 from genpipe.project.plan import Change, Plan
 
@@ -79,7 +79,7 @@ def _plain(text: str) -> dict[str, Any]:
 
 
 def _keeping(change: Change) -> Change:
-    """The new dvc.yaml with the files and stages that a person has in the old one."""
+    """The new dvc.yaml with the files, stages and other keys that a person has in the old one."""
     if change.before is None or change.after is None:
         return change
     value, text = parse(change.before, str(paths.WIRING)).value, change.after
@@ -90,7 +90,9 @@ def _keeping(change: Change) -> Change:
     for name in value.get("stages") or () if isinstance(value, dict) else ():
         if name not in new and name not in template.MOVED:
             text = _with_stage(text, name, whole_lines(change.before, ("stages", name)))
-    return Change(change.root, change.file, change.before, text)
+    others = [name for name in value if name not in parse(text).value] if isinstance(value, dict) else []
+    own = "".join(f"{whole_entry(change.before, name).rstrip()}\n\n" for name in others)
+    return Change(change.root, change.file, change.before, text.replace("stages:\n", f"{own}stages:\n", 1))
 
 
 def _with_stage(text: str, name: str, body: str) -> str:

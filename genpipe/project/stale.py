@@ -32,7 +32,8 @@ def _in_order(root: Path, graph: Any, last: Any, changed: Mapping[str, Any]) -> 
     """Each stage up to the last that is changed itself, or comes after one that is; the first two make nothing new."""
     from networkx import descendants, dfs_postorder_nodes
 
-    own = {name: why for name, why in changed.items() if name not in ("check", f"{paths.CODE_WIRING}:code")}
+    first = {"check", "code", f"{paths.CODE_WIRING}:code"}  # `code` alone in a project whose wiring is older
+    own = {name: why for name, why in changed.items() if name not in first}
     for stage in dfs_postorder_nodes(graph, last):
         if stage.addressing in own:
             known = any(dependency.hash_info for dependency in stage.deps)

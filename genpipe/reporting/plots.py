@@ -71,7 +71,7 @@ def _for_page(svg: str, unique: str) -> str:
 
 
 def _remembered(file: Path) -> dict[str, str]:
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError, RecursionError):
         found = read_json(file)
         if isinstance(found, dict) and all(isinstance(svg, str) for svg in found.values()):
             return found

@@ -10,7 +10,8 @@ from genpipe import paths
 from genpipe.config.project import load_project
 from genpipe.dataset.preparing import prepare
 from genpipe.training.experiment import checkpoints, train
-from tests.conftest import PARAMS, ROOT, VAE
+from tests._projects import wire
+from tests.conftest import PARAMS, VAE
 from tests.tracking._runs import finished
 
 
@@ -21,7 +22,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "pipelines").mkdir()
     (root / "params.yaml").write_text(PARAMS.replace("first:", "vae:"))
     (root / "pipelines" / "vae.yaml").write_text(VAE)
-    shutil.copy(ROOT / "dvc.yaml", root)
+    wire(root)
     os.chdir(root)
     try:
         opened = load_project()

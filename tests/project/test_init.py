@@ -1,10 +1,13 @@
 """A new project: what is written, what is left alone, and that nothing is written by halves."""
 
+import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from genpipe import paths
 from genpipe.cli import main
@@ -245,6 +248,25 @@ def test_a_person_s_files_and_stages_stay(wired: Path, monkeypatch) -> None:
         .endswith("\n  mine:\n    cmd: echo ${seed}\n    deps:\n      - params.yaml # why\n")
     )
     assert "      - runs/sources\n" in (wired / "dvc.yaml").read_text()
+
+
+def test_a_person_s_other_keys_stay(wired: Path) -> None:
+    own = "vars:\n  - mine.yaml # a comment\nplots:\n  - reports/curves: {y: [a]}\n"
+    edit(wired, "dvc.yaml", lambda text: text.replace("stages:\n", f"{own}stages:\n", 1) + "\n\n")
+    before = (wired / "dvc.yaml").read_text()
+    renewal(wired).write()
+    after = (wired / "dvc.yaml").read_text()
+    assert yaml.safe_load(after) == yaml.safe_load(before)
+    assert "  - mine.yaml # a comment\n" in after
+    assert deviations(wired) == []
+
+
+def test_without_the_wiring_of_code_dvc_refuses(wired: Path) -> None:
+    subprocess.run([sys.executable, "-m", "dvc", "init", "--quiet", "--no-scm"], cwd=wired, check=True)
+    shutil.rmtree(wired / "stages/code")
+    done = subprocess.run([sys.executable, "-m", "dvc", "repro"], cwd=wired, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "'stages/code/dvc.yaml' does not exist" in done.stderr
 
 
 def test_what_was_edited_is_shown_and_stays(wired: Path) -> None:

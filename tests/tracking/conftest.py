@@ -11,7 +11,8 @@ from genpipe.config.project import Project, load_project
 from genpipe.dataset.preparing import prepare
 from genpipe.tracking import _database
 from genpipe.training.experiment import checkpoints, train
-from tests.conftest import PARAMS, ROOT, VAE
+from tests._projects import wire
+from tests.conftest import PARAMS, VAE
 from tests.tracking._runs import finished
 
 SCORED_BY_STEP = VAE.replace("log_every_steps: 2", "log_every_steps: 2, score_every_steps: 2, score_images: 50")
@@ -32,8 +33,7 @@ def run_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "pipelines").mkdir()
     (folder / "params.yaml").write_text(PARAMS)
     (folder / "pipelines" / "first.yaml").write_text(SCORED_BY_STEP)
-    shutil.copy(ROOT / "dvc.yaml", folder)
-    shutil.copytree(ROOT / "stages", folder / "stages", ignore=shutil.ignore_patterns("__pycache__"))
+    wire(folder)
     os.chdir(folder)
     try:
         opened = prepared_project()
