@@ -208,9 +208,16 @@ def test_the_wiring_of_another_edition_is_renewed(wired: Path, monkeypatch) -> N
 def test_a_stage_that_dvc_yaml_once_had_moves(wired: Path) -> None:
     moved = wired / "stages/code/dvc.yaml"
     body = moved.read_text().partition("stages:\n")[2].replace("    wdir: ../..\n", "")
-    edit(wired, "dvc.yaml", lambda text: text.replace("stages:\n", f"stages:\n{body}\n", 1))
+    added = next(line for line in (wired / "dvc.yaml").read_text().splitlines(keepends=True) if "    vars:" in line)
+    old = {"stages:\n": f"stages:\n{body}\n", added: ""}
+    for now, before in old.items():
+        edit(wired, "dvc.yaml", lambda text, now=now, before=before: text.replace(now, before, 1))
     moved.unlink()
-    assert deviations(wired) == ["dvc.yaml: stages.code", "stages/code/dvc.yaml is missing"]
+    assert deviations(wired) == [
+        "dvc.yaml: stages.check.vars",
+        "dvc.yaml: stages.code",
+        "stages/code/dvc.yaml is missing",
+    ]
     renewal(wired).write()
     assert deviations(wired) == []
     assert (wired / "dvc.yaml").read_text() == (ROOT / "dvc.yaml").read_text()
@@ -251,13 +258,13 @@ def test_a_person_s_files_and_stages_stay(wired: Path, monkeypatch) -> None:
 
 
 def test_a_person_s_other_keys_stay(wired: Path) -> None:
-    own = "vars:\n  - mine.yaml # a comment\nplots:\n  - reports/curves: {y: [a]}\n"
+    own = "vars:\n  - {mine: 1} # a comment\nplots:\n  - reports/curves: {y: [a]}\n"
     edit(wired, "dvc.yaml", lambda text: text.replace("stages:\n", f"{own}stages:\n", 1) + "\n\n")
     before = (wired / "dvc.yaml").read_text()
     renewal(wired).write()
     after = (wired / "dvc.yaml").read_text()
     assert yaml.safe_load(after) == yaml.safe_load(before)
-    assert "  - mine.yaml # a comment\n" in after
+    assert "  - {mine: 1} # a comment\n" in after
     assert deviations(wired) == []
 
 
