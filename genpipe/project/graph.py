@@ -25,7 +25,9 @@ def verify(root: Path, texts: Mapping[Path, str | None]) -> None:
         wiring.load(trial)
         problem = _objection(trial)
     if problem:
-        message = f"DVC would refuse the project after this change. Perhaps another name helps. {problem}"
+        changed = "after this change. Perhaps another name helps."
+        as_is = "as it is. `genpipe init --refresh` renews its wiring, or shows what was edited."
+        message = f"DVC would refuse the project {changed if texts else as_is} {problem}"
         raise ConfigError([Problem(str(paths.WIRING), None, "", message)])
 
 
