@@ -186,30 +186,30 @@ def files(root: Path, texts: dict[str, str]) -> None:
         (root / name).write_text(text)
 
 
-def of(root: Path, *modules: str) -> set[str]:
+def code_of(root: Path, *modules: str) -> set[str]:
     return set(fingerprints.of_modules(root, modules))
 
 
 def test_a_module_that_becomes_a_package_imports_what_is_now_beside_it(tmp_path: Path) -> None:
     files(tmp_path, {"lab/__init__.py": "", "lab/nets.py": "from .layers import X\n", "lab/layers.py": "X = 1\n"})
-    assert of(tmp_path, "lab.nets") == {"lab", "lab.nets", "lab.layers"}
+    assert code_of(tmp_path, "lab.nets") == {"lab", "lab.nets", "lab.layers"}
     (tmp_path / "lab/nets").mkdir()
     (tmp_path / "lab/nets.py").rename(tmp_path / "lab/nets/__init__.py")
     (tmp_path / "lab/layers.py").rename(tmp_path / "lab/nets/layers.py")
-    assert of(tmp_path, "lab.nets") == {"lab", "lab.nets", "lab.nets.layers"}
+    assert code_of(tmp_path, "lab.nets") == {"lab", "lab.nets", "lab.nets.layers"}
 
 
 def test_a_python_file_that_is_named_as_a_file_is_followed(tmp_path: Path) -> None:
     worker = 'from . import helper\nTABLE = "table.csv"\n'
     files(tmp_path, {"lab/__init__.py": "", "lab/flow.py": 'WORKER = "worker.py"\n', "lab/worker.py": worker})
     files(tmp_path, {"lab/helper.py": "", "lab/table.csv": ""})
-    assert of(tmp_path, "lab.flow") == {"lab", "lab.flow", "lab/worker.py", "lab.helper", "lab/table.csv"}
+    assert code_of(tmp_path, "lab.flow") == {"lab", "lab.flow", "lab/worker.py", "lab.helper", "lab/table.csv"}
 
 
 def test_of_a_package_and_a_module_of_one_name_python_takes_the_package(tmp_path: Path) -> None:
     files(tmp_path, {"lab/__init__.py": "", "lab/nets.py": "", "lab/nets/__init__.py": "from . import layers\n"})
     files(tmp_path, {"lab/nets/layers.py": ""})
-    assert of(tmp_path, "lab.nets") == {"lab", "lab.nets", "lab.nets.layers"}
+    assert code_of(tmp_path, "lab.nets") == {"lab", "lab.nets", "lab.nets.layers"}
     (tmp_path / "lab/nets/__init__.py").unlink()
     assert fingerprints.source_file(tmp_path, "lab.nets") == tmp_path / "lab/nets.py"
 
@@ -218,7 +218,7 @@ def test_links_that_lead_nowhere_are_no_modules(tmp_path: Path) -> None:
     files(tmp_path, {"lab/__init__.py": "", "lab/flow.py": "import loop\nfrom . import gone\n"})
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     (tmp_path / "lab/gone.py").symlink_to(tmp_path / "nowhere.py")
-    assert of(tmp_path, "lab.flow") == {"lab", "lab.flow"}
+    assert code_of(tmp_path, "lab.flow") == {"lab", "lab.flow"}
 
 
 def test_what_has_changed_is_said_by_module() -> None:
