@@ -191,9 +191,9 @@ def shortened(text: str, most: int = 120) -> str:
 
 def nearest(given: str, available: Iterable[str]) -> str:
     """A sentence to append: the closest match, if any, and everything that is allowed."""
-    names = sorted(available)
     from difflib import get_close_matches  # only where something is wrong: the stage `code` is to start fast
 
+    names = sorted(available)
     match = get_close_matches(given[:200], names, n=1, cutoff=0.5)
     hint = f" Did you mean '{match[0]}'?" if match else ""
     return f"{hint} Available: {', '.join(names) or 'none'}."

@@ -138,7 +138,7 @@ class Reader:
                 _replace(self.memory, json.dumps(found if len(found) <= _MOST_REMEMBERED else self.used))
 
     def write(self) -> None:
-        """Does what `write` above does."""
+        """Writes the code of all stages, and that an experiment needs nothing; removes what is of none."""
         codes = {paths.code(stage, key): self.of_stage(stage, key) for stage, key in self.stages()}
         wanted = {file: json.dumps(code, indent=1, sort_keys=True) + "\n" for file, code in codes.items()}
         wanted |= {paths.prerequisites(name): NOTHING for name in self.experiments if name not in self.needing}

@@ -114,10 +114,10 @@ def _only(module: ModuleType) -> Any:
 
 def _broken(name: str, error: Exception) -> str:
     """Which line of a person's file, or of genpipe's, ends its import, and the end of the traceback."""
-    package = name.partition(".")[0]
-    folder = (_used.root if package == _used.own else LIBRARY) / package
     import traceback  # only where something is wrong: the stage `code` is to start fast
 
+    package = name.partition(".")[0]
+    folder = (_used.root if package == _used.own else LIBRARY) / package
     told = traceback.TracebackException.from_exception(error)
     inside = [frame for frame in told.stack if Path(frame.filename).is_relative_to(folder)]
     places = [(Path(frame.filename), frame.lineno) for frame in inside or told.stack]

@@ -45,9 +45,10 @@ class Project:
     def begin(self, *copied: str) -> None:
         """Makes the folder with the wiring of this repository, some of its folders, git and DVC."""
         self.root.mkdir(exist_ok=True)
-        for name in ("stages", *copied):
+        wire(self.root)
+        for name in copied:
             shutil.copytree(ROOT / name, self.root / name, ignore=IGNORED)
-        for name in ("dvc.yaml", ".gitignore", ".dvcignore"):
+        for name in (".gitignore", ".dvcignore"):
             shutil.copy(ROOT / name, self.root)
         self.run("git", "init", "-q")
         self.run("dvc", "init", "-q")

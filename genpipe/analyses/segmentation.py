@@ -59,14 +59,12 @@ class Segmentation(Analysis):
         def seen(images: Pixels) -> LabelMaps:
             return passed(images, lambda x: segmenter(x).argmax(1), context.model.device)
 
-        from sklearn.metrics import confusion_matrix  # only for evaluation
-
         found = seen(made)
         counts = {"": (found, truth[rows]), "_real": (seen(np.asarray(context.real.held_out.images)), truth)}
         labels = [number for number, label in enumerate(spec.fields[name].labels) if label != VOID_LABEL]
         numbers: dict[str, float] = {}
         for of, (guess, answer) in counts.items():
-            confusion = confusion_matrix(answer.ravel(), guess.ravel(), labels=range(spec.fields[name].size))
+            confusion = confused(guess, answer, spec.fields[name].size)
             numbers |= {
                 f"mean_iou{of}": mean_iou(confusion, labels),
                 f"pixel_accuracy{of}": accuracy(confusion, labels),
@@ -91,10 +89,15 @@ class Segmentation(Analysis):
         return taught(net.to(context.model.device), images, maps, self.config.steps, context.seed)
 
 
+def confused(found: LabelMaps, truth: LabelMaps, labels: int) -> Int[np.ndarray, "k k"]:
+    """The pixels of each label (row) that are taken for each (column)."""
+    from sklearn.metrics import confusion_matrix  # only for evaluation
+
+    return np.asarray(confusion_matrix(truth.ravel(), found.ravel(), labels=range(labels)))
+
+
 def mean_iou(confusion: Int[np.ndarray, "k k"], labels: Sequence[int]) -> float:
     """Intersection over union, counted over all images, as a mean over the labels that the truth has.
-
-    A confusion matrix has the pixels of each true label in a row, and of each that they are taken for in a column.
 
     Pixels whose true label is none of these count nothing.
     """

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from genpipe.analyses.segmentation import Segmentation, accuracy, mean_iou
+from genpipe.analyses.segmentation import Segmentation, accuracy, confused, mean_iou
 from genpipe.interfaces.analyses import AnalysisContext
 from genpipe.interfaces.dataset_info import DatasetInfo
 from genpipe.interfaces.spec import DataSpec, FieldSpec
@@ -51,7 +51,10 @@ def test_equal_seeds_teach_equal_segmenters() -> None:
 
 
 def test_figures_are_those_of_a_table_made_by_hand() -> None:
-    table = np.array([[1, 1, 0], [1, 3, 0], [1, 0, 1]])  # truth 0011 1122, found 0111 1002
+    truth = np.array([[[0, 0, 1, 1], [1, 1, 2, 2]]])
+    found = np.array([[[0, 1, 1, 1], [1, 0, 0, 2]]])
+    table = confused(found, truth, 3)
+    assert table.tolist() == [[1, 1, 0], [1, 3, 0], [1, 0, 1]]
     assert mean_iou(table, [0, 1, 2]) == pytest.approx((1 / 4 + 3 / 5 + 1 / 2) / 3)
     assert accuracy(table, [0, 1, 2]) == 5 / 8
 
